@@ -155,6 +155,12 @@ impl Field {
     pub fn normal(&self, value: &str) -> Option<String> {
         (self.lookup == Lookup::Whole).then(|| crate::values::normal(self.rule, value))
     }
+
+    /// As [`Field::normal`] had it before, where that differs.
+    pub(crate) fn normal_before(&self, value: &str) -> Option<String> {
+        let before = crate::values::normal_before(self.rule, value);
+        before.filter(|_| self.lookup == Lookup::Whole)
+    }
 }
 
 #[cfg(test)]

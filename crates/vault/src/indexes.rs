@@ -99,6 +99,22 @@ impl Plan {
         self.marks(field, value, |state| state == State::Made)
     }
 
+    /// For each of [`Plan::due`] the mark that a version before made of the value, where it had another normal form: it holds until the
+    /// marks are renewed or the value is written.
+    pub fn due_before(&self, field: &Field, value: &str) -> Vec<Mark> {
+        field.normal_before(value).map_or_else(Vec::new, |normal| self.of_normal(field, &normal, State::Made))
+    }
+
+    fn of_normal(&self, field: &Field, normal: &str, state: State) -> Vec<Mark> {
+        let name = field.full_name();
+        let rows = self.rows.iter().filter(|row| row.state == state && row.field.is_empty());
+        let root = |row: &Row| self.roots.iter().find(|(version, _)| *version == row.root);
+        let mark = |(version, root): &(u32, IndexRoot)| {
+            (name.clone(), *version, root.field(&name, *version).mark(normal).to_vec())
+        };
+        rows.filter_map(root).map(mark).collect()
+    }
+
     /// Whether a mark that lies there is held against the values: not while it is made or taken away.
     pub fn is_judged(&self, name: &str, root: u32) -> bool {
         let state = |field: &str| {
@@ -128,6 +144,9 @@ impl Plan {
         let wanted = if is_made { State::Made } else { State::Making };
         let mut marks = self.marks(field, value, |state| state == wanted);
         marks.retain(|(name, ..)| !name.ends_with(THREES));
+        if let Some(before) = field.normal_before(value) {
+            marks.extend(self.of_normal(field, &before, wanted));
+        }
         marks
     }
 

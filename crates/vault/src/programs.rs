@@ -153,10 +153,14 @@ impl Vault {
         Ok((listed, items.into_iter().map(tagged).collect()))
     }
 
-    /// Whether these items can be written: each value fits its field. The place of what does not: item, field, why.
+    /// Whether these items can be written: each value fits its field. The place of what does not: item, field (or `item`, where it is the
+    /// item's own name), why.
     pub fn check(&self, items: &[Item]) -> Vec<(usize, &'static str, &'static str)> {
         let mut faults = Vec::new();
         for (at, item) in items.iter().enumerate() {
+            if let Err(Error::Value { field, why }) = item.check_name() {
+                faults.push((at, field, why));
+            }
             for (field, value) in &item.values {
                 if let Err(Error::Value { why, .. }) =
                     field.take_at(value.expose(), item.provenance, self.0.db.now())

@@ -21,6 +21,7 @@ use crate::programs::{Expected, tag_in};
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
+use crate::values::holds_card;
 use crate::walks::{Steps, Walks};
 use crate::whose;
 
@@ -80,10 +81,27 @@ impl Item {
         !id.is_empty() && id.len() <= 64 && id.bytes().all(named)
     }
 
+    /// Names are not sealed, so no card number is one. A mark of a shop's own name for an item is none that somebody chose.
+    pub(crate) fn check_name(&self) -> Result<(), Error> {
+        let wrong = |why| Err(Error::Value { field: "item", why });
+        if !Item::is_name(&self.id) {
+            return wrong("is no name of letters, digits, - and _");
+        }
+        if !Item::is_mark(&self.id) && holds_card(&self.id) {
+            wrong("is named by a card number")
+        } else {
+            Ok(())
+        }
+    }
+
     /// The name in words, for headings: none where there is one item only, or where its name is a mark.
     pub fn spoken(id: &str) -> Option<&str> {
-        let is_mark = id.strip_prefix(Item::MARKED).is_some_and(|mark| mark.len() == 32);
-        (id != "own" && !is_mark).then_some(id)
+        (id != "own" && !Item::is_mark(id)).then_some(id)
+    }
+
+    fn is_mark(id: &str) -> bool {
+        let is_hex = |mark: &str| mark.len() == 32 && mark.bytes().all(|b| b.is_ascii_hexdigit());
+        id.strip_prefix(Item::MARKED).is_some_and(is_hex)
     }
 }
 
@@ -460,10 +478,7 @@ struct Taken {
 
 impl Taken {
     fn new(item: Item, now: Timestamp) -> Result<Self, Error> {
-        const WRONG_ID: Error = Error::Value { field: "item", why: "is no name of letters, digits, - and _" };
-        if !Item::is_name(&item.id) {
-            return Err(WRONG_ID);
-        }
+        item.check_name()?;
         let class = item.values.first().map(|(field, _)| field.class);
         let class = class.ok_or(Error::Value { field: "item", why: "has no values" })?;
         if item.values.iter().any(|(field, _)| field.class != class) {

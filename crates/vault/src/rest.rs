@@ -76,7 +76,11 @@ fn items_of(vault: &Vault, list: Vec<NewItem>, at: &str) -> Result<Vec<Item>, Pr
         items.push(Item { id, values, provenance: Provenance::Shop, keep_until });
     }
     for (index, field, why) in vault.check(&items) {
-        faults.push(FieldFault { pointer: format!("{at}/{index}/values/{field}"), detail: why.to_owned() });
+        let pointer = match field {
+            "item" => format!("{at}/{index}/item"),
+            field => format!("{at}/{index}/values/{field}"),
+        };
+        faults.push(FieldFault { pointer, detail: why.to_owned() });
     }
     if faults.is_empty() { Ok(items) } else { Err(Problem::misfit(faults)) }
 }

@@ -2,6 +2,8 @@
 
 use storeward_base::Timestamp;
 use storeward_inspect::cards;
+use storeward_outbound::mail::Address;
+use unicode_normalization::UnicodeNormalization;
 
 /// What a value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +59,69 @@ pub fn check(rule: Rule, value: &str) -> Result<String, &'static str> {
 /// few but for those of one brand that ended long ago.
 const CARD_AS_PHONE: usize = 14;
 
-fn holds_card(text: &str) -> bool {
+/// Whether a card number stands in a text, however it is written: also where blanks or dashes stand between single digits, and where
+/// letters stand before or behind it.
+pub(crate) fn holds_card(text: &str) -> bool {
     let plain = plain_digits(text);
     let is_card = |text: &str| !cards::find(text.as_bytes()).is_empty();
     let number = plain.strip_prefix('+').filter(|rest| rest.len() >= CARD_AS_PHONE);
-    is_card(text) || is_card(&plain) || number.is_some_and(is_card)
+    is_card(text)
+        || is_card(&plain)
+        || number.is_some_and(is_card)
+        || beside_letters(&plain).any(is_card)
+        || spread(&plain).iter().any(|run| is_card(run))
+}
+
+/// Lengths of cards' numbers (ISO/IEC 7812-1, and the shortest that are issued).
+const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+/// Digits of a group between blanks or dashes that is no usual one of a card.
+const SMALL_GROUP: usize = 3;
+
+/// Whole runs of digits with a letter or a `_` beside them, such as in `tok_…`, but those of account numbers (IBAN).
+fn beside_letters(plain: &str) -> impl Iterator<Item = &str> {
+    let words = plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let other = words.filter(|word| !word.bytes().all(|b| b.is_ascii_digit()) && !is_iban(word));
+    let runs = other.flat_map(|word| word.split(|c: char| !c.is_ascii_digit()));
+    runs.filter(|run| CARD_DIGITS.contains(&run.len()))
+}
+
+/// An account number in one piece: country, and check digits that fit (ISO 13616-1; ISO 7064, mod 97-10).
+fn is_iban(word: &str) -> bool {
+    let (Some(head), Some(rest)) = (word.get(..4), word.get(4..)) else { return false };
+    let is_begun = head.bytes().take(2).all(|b| b.is_ascii_uppercase())
+        && head.bytes().skip(2).all(|b| b.is_ascii_digit());
+    let rest_of = |left: Option<u32>, sign: char| {
+        let value = sign.to_digit(36)?;
+        Some((left? * if value < 10 { 10 } else { 100 } + value) % 97)
+    };
+    is_begun
+        && (15..=34).contains(&word.len())
+        && rest.chars().chain(head.chars()).fold(Some(0), rest_of) == Some(1)
+}
+
+/// Whole runs of small groups of digits with one to three blanks or dashes between them, as one number: `4 2 4 2 …`.
+fn spread(plain: &str) -> Vec<String> {
+    let mut runs = Vec::new();
+    for run in plain.split(|c: char| !(c.is_ascii_digit() || c == ' ' || c == '-')) {
+        let mut number = String::new();
+        let mut gap = 0;
+        for group in run.split([' ', '-']) {
+            match group.len() {
+                0 => gap += 1,
+                1..=SMALL_GROUP if gap < 3 => {
+                    number.push_str(group);
+                    gap = 0;
+                }
+                _ => {
+                    runs.push(std::mem::take(&mut number));
+                    gap = 0;
+                }
+            }
+        }
+        runs.push(number);
+    }
+    runs.retain(|number| CARD_DIGITS.contains(&number.len()));
+    runs
 }
 
 /// Zeros of Unicode's decimal digits (general category Nd) that people type: nine more follow each.
@@ -113,7 +173,7 @@ fn digit(c: char) -> Option<char> {
 /// The form by which a kept value is looked up.
 pub fn normal(rule: Rule, value: &str) -> String {
     match rule {
-        Rule::Email => value.to_lowercase(),
+        Rule::Email => email_normal(value),
         Rule::Line(_) => value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase(),
         Rule::Text(_)
         | Rule::Phone
@@ -123,6 +183,23 @@ pub fn normal(rule: Rule, value: &str) -> String {
         | Rule::Currency
         | Rule::Amount
         | Rule::LastFour => value.to_owned(),
+    }
+}
+
+/// As [`normal`] had it before, where that differs: marks that were made then lie there until they are renewed.
+pub fn normal_before(rule: Rule, value: &str) -> Option<String> {
+    let before = (rule == Rule::Email).then(|| value.to_lowercase())?;
+    (before != normal(rule, value)).then_some(before)
+}
+
+/// Without case, letters and marks as one (NFC, UAX 15), and the host as DNS knows it (`xn--…`, RFC 5890): one mailbox, one form.
+fn email_normal(value: &str) -> String {
+    let plain: String = value.nfc().collect::<String>().to_lowercase().nfc().collect();
+    let Some((local, host)) = plain.rsplit_once('@') else { return plain };
+    // What is no host by name stays as it is. Its own part is judged elsewhere.
+    match Address::parse(&format!("x@{host}")) {
+        Ok(address) => format!("{local}@{}", address.domain()),
+        Err(_) => plain,
     }
 }
 
@@ -147,6 +224,9 @@ fn text(value: &str, most: usize) -> Result<String, &'static str> {
 /// local part keeps its case, which its server may tell apart; it is looked up without.
 fn email(value: &str) -> Result<String, &'static str> {
     const WRONG: &str = "is no e-mail address";
+    // Some machines type `ü` as two signs.
+    let composed: String = value.nfc().collect();
+    let value = composed.as_str();
     let (local, domain) = value.rsplit_once('@').ok_or(WRONG)?;
     let plain =
         |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '"' | ',' | ';' | '@');
@@ -248,7 +328,48 @@ mod tests {
             assert!(check(Rule::Phone, given).unwrap_err().contains("card number"), "{given}");
         }
         assert!(check(Rule::Phone, "+4915112345675").is_ok());
-        // An order number of the same length that is none.
-        assert!(check(Rule::Line(64), "4111111111111112").is_ok());
+        // With blanks between single digits, and with letters beside it.
+        for given in [
+            "4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2",
+            "card 42 42-42 42 - 42 42 42 42.",
+            "4\u{a0}2 4 2 4 2 4 2\u{2011}4 2 4 2 4 2 4 2",
+            "x4242424242424242",
+            "tok_4242424242424242",
+            "tok_4242424242424242_x",
+            "ab4242424242424242",
+        ] {
+            assert!(check(Rule::Text(100), given).is_err(), "{given}");
+            assert!(holds_card(given));
+        }
+        // An order number of the same length that is none; numbers beside each other; an account number, a moment, a provider's name.
+        for given in [
+            "4111111111111112",
+            "WC-4111111111111112",
+            "sizes 36 37 38 39 40 41 42",
+            "+49 30 1234567 or +49 30 7654321",
+            "2026-11-26 10 30, table 4 4 1 2",
+            "BE68539007547034",
+            "said-withdraw-1790000000000000",
+            "pm_1NXWPnLkdIwHu7ixgFGqUHoA",
+        ] {
+            assert!(check(Rule::Text(100), given).is_ok(), "{given}");
+        }
+        // Fourteen digits of which a card's check digit fits, but for the country before them.
+        assert!(is_iban("BE68539007547034") && !is_iban("BE68539007547035"));
+    }
+
+    #[test]
+    fn one_mailbox_has_one_form() {
+        for given in
+            ["jo@bücher.example", "Jo@BÜCHER.example", "jo@bu\u{308}cher.example", "jo@XN--bcher-kva.example"]
+        {
+            let kept = check(Rule::Email, given).unwrap();
+            assert_eq!(normal(Rule::Email, &kept), "jo@xn--bcher-kva.example", "{given}");
+        }
+        let (one, two) =
+            (check(Rule::Email, "jos\u{e9}@a.example"), check(Rule::Email, "jose\u{301}@a.example"));
+        assert_eq!(one, two);
+        assert_eq!(normal_before(Rule::Email, "Jo@shop.example"), None);
+        assert_eq!(normal_before(Rule::Email, "jo@bücher.example").as_deref(), Some("jo@bücher.example"));
     }
 }

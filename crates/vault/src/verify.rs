@@ -301,14 +301,23 @@ fn look(
         flaws.iter().any(|flaw| flaw.place == place)
     };
     let plan = Plan::read(reader, indexes)?;
-    let marks = marks.into_iter().filter(|(name, root, ..)| plan.is_judged(name, *root)).collect();
+    let marks: Vec<MarkRow> =
+        marks.into_iter().filter(|(name, root, ..)| plan.is_judged(name, *root)).collect();
     let mut expected: Vec<MarkRow> = Vec::new();
     for row in &rows {
         match open_row(&held.key, customer, row) {
             Ok(value) => {
                 let Ok(field) = Field::find(&format!("{}.{}", row.collection, row.field)) else { continue };
-                let due = plan.due(field, value.expose()).into_iter();
-                expected.extend(due.map(|(name, root, mark)| (name, root, mark, row.item.clone())));
+                let of_item = |(name, root, mark): crate::indexes::Mark| (name, root, mark, row.item.clone());
+                let mut due: Vec<MarkRow> =
+                    plan.due(field, value.expose()).into_iter().map(of_item).collect();
+                for before in plan.due_before(field, value.expose()).into_iter().map(of_item) {
+                    if marks.contains(&before) {
+                        due.retain(|one| one.1 != before.1 || marks.contains(one));
+                        due.push(before);
+                    }
+                }
+                expected.extend(due);
             }
             Err(Error::Harmed(flaw)) if !is_flawed(&flaws, row) => flaws.push(*flaw),
             Err(Error::Harmed(_)) => {}

@@ -271,3 +271,39 @@ both_engines!(a_changed_mark_leads_nobody_to_another_and_is_told, MIGRATIONS, as
     assert_eq!(vault.find(email, "ada@shop.example").await.unwrap(), []);
     assert_eq!(told().await, [(bob(), "contact.email".to_owned(), "found".to_owned())]);
 });
+
+// A request for erasure by an address that was typed otherwise found nobody.
+both_engines!(an_address_is_found_in_each_of_its_forms, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    vault.settle_indexes(&[]).await.unwrap();
+    let kept = "Jo@b\u{fc}cher.example";
+    vault.write(staff(), ada(), item("own", &[("contact.email", kept)])).await.unwrap();
+    let forms = [kept, "jo@xn--bcher-kva.example", "jo@bu\u{308}cher.example", "JO@B\u{dc}CHER.EXAMPLE"];
+    let email = field("contact.email");
+    for form in forms {
+        assert_eq!(vault.find(email, form).await.unwrap(), [ada()], "{form}");
+        assert_eq!(vault.of_email(form).await.unwrap(), [ada()], "{form}");
+    }
+    assert_eq!(vault.find(email, "jo@bucher.example").await.unwrap(), []);
+    // A mark of the version before goes on finding what it found, and is no flaw; renewed, it finds all.
+    let put = |text: &str| {
+        let (version, root) = vault.keys().indexes()[0].clone();
+        let mark = storeward_seal::encoding::hex(&root.field("contact.email", version).mark(text));
+        let bytes = match db.engine() {
+            Engine::Sqlite => format!("x'{mark}'"),
+            Engine::Postgres => format!("'\\x{mark}'::bytea"),
+        };
+        db.tamper(&format!("UPDATE vault_mark SET mark = {bytes} WHERE field = 'contact.email'"));
+    };
+    put("jo@b\u{fc}cher.example");
+    assert_eq!(vault.find(email, kept).await.unwrap(), [ada()]);
+    is_clean(&vault).await;
+    vault.renew_index(|_| {}).await.unwrap();
+    for form in forms {
+        assert_eq!(vault.find(email, form).await.unwrap(), [ada()], "{form}");
+    }
+    is_clean(&vault).await;
+    // Any other mark is one.
+    put("eve@shop.example");
+    assert_eq!(vault.verify(Actor::Operator, |_| {}).await.unwrap().faults, 1);
+});
