@@ -1,5 +1,8 @@
 //! Many customers at once: each by itself, with a result of its own.
 
+use std::time::Duration;
+
+use http::StatusCode;
 use serde_json::json;
 use storeward_api::{Act, Answer, Call, Operation, Problem, Repeat};
 
@@ -41,10 +44,25 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
     ]
 }
 
+/// After so long no further customer is begun: an operation has 30 seconds, after which nobody is told what was done.
+const ENOUGH: Duration = Duration::from_secs(20);
+
+/// What those are told whose turn did not come. Under the name of this request the same answer would come again.
+fn no_time() -> Problem {
+    let detail = "This call had no time left for this one, and nothing of it was begun. Send it again, in another call.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "api.too_slow", detail)
+}
+
 async fn write(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let BulkWriting { customers } = call.body()?;
+    let until = vault.0.db.now().plus(ENOUGH);
     let mut results = Vec::new();
     for (index, one) in customers.0.into_iter().enumerate() {
+        if vault.0.db.now() > until {
+            let problem = no_time();
+            results.push(BulkResult { id: one.id, status: problem.status(), problem: Some(problem.body()) });
+            continue;
+        }
         results.push(match write_one(&vault, &call, one, index).await {
             Ok(id) => BulkResult { id: Some(id), status: 200, problem: None },
             Err((id, problem)) => {
@@ -88,10 +106,15 @@ async fn open(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let BulkOpening { purpose, fields, customers } = call.body()?;
     call.caller.for_purpose(purpose.0)?;
     let fields = once(fields);
+    let until = vault.0.db.now().plus(ENOUGH);
     let mut results = Vec::new();
     for BulkAsked { id, order } in customers.0 {
         let order = order.map(|number| number.0);
-        results.push(match open_one(&vault, &call, (&id, purpose.0), order, &fields).await {
+        let opened = match vault.0.db.now() > until {
+            true => Err(no_time()),
+            false => open_one(&vault, &call, (&id, purpose.0), order, &fields).await,
+        };
+        results.push(match opened {
             Ok((values, refused)) => BulkOpenedResult { id, status: 200, values, refused, problem: None },
             Err(problem) => BulkOpenedResult {
                 id,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use storeward_store::both_engines;
 
-use super::{migrations, request, stand};
+use super::{migrations, request, stand, told};
 
 both_engines!(a_request_under_one_name_is_done_once, &migrations(), async |db| {
     let stand = stand(&db).await;
@@ -152,4 +152,84 @@ both_engines!(a_program_puts_right_what_a_customer_said_with_a_reason_only, &mig
     let open = json!({ "purpose": "support", "fields": ["note.text"] });
     let notes = stand.post(&key, &format!("/customers/{id}/open"), open).await;
     assert!(notes.text.contains("she wrote a letter"), "{}", notes.text);
+});
+
+// A call that took longer than an operation may was answered with nothing but 503, and began with the first one again each time.
+both_engines!(a_call_for_many_says_whose_turn_did_not_come, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let one = |number: usize| {
+        let name = json!({ "name": format!("Customer {number}") });
+        json!({ "shop_id": number.to_string(), "items": [{ "collection": "contact", "values": name }] })
+    };
+    let many: Vec<Value> = (0..12).map(one).collect();
+    let send = async |customers: &[Value], name: &str| {
+        let body = json!({ "customers": customers });
+        stand.send(request("POST", "/bulk/write", &key, &[("idempotency-key", name)], Some(&body))).await
+    };
+    // Time goes by once the first one is kept.
+    let pass = async {
+        while stand.vault.list(None, 1).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        db.clock.advance(Duration::from_secs(21));
+    };
+    let (got, ()) = tokio::join!(send(&many, "first"), pass);
+    assert_eq!(got.status, 200, "{}", got.text);
+    let results = got.json()["results"].as_array().unwrap().clone();
+    let done = results.iter().take_while(|one| one["status"] == 200).count();
+    assert_eq!(results.len(), 12);
+    assert!((1..12).contains(&done), "{done}");
+    for rest in &results[done..] {
+        assert_eq!((&rest["status"], &rest["problem"]["code"]), (&json!(503), &json!("api.too_slow")));
+    }
+    assert_eq!(stand.vault.list(None, 200).await.unwrap().len(), done, "nothing was begun of the rest");
+    let got = send(&many[done..], "second").await;
+    assert!(got.json()["results"].as_array().unwrap().iter().all(|one| one["status"] == 200), "{}", got.text);
+    let listed = stand.vault.list(None, 200).await.unwrap();
+    assert_eq!(listed.len(), 12);
+    // Nobody is opened whose turn did not come.
+    let asked: Vec<Value> = listed.iter().map(|one| json!({ "id": one.id.to_string() })).collect();
+    let open = json!({ "purpose": "support", "fields": ["contact.name"], "customers": asked });
+    let opened = async || told(&db, "vault.fields_opened").await.len();
+    let pass = async {
+        while opened().await == 0 {
+            tokio::task::yield_now().await;
+        }
+        db.clock.advance(Duration::from_secs(21));
+    };
+    let (got, ()) = tokio::join!(stand.post(&key, "/bulk/open", open), pass);
+    let results = got.json()["results"].as_array().unwrap().clone();
+    let done = results.iter().filter(|one| one["status"] == 200).count();
+    assert!((1..12).contains(&done), "{done}");
+    assert_eq!(opened().await, done);
+    assert!(
+        results[done..]
+            .iter()
+            .all(|one| one["status"] == 503 && one.get("values").is_none_or(|values| values == &json!([])))
+    );
+});
+
+// The name of an item is the one thing of it that is not sealed.
+both_engines!(no_item_is_named_by_a_card_number, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let id = stand.ada(&key).await;
+    for name in
+        ["4242424242424242", "4242-4242-4242-4242", "tok_4242424242424242", "4-2-4-2-4-2-4-2-4-2-4-2-4-2-4-2"]
+    {
+        let body = json!({ "values": { "number": "A-1" } });
+        let got = stand.put(&key, &format!("/customers/{id}/items/order/{name}"), body).await;
+        assert_eq!(got.status, 422, "{}", got.text);
+        assert!(!got.text.contains(name), "{}", got.text);
+        let items = json!([{ "collection": "order", "item": name, "values": { "number": "A-1" } }]);
+        let got = stand.post(&key, "/customers", json!({ "shop_id": "4711", "items": items })).await;
+        assert_eq!(got.status, 422, "{}", got.text);
+    }
+    // A number that is none, and the mark of a shop's own name for an item, whatever digits it has.
+    for name in ["WC-4242424242424241", "of-4242424242424242aaaaaaaaaaaaaaaa"] {
+        let body = json!({ "values": { "number": "A-1" } });
+        let got = stand.put(&key, &format!("/customers/{id}/items/order/{name}"), body).await;
+        assert!(got.status < 300, "{}", got.text);
+    }
 });
