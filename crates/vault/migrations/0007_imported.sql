@@ -4,7 +4,7 @@ CREATE TABLE vault_imported (
   customer TEXT NOT NULL REFERENCES vault_customer (id),
   collection TEXT NOT NULL,
   item TEXT NOT NULL,
-  -- JSON: field to tags, the oldest first.
+  -- A tag over the rest; JSON: field to tags, the oldest first.
   tags TEXT NOT NULL,
   PRIMARY KEY (customer, collection, item)
 );

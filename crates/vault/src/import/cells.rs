@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use storeward_base::CustomerId;
 use storeward_seal::encoding::hex;
 use storeward_seal::envelope::CustomerKey;
+use storeward_seal::fingerprint::equal;
 use storeward_store::{Reader, Tx};
 
 use super::Told;
@@ -66,8 +67,13 @@ impl<'a> Cells<'a> {
         place: (&'a str, &'a str),
     ) -> Result<Self, Error> {
         let text = sql::imported(reader, customer, place)?;
-        // What cannot be read counts as not there: then what people wrote here stands.
-        let said = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        // What is not as it was written counts as not there: then what people wrote here stands.
+        let whole = |text: String| {
+            let (tag, list) = text.split_once(' ')?;
+            let is_ours = equal(tag.as_bytes(), list_tag(key, place, list).as_bytes());
+            is_ours.then(|| serde_json::from_str(list).ok()).flatten()
+        };
+        let said = text.and_then(whole).unwrap_or_default();
         Ok(Cells { key, customer, place, said, is_changed: false })
     }
 
@@ -117,7 +123,8 @@ impl<'a> Cells<'a> {
 
     pub fn save(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         if self.is_changed {
-            let text = serde_json::to_string(&self.said).expect("words are JSON");
+            let list = serde_json::to_string(&self.said).expect("words are JSON");
+            let text = format!("{} {list}", list_tag(self.key, self.place, &list));
             sql::put_imported(tx, self.customer, self.place, &text)?;
         }
         Ok(())
@@ -129,4 +136,9 @@ impl<'a> Cells<'a> {
         let tag = self.key.tag("storeward.imported/1", &parts);
         hex(tag.get(..TAG_BYTES).unwrap_or(&tag))
     }
+}
+
+/// Over all that was said of an item: who writes into the database makes no old word a new one.
+fn list_tag(key: &CustomerKey, (collection, item): (&str, &str), list: &str) -> String {
+    hex(&key.tag("storeward.imported-list/1", &[collection, item, list].map(str::as_bytes)))
 }
