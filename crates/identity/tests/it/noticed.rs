@@ -121,14 +121,10 @@ both_engines!(an_unusual_sign_in_of_a_known_device_is_told_once_a_day, MIGRATION
     let letter = bench.letter(LetterKind::SignInNoticed);
     assert!(letter.parameter("link").contains("/not-me?t=") && !letter.parameter("device").is_empty());
     assert_eq!(bench.kinds().len(), before + 1);
-    let mut counts = Vec::new();
-    for seconds in [3_600, 86_400] {
-        bench.advance(seconds);
-        let mut home = Browser { cookies: moved.cookies.clone(), ..bench.browser() };
-        home.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
-        moved.cookies = home.cookies;
-        by_program(&mut moved).await.leads_to(ACCOUNT);
-        counts.push(bench.count_of(LetterKind::SignInNoticed));
-    }
-    assert_eq!(counts[0], 1, "one a day");
+    bench.advance(3_600);
+    let mut home = Browser { cookies: moved.cookies.clone(), ..bench.browser() };
+    home.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    moved.cookies = home.cookies;
+    by_program(&mut moved).await.leads_to(ACCOUNT);
+    assert_eq!(bench.count_of(LetterKind::SignInNoticed), 1, "one a day");
 });
