@@ -10,9 +10,7 @@
 
 use storeward_base::{Actor, CustomerId, Language};
 use storeward_detect::sign_in::Password as Standing;
-use storeward_events::identity::{
-    CustomerSignInFailed, CustomerSignedOut, ShopAccountLinked, StepUpAsked, StepUpFailed,
-};
+use storeward_events::identity::{CustomerSignInFailed, CustomerSignedOut, ShopAccountLinked, StepUpFailed};
 use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
@@ -24,7 +22,6 @@ use super::risk::Ask;
 use super::{Identity, Shared};
 use crate::config::SecondFactor;
 use crate::error::Error;
-use crate::held::What;
 use crate::letter::LetterKind;
 use crate::marks::Field;
 use crate::model::{Account, Email, Level, Proof, SessionId};
@@ -201,22 +198,7 @@ impl Identity {
         };
         let mut draft = shared.draft_flow(Purpose::Shield, Some(customer), state);
         shared.mail_at_once(visit, &mut draft, &means).await?;
-        let unmet = shared.unmet(visit, &draft, &device);
-        let (token, post) = (draft.token.clone(), shared.post.clone());
-        let (actor, doors) = (shared.stranger(visit.client), means.account.doors());
-        let held = shared.held(customer, What::Asked, Purpose::Shield.word(), &reasons);
-        let written = shared.db.write(move |tx| -> Result<(), Error> {
-            super::still_open(tx, customer, &doors)?;
-            draft.write(tx, &*post)?;
-            if let Some(unmet) = &unmet {
-                unmet.write(tx)?;
-            }
-            held.write(tx)?;
-            let purpose = Purpose::Shield.word().to_owned();
-            tx.append(actor, None, StepUpAsked { customer, purpose, reasons: reasons.clone() })?;
-            Ok(())
-        });
-        written.await?;
+        let token = shared.begin_challenge(visit, &means.account, &device, draft, reasons).await?;
         Ok(Decision::Challenge(token))
     }
 

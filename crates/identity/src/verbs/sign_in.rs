@@ -23,6 +23,7 @@ use crate::passwords::{Fit, ticket};
 use crate::sql;
 use crate::state::{Door, Purpose, ReturnTo, State};
 use crate::throttle::{Key, Leave};
+use crate::tokens::FlowToken;
 use crate::visit::Visit;
 
 /// So many wrong passwords in a row from unknown devices, and the password counts there no more (NIST SP 800-63B-4
@@ -199,7 +200,8 @@ impl Identity {
         {
             return Ok(Step::ChallengeAsBefore(earlier));
         }
-        Ok(shared.begin_challenge(visit, &means.account, &device, draft, reasons).await?)
+        let token = shared.begin_challenge(visit, &means.account, &device, draft, reasons).await?;
+        Ok(Step::Challenge(Some(token)))
     }
 
     /// The sign-in looks like a stranger's, and there is no passkey: a code to the address, the second factor if there is one, and a new
@@ -220,7 +222,8 @@ impl Identity {
         };
         let mut draft = shared.draft_flow(Purpose::Recovery, Some(account.id), state);
         shared.mail_at_once(visit, &mut draft, means).await?;
-        shared.begin_challenge(visit, account, device, draft, reasons).await
+        let token = shared.begin_challenge(visit, account, device, draft, reasons).await?;
+        Ok(Step::Challenge(Some(token)))
     }
 }
 
@@ -234,14 +237,14 @@ impl Account {
 
 impl Shared {
     /// Behind the right password: more is asked for, kept for staff, and told where nobody shows it.
-    async fn begin_challenge(
+    pub(super) async fn begin_challenge(
         &self,
         visit: &Visit,
         account: &Account,
         device: &Known,
         draft: FlowDraft,
         reasons: Vec<String>,
-    ) -> Result<Step, Error> {
+    ) -> Result<FlowToken, Error> {
         let unmet = self.unmet(visit, &draft, device);
         let (token, post, customer) = (draft.token.clone(), self.post.clone(), account.id);
         let purpose = draft.row.purpose;
@@ -262,7 +265,7 @@ impl Shared {
             Ok(())
         });
         written.await?;
-        Ok(Step::Challenge(Some(token)))
+        Ok(token)
     }
 
     /// A known device has a count of its own, so strangers cannot lock its owner out.
