@@ -248,9 +248,10 @@ both_engines!(whoever_is_signed_in_writes_to_few_new_addresses, MIGRATIONS, asyn
     last.sign_up("last@people.example", PASSWORD).await.leads_to(CHALLENGE);
     last.prove("mail", &bench.code(LetterKind::SignUpCode)).await.leads_to("/.storeward/account");
     let mut crowd = from_network(&bench, 9);
-    let csrf = crowd.get("/.storeward/sign-in").await.csrf();
-    for _ in 0..130 {
-        crowd.post("/.storeward/passkey/options", &csrf, &[]).await;
+    let csrf = crowd.get("/.storeward/recover").await.csrf();
+    for n in 0..130 {
+        let nobody = format!("nobody{n}@people.example");
+        crowd.post("/.storeward/recover", &csrf, &[("email", &nobody)]).await;
     }
     let before = address_codes(&bench);
     assert_eq!(ask_for_address(&mut last, "somebody@people.example").await, 422);
