@@ -12,8 +12,10 @@ use crate::rewrite::Noted;
 use crate::shape;
 use crate::sql::Counting;
 
-/// Things that wait to be written. What Storeward saw itself has its own room, so that nobody's reports push it out.
-const MOST_OWN: usize = 600;
+/// Things that wait to be written. What Storeward saw itself has its own rooms, so that nobody's reports push it out; files have theirs,
+/// so that code that is another one with each view does not.
+const MOST_FILES: usize = 300;
+const MOST_CODE: usize = 300;
 const MOST_HEARD: usize = 200;
 const MOST_COUNTS: usize = 500;
 const MOST_PAGES: usize = 50;
@@ -28,14 +30,15 @@ pub(crate) struct Intake {
 /// What waits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiting {
-    pub own: HashMap<ScriptId, Seen>,
+    pub files: HashMap<ScriptId, Seen>,
+    pub code: HashMap<ScriptId, Seen>,
     pub heard: HashMap<ScriptId, Seen>,
     /// Hashes that browsers reported, by the file's row.
     pub hashes: HashMap<(ScriptId, String), i64>,
     pub counts: HashMap<Counting, i64>,
     pub headers: HashMap<String, Headers>,
     pub unguarded: HashMap<(String, &'static str), i64>,
-    /// Reports that found no room.
+    /// Reports, and what was seen, that found no room.
     pub dropped: u64,
     pub noise: u64,
 }
@@ -61,11 +64,43 @@ pub(crate) struct Seen {
     pub initiator: Option<String>,
     pub source: Source,
     pub count: i64,
+    pub place: Option<Place>,
+}
+
+/// Where code stands that nobody knows yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// A fingerprint of how it begins; what stands there may be somebody's.
+    pub mark: String,
+    /// Which one of those of the view that begin so, from 0.
+    pub of_mark: usize,
+    /// Which one of all of the view, from 0.
+    pub of_view: usize,
+    pub has_shape: bool,
+}
+
+/// The code of one view that nobody knows, counted.
+#[derive(Default)]
+struct Unknown {
+    all: usize,
+    marks: HashMap<String, usize>,
+}
+
+impl Unknown {
+    fn place(&mut self, kind: Kind, beginning: &str, has_shape: bool) -> Place {
+        let mark = ScriptId::of(kind, beginning).to_string();
+        let so_far = self.marks.entry(mark.clone()).or_default();
+        let place = Place { mark, of_mark: *so_far, of_view: self.all, has_shape };
+        *so_far += 1;
+        self.all += 1;
+        place
+    }
 }
 
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.own.is_empty()
+        self.files.is_empty()
+            && self.code.is_empty()
             && self.heard.is_empty()
             && self.hashes.is_empty()
             && self.counts.is_empty()
@@ -88,6 +123,7 @@ impl Intake {
     /// What ran in a page as it went out.
     pub(crate) fn page(&self, page: &str, noted: Vec<Noted>, known: &Known) {
         let mut is_new = false;
+        let mut unknown = Unknown::default();
         let mut waiting = self.lock();
         for one in noted {
             let what = match (&one.shape, &one.hash) {
@@ -101,10 +137,18 @@ impl Intake {
                 // A file's hash is found by fetching it.
                 Some(hash) => one.hash.is_some() && *hash != one.hash && one.shape.is_none(),
             };
-            if let Some(seen) = waiting.own.get_mut(&id) {
+            let place = match (&one.beginning, known.rows.contains_key(&id)) {
+                (Some(beginning), false) => Some(unknown.place(one.kind, beginning, one.shape.is_some())),
+                _ => None,
+            };
+            let (room, most) = match one.kind {
+                Kind::Inline | Kind::Handler => (&mut waiting.code, MOST_CODE),
+                _ => (&mut waiting.files, MOST_FILES),
+            };
+            if let Some(seen) = room.get_mut(&id) {
                 seen.count += 1;
                 seen.hash = one.hash.or(seen.hash.take());
-            } else if waiting.own.len() < MOST_OWN {
+            } else if room.len() < most {
                 let sample = one.shape.as_deref().map(shape::sample).unwrap_or_default();
                 let seen = Seen {
                     kind: one.kind,
@@ -115,8 +159,9 @@ impl Intake {
                     initiator: None,
                     source: Source::Page,
                     count: 1,
+                    place,
                 };
-                waiting.own.insert(id, seen);
+                room.insert(id, seen);
             } else {
                 waiting.dropped += 1;
             }
@@ -236,6 +281,7 @@ impl Waiting {
                 initiator,
                 source: Source::Report,
                 count: 1,
+                place: None,
             };
             self.heard.insert(id, seen);
         } else {

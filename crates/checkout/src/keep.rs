@@ -17,16 +17,15 @@ use crate::report::PRECONNECT;
 use crate::sql::{self, Counting, Happens, NewAlert, NewRow};
 use crate::staff::{self, Check};
 
+mod rooms;
+
+pub(crate) use rooms::Room;
+
 /// What is new is written after this; what is known waits longer.
 const SOON: Duration = Duration::from_secs(2);
 const ROUND: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
-/// Rows without an approval: those that stood in pages, and those that were only reported.
-const MOST_OWN: u64 = 1_500;
-const MOST_HEARD: u64 = 400;
-/// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
-const MOST_WORKERS: u64 = 20;
 /// Kinds of things that are counted on one day, and those of them that become events.
 const MOST_COUNTED: u64 = 1_000;
 const MOST_TOLD: usize = 20;
@@ -223,21 +222,27 @@ impl Telling<'_, '_> {
         about: &str,
         (what, seen): (&str, i64),
     ) -> Result<bool, StoreError> {
+        let room = if kind == "script_changed" { Room::Changed } else { Room::Rest };
         let id = alert_id(kind, about);
-        sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen, happens })
+        sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen, happens, room })
     }
 }
 
 pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError> {
     let mut telling = Telling { tx, told: 0 };
     // The same order each time, so that two writers never wait for each other.
-    let mut scripts: Vec<(&ScriptId, &Seen)> = waiting.own.iter().collect();
+    let mut scripts: Vec<(&ScriptId, &Seen)> = waiting.files.iter().chain(&waiting.code).collect();
     scripts.sort_unstable_by_key(|(id, _)| *id);
     let mut heard: Vec<(&ScriptId, &Seen)> = waiting.heard.iter().collect();
     heard.sort_unstable_by_key(|(id, _)| *id);
     let mut left_out = waiting.dropped;
     for (id, seen) in scripts.into_iter().chain(heard) {
-        left_out += u64::from(!telling.script(id, seen)?);
+        let has_room = telling.script(id, seen)?;
+        match seen.source.is_own() {
+            true if !has_room => telling.no_room(id, seen)?,
+            true => {}
+            false => left_out += u64::from(!has_room),
+        }
     }
     for ((id, hash), seen) in &waiting.hashes {
         telling.reported_hash(id, hash, *seen)?;
@@ -274,7 +279,8 @@ impl Telling<'_, '_> {
             if seen.source.is_own() && !row.source.is_own() {
                 sql::seen_by_us(self.tx, id, &seen.page)?;
                 if row.approval.is_none() {
-                    self.tell_new(id, seen)?;
+                    let room = self.room(seen)?.unwrap_or(Room::File);
+                    self.tell_new(id, seen, room)?;
                 }
             }
             if let Some(hash) = &seen.hash {
@@ -282,12 +288,10 @@ impl Telling<'_, '_> {
             }
             return Ok(true);
         }
-        let most = if seen.source.is_own() { MOST_OWN } else { MOST_HEARD };
-        if sql::count_open(self.tx, seen.source)? >= most
-            || seen.kind == Kind::Worker && sql::count_workers(self.tx)? >= MOST_WORKERS
-        {
-            return Ok(false);
+        if let Some(mark) = self.changing(seen)? {
+            return self.another(&mark, seen);
         }
+        let Some(room) = self.room(seen)? else { return Ok(false) };
         let row = NewRow {
             id,
             kind: seen.kind,
@@ -298,19 +302,36 @@ impl Telling<'_, '_> {
             initiator: seen.initiator.as_deref(),
             source: seen.source,
             seen: seen.count,
+            place: seen.place.as_ref().map(|place| place.mark.as_str()),
+            is_changing: false,
         };
         sql::insert(self.tx, &row)?;
         if let Some(hash) = &seen.hash {
             sql::add_version(self.tx, id, hash, seen.source, None)?;
         }
-        self.tell_new(id, seen)?;
+        self.tell_new(id, seen, room)?;
         Ok(true)
     }
 
     /// Also of what was hearsay until it stood in a page.
-    fn tell_new(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {
+    fn tell_new(&mut self, id: &ScriptId, seen: &Seen, room: Room) -> Result<(), StoreError> {
         let what = format!("{} on {}: {}", seen.kind.word(), seen.page, seen.address);
-        self.alert("script_new", (Some(id), seen.source), id.as_str(), (&what, seen.count))?;
+        let alert = alert_id("script_new", id.as_str());
+        let alert = NewAlert {
+            id: &alert,
+            kind: "script_new",
+            script: Some(id),
+            source: seen.source,
+            what: &what,
+            seen: seen.count,
+            happens: Happens::Still,
+            room,
+        };
+        sql::alert(self.tx, &alert)?;
+        self.tell_script_new(id, seen)
+    }
+
+    fn tell_script_new(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {
         self.tell(facts::ScriptNew {
             script: id.to_string(),
             what: seen.kind.word().to_owned(),
@@ -460,7 +481,7 @@ impl Telling<'_, '_> {
     fn flooded(&mut self, dropped: u64) -> Result<(), StoreError> {
         let hour: String = self.tx.now().rfc3339().chars().take(13).collect();
         let seen = i64::try_from(dropped).unwrap_or(i64::MAX);
-        let what = "more was reported of paying pages than can be looked at";
+        let what = "more was reported of paying pages, or came at once, than can be looked at";
         if self.alert("reports_flooded", (None, Source::Report), &hour, (what, seen))? {
             self.tell(facts::ReportsFlooded { dropped })?;
         }

@@ -51,4 +51,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 2,
         sql: include_str!("../migrations/0002_staff.sql"),
     },
+    storeward_store::Migration {
+        domain: "checkout",
+        number: 3,
+        sql: include_str!("../migrations/0003_rooms.sql"),
+    },
 ];

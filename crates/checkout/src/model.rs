@@ -185,6 +185,8 @@ pub struct Script {
     pub is_shared: bool,
     pub(crate) revoked_at: Option<Timestamp>,
     pub(crate) version: u64,
+    /// Stands for code that is another one with each view: there is nothing of it that could be approved.
+    pub(crate) is_changing: bool,
 }
 
 /// What somebody approved, and why.
@@ -244,7 +246,7 @@ pub struct NewApproval {
     pub justification: String,
     /// From now; 1 to 366.
     pub days: u32,
-    /// The hash that somebody looked at: `Exact` approves it and no other. `None`: whatever it is now.
+    /// The hash that somebody looked at: `Exact` approves it and no other, and needs it.
     pub hash: Option<String>,
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Noted {
     /// Of code in the page, SHA-256 in base64.
     pub hash: Option<String>,
     pub shape: Option<String>,
+    /// Of code, how it begins.
+    pub beginning: Option<String>,
 }
 
 /// How it ended.
@@ -242,6 +244,11 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         }
     }
 
+    fn note_code(&mut self, kind: Kind, code: &str, hash: String, shape: Option<String>) {
+        let (address, beginning) = ("inline".to_owned(), Some(shape::beginning(code)));
+        self.note(Noted { kind, address, hash: Some(hash), shape, beginning });
+    }
+
     fn file(&mut self, tag_end: usize, source: &str, has: (bool, bool), out: &mut Vec<u8>) {
         let Some(address) = self.approvals.address(source) else { return };
         let pin = self.approvals.pinned(&address).filter(|_| !has.0);
@@ -252,14 +259,14 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                 out.extend_from_slice(b" crossorigin=\"anonymous\"");
             }
         }
-        self.note(Noted { kind: Kind::Script, address, hash: None, shape: None });
+        self.note(Noted { kind: Kind::Script, address, hash: None, shape: None, beginning: None });
     }
 
     /// Nothing is put in: where its hash was approved, the policy names it.
     fn handler(&mut self, code: &str) {
         let code = code.replace("\r\n", "\n").replace('\r', "\n");
         let (hash, shape) = (notes::hash_of(&code), shape::of(&code));
-        self.note(Noted { kind: Kind::Handler, address: "inline".to_owned(), hash: Some(hash), shape });
+        self.note_code(Kind::Handler, &code, hash, shape);
     }
 
     fn code(&mut self, tag_end: usize, end: usize, has_nonce: bool, out: &mut Vec<u8>) {
@@ -274,7 +281,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             self.let_go(tag_end.saturating_sub(1), out);
             out.extend_from_slice(format!(" nonce=\"{}\"", self.inserts.nonce).as_bytes());
         }
-        self.note(Noted { kind: Kind::Inline, address: "inline".to_owned(), hash: Some(hash), shape });
+        self.note_code(Kind::Inline, &code, hash, shape);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

@@ -8,6 +8,8 @@
 const MOST_BYTES: usize = 256 * 1024;
 /// Of the shape that is kept for staff to look at.
 const SAMPLE_CHARS: usize = 400;
+/// Of code, to tell that another one stands in its place.
+const BEGINNING_CHARS: usize = 64;
 
 /// The shape; nothing where the code has none.
 pub fn of(code: &str) -> Option<String> {
@@ -33,7 +35,7 @@ pub fn of(code: &str) -> Option<String> {
             '<' if signs.peek() == Some(&'!') => return None,
             '-' if shape.ends_with('-') && signs.peek() == Some(&'>') => return None,
             digit if digit.is_ascii_digit() && !ends_in_a_word(&shape) => {
-                while signs.next_if(|sign| sign.is_ascii_alphanumeric() || *sign == '.').is_some() {}
+                skip_number(&mut signs, digit);
                 shape.push('0');
             }
             blank if blank.is_whitespace() => {
@@ -54,6 +56,12 @@ pub fn sample(shape: &str) -> String {
     shape.chars().take(SAMPLE_CHARS).collect()
 }
 
+/// How code begins, up to where a value may stand that is another one with each view.
+pub fn beginning(code: &str) -> String {
+    let is_value = |sign: char| matches!(sign, '"' | '\'' | '`' | '/') || sign.is_ascii_digit();
+    code.trim_start().chars().take_while(|sign| !is_value(*sign)).take(BEGINNING_CHARS).collect()
+}
+
 fn ends_in_a_word(shape: &str) -> bool {
     shape.chars().next_back().is_some_and(|sign| sign.is_alphanumeric() || matches!(sign, '_' | '$'))
 }
@@ -69,6 +77,21 @@ fn skip_string(signs: &mut Signs<'_>, quote: char) -> Option<()> {
             end if end == quote => return Some(()),
             _ => {}
         }
+    }
+}
+
+/// A number behind its first digit. A point belongs to it where it is a decimal one, and one alone: what stands behind `1.`, `0x1.`,
+/// `1e3.` and `01.` otherwise is the name of a property (ECMA-262, 12.9.3).
+fn skip_number(signs: &mut Signs<'_>, first: char) {
+    let mut is_decimal = true;
+    let mut digits = 1;
+    while let Some(sign) = signs.next_if(char::is_ascii_alphanumeric) {
+        is_decimal &= sign.is_ascii_digit();
+        digits += 1;
+    }
+    let takes_point = is_decimal && (first != '0' || digits == 1);
+    if takes_point && signs.next_if_eq(&'.').is_some() {
+        while signs.next_if(char::is_ascii_alphanumeric).is_some() {}
     }
 }
 
@@ -114,6 +137,26 @@ mod tests {
         ] {
             assert_ne!(of(code).as_deref(), Some(own.as_str()), "{code}");
         }
+    }
+
+    // A point behind a number leads on to what is called.
+    #[test]
+    fn a_number_is_no_way_to_a_property() {
+        let own = of("var total = 0;").unwrap();
+        for value in ["12.50", "1.", "1.e3", "0.5", "0x1F", "12e3", "10n"] {
+            assert_eq!(of(&format!("var total = {value};")).as_deref(), Some(own.as_str()), "{value}");
+        }
+        for number in ["1.", "1.5", "0x1F", "1e3", "1.5e3", "017", "1n", "0b1"] {
+            let shape = of(&format!("var total = {number}.constructor.constructor;")).unwrap();
+            assert_eq!(shape, "var total = 0.constructor.constructor;", "{number}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_ends_before_the_first_value() {
+        assert_eq!(beginning(" var nonce = `a1`;"), "var nonce = ");
+        assert_eq!(beginning("var nonce = `b2`;"), "var nonce = ");
+        assert_eq!(beginning(&"x".repeat(100)).len(), BEGINNING_CHARS);
     }
 
     // Two readers could find strings at different places: then there is nothing to be approved.

@@ -3,6 +3,7 @@
 use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
+use crate::keep::Room;
 use crate::model::{
     Alert, Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version,
 };
@@ -13,15 +14,17 @@ pub(crate) const MOST_ROWS: u32 = 4_000;
 const MOST_VERSIONS: u32 = 60;
 /// Beside them, those that were only reported.
 const MOST_REPORTED: u32 = 20;
-/// Alerts that wait for staff.
+/// Alerts that wait for staff, of each room.
 const MOST_ALERTS: u64 = 1_000;
+/// Of the changes of one script.
+const MOST_CHANGES: u64 = 20;
 
 /// The columns of a row, in the order in which [`script`] reads them.
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, last_seen, scope, approved_hash, \
-             owner, justification, approved_by, approved_at, approved_until, revoked_at, fetched_at, fetch_code, is_shared FROM checkout_script ",
+             owner, justification, approved_by, approved_at, approved_until, revoked_at, fetched_at, fetch_code, is_shared, is_changing FROM checkout_script ",
             $rest
         )
     };
@@ -34,11 +37,19 @@ statements! {
     DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
     ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
-    COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ($1, $2)";
+    COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ('report', 'guard')";
+    COUNT_FILES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ('page', 'fetch') \
+        AND kind NOT IN ('inline', 'handler')";
+    COUNT_OF_HOST = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE source IN ('page', 'fetch') \
+        AND kind NOT IN ('inline', 'handler') AND SUBSTR(address, 1, LENGTH($1)) = $1";
+    COUNT_CODE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind IN ('inline', 'handler') \
+        AND is_changing = $1";
+    COUNT_ONCE_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place = $2 AND seen = 1 AND is_changing = 0";
+    COUNT_ONCE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place IS NOT NULL AND seen = 1 AND is_changing = 0";
     COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
     COUNT_APPROVED = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NOT NULL";
     INSERT = "INSERT INTO checkout_script (id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, \
-        last_seen, is_shared) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0)";
+        last_seen, is_shared, place, is_changing) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11, $12)";
     TOUCH = "UPDATE checkout_script SET seen = seen + $2, last_seen = $3, initiator = COALESCE(initiator, $4) WHERE id = $1";
     SEEN_BY_US = "UPDATE checkout_script SET source = 'page', page = $2 WHERE id = $1 AND source IN ('report', 'guard')";
     NEW_HASH = "UPDATE checkout_script SET version = version + 1, hash = $2 WHERE id = $1";
@@ -65,10 +76,12 @@ statements! {
     VERSIONS = "SELECT hash, first_seen, last_seen, bytes, source FROM checkout_version WHERE script = $1 ORDER BY last_seen DESC, hash LIMIT $2";
 
     FIND_ALERT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1";
-    COUNT_OWN_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch')";
+    COUNT_OWN_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') AND room = $1";
+    COUNT_CHANGES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') \
+        AND kind = 'script_changed' AND script = $1";
     COUNT_HEARD_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch')";
-    INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL)";
+    INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by, room) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL, $9)";
     ALERT_AGAIN = "UPDATE checkout_alert SET seen = seen + $2, last_at = $3 WHERE id = $1";
     ALERT_ANEW = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL \
         WHERE id = $1 AND (closed_at IS NOT NULL OR source NOT IN ('page', 'fetch'))";
@@ -141,6 +154,7 @@ fn script(row: &Row<'_>) -> Result<Script, StoreError> {
         fetched_at: row.get(20)?,
         fetch_code: row.get(21)?,
         is_shared: row.get(22)?,
+        is_changing: row.get(23)?,
     })
 }
 
@@ -202,11 +216,33 @@ fn count(reader: &mut Reader<'_>, sql: &str, values: &[storeward_store::Value]) 
     reader.query_one(sql, values, |row| row.get(0))
 }
 
-/// Rows without an approval that this kind of source brought.
-pub(crate) fn count_open(reader: &mut Reader<'_>, source: Source) -> Result<u64, StoreError> {
-    let (one, other) =
-        if source.is_own() { (Source::Page, Source::Fetch) } else { (Source::Report, Source::Guard) };
-    count(reader, COUNT_OPEN, params![one.word(), other.word()])
+/// Rows without an approval that were only reported.
+pub(crate) fn count_heard(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
+    count(reader, COUNT_HEARD, &[])
+}
+
+/// Files without an approval that stood in pages.
+pub(crate) fn count_files(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
+    count(reader, COUNT_FILES, &[])
+}
+
+/// Files whose address begins so.
+pub(crate) fn count_of_host(reader: &mut Reader<'_>, begins: &str) -> Result<u64, StoreError> {
+    count(reader, COUNT_OF_HOST, params![begins])
+}
+
+/// Code without an approval; or the rows that stand for code that is another one with each view.
+pub(crate) fn count_code(reader: &mut Reader<'_>, is_changing: bool) -> Result<u64, StoreError> {
+    count(reader, COUNT_CODE, params![is_changing])
+}
+
+/// Code of a page that was seen once and no more: what begins so, and all of it.
+pub(crate) fn count_once(reader: &mut Reader<'_>, page: &str, mark: &str) -> Result<(u64, u64), StoreError> {
+    Ok((count(reader, COUNT_ONCE_SO, params![page, mark])?, count(reader, COUNT_ONCE, params![page])?))
+}
+
+pub(crate) fn has_version(reader: &mut Reader<'_>, id: &ScriptId, hash: &str) -> Result<bool, StoreError> {
+    Ok(count(reader, HAS_VERSION, params![id.as_str(), hash])? > 0)
 }
 
 /// Workers that nobody approved.
@@ -229,6 +265,8 @@ pub(crate) struct NewRow<'a> {
     pub initiator: Option<&'a str>,
     pub source: Source,
     pub seen: i64,
+    pub place: Option<&'a str>,
+    pub is_changing: bool,
 }
 
 fn text(value: Option<&str>) -> Option<String> {
@@ -247,7 +285,9 @@ pub(crate) fn insert(tx: &mut Tx<'_>, row: &NewRow<'_>) -> Result<(), StoreError
         text(row.initiator),
         row.source.word(),
         row.seen,
-        now
+        now,
+        text(row.place),
+        row.is_changing
     ];
     tx.execute(INSERT, values).map(drop)
 }
@@ -279,7 +319,7 @@ pub(crate) fn add_version(
     source: Source,
     bytes: Option<u64>,
 ) -> Result<bool, StoreError> {
-    let is_new = count(tx, HAS_VERSION, params![id.as_str(), hash])? == 0;
+    let is_new = !has_version(tx, id, hash)?;
     let bytes = bytes.and_then(|bytes| i64::try_from(bytes).ok());
     let now = tx.now();
     tx.execute(ADD_VERSION, params![id.as_str(), hash, source.word(), bytes, now])?;
@@ -352,6 +392,7 @@ pub(crate) struct NewAlert<'a> {
     pub what: &'a str,
     pub seen: i64,
     pub happens: Happens,
+    pub room: Room,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,13 +422,27 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
         tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
         return Ok(false);
     }
-    let others = if alert.source.is_own() { COUNT_OWN_ALERTS } else { COUNT_HEARD_ALERTS };
-    if count(tx, others, &[])? >= MOST_ALERTS {
+    let script = alert.script.map(|id| id.as_str().to_owned());
+    let has_room = match (alert.source.is_own(), alert.room) {
+        (false, _) => count(tx, COUNT_HEARD_ALERTS, &[])? < MOST_ALERTS,
+        // As many as there are approved scripts at most, times this.
+        (true, Room::Changed) => count(tx, COUNT_CHANGES, params![script.clone()])? < MOST_CHANGES,
+        (true, room) => count(tx, COUNT_OWN_ALERTS, params![room.word()])? < MOST_ALERTS,
+    };
+    if !has_room {
         return Ok(false);
     }
-    let script = alert.script.map(|id| id.as_str().to_owned());
-    let values =
-        params![alert.id, alert.kind, script, alert.source.word(), alert.what, alert.seen, is_armed, now];
+    let values = params![
+        alert.id,
+        alert.kind,
+        script,
+        alert.source.word(),
+        alert.what,
+        alert.seen,
+        is_armed,
+        now,
+        alert.room.word()
+    ];
     tx.execute(INSERT_ALERT, values)?;
     Ok(true)
 }

@@ -270,12 +270,20 @@ fn check(what: &NewApproval) -> Result<(), Error> {
 
 fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Result<Approval, Error> {
     let misfit = |why| Err(Error::Misfit { field: "scope", why });
+    if row.is_changing {
+        return misfit(
+            "it is another one with each view: let the shop write it without what changes, or with that in quotes",
+        );
+    }
     if what.scope == Scope::Exact && what.hash.as_ref().is_some_and(|seen| row.hash.as_ref() != Some(seen)) {
         return Err(Error::Raced);
     }
+    let unseen =
+        Error::Misfit { field: "hash", why: "`exact` approves the hash that somebody looked at: name it" };
     let is_file = row.kind == Kind::Script && row.address.contains("://");
     let hash = match what.scope {
         Scope::Exact if is_file || matches!(row.kind, Kind::Inline | Kind::Handler) => match &row.hash {
+            Some(_) if what.hash.is_none() => return Err(unseen),
             Some(hash) => Some(hash.clone()),
             None => {
                 return misfit("its body was not read yet: wait for the next fetch, or approve the address");

@@ -103,7 +103,7 @@ struct Approving {
     /// For how long; checkout.approve_days when left out.
     #[arg(long)]
     days: Option<u32>,
-    /// The hash that you looked at; refused if it is another one now.
+    /// The hash that you looked at; refused if it is another one now. `exact` needs it.
     #[arg(long, value_name = "SHA256")]
     hash: Option<String>,
     #[command(flatten)]

@@ -30,6 +30,7 @@ fn row(kind: Kind, address: &str, scope: Option<Scope>) -> Script {
         is_shared: true,
         revoked_at: None,
         version: 1,
+        is_changing: false,
     }
 }
 

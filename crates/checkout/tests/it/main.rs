@@ -7,4 +7,5 @@ mod crossing;
 mod evidence;
 mod fetching;
 mod reports;
+mod rooms;
 mod watching;

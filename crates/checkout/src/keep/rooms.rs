@@ -1,0 +1,166 @@
+//! Rooms of the inventory: what fills one keeps nothing out of the others, and one that is full is told.
+
+use storeward_store::Error as StoreError;
+
+use super::Telling;
+use crate::address;
+use crate::intake::{Place, Seen};
+use crate::model::{Kind, ScriptId};
+use crate::sql::{self, NewRow};
+
+/// Files without an approval that stood in pages: all, those of one host, and beside them the first one of each further host.
+const MOST_FILES: u64 = 1_000;
+const MOST_OF_HOST: u64 = 300;
+const MOST_FURTHER: u64 = 300;
+/// Code in pages without an approval; and rows that stand for code that is another one with each view.
+const MOST_CODE: u64 = 500;
+const MOST_CHANGING: u64 = 300;
+/// Code that was seen once and begins alike on one page, and all that was seen once there: what comes beyond is taken for code that is
+/// another one with each view, until it is seen again.
+const MOST_ALIKE: u64 = 3;
+const MOST_ONCE: u64 = 100;
+/// Rows that were only reported.
+const MOST_HEARD: u64 = 400;
+/// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
+const MOST_WORKERS: u64 = 20;
+
+/// What alerts wait in: a full one keeps out no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    File,
+    /// Files of a host of which none was known.
+    Host,
+    Code,
+    /// Changes of one script.
+    Changed,
+    Rest,
+}
+
+impl Room {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Room::File => "file",
+            Room::Host => "host",
+            Room::Code => "code",
+            Room::Changed => "changed",
+            Room::Rest => "",
+        }
+    }
+}
+
+/// The row that stands for code that is another one with each view. How many there are in a view is known: one more of them has a row,
+/// and an alert, of its own.
+pub(super) struct Changing {
+    id: ScriptId,
+    words: String,
+}
+
+impl Changing {
+    /// Of what begins alike.
+    fn of_mark(seen: &Seen, place: &Place) -> Changing {
+        Changing::new(seen, &place.mark, place.of_mark)
+    }
+
+    /// Of whatever nobody knows on the page.
+    fn of_page(seen: &Seen, place: &Place) -> Changing {
+        Changing::new(seen, "", place.of_view)
+    }
+
+    fn new(seen: &Seen, mark: &str, number: usize) -> Changing {
+        let id = ScriptId::of(seen.kind, &format!("changing\n{}\n{mark}\n{number}", seen.page));
+        let words = format!("code that is another one with each view ({} of them in one view)", number + 1);
+        Changing { id, words }
+    }
+}
+
+impl Telling<'_, '_> {
+    /// Where there is room for another row.
+    pub(super) fn room(&mut self, seen: &Seen) -> Result<Option<Room>, StoreError> {
+        if !seen.source.is_own() {
+            let is_full = sql::count_heard(self.tx)? >= MOST_HEARD
+                || seen.kind == Kind::Worker && sql::count_workers(self.tx)? >= MOST_WORKERS;
+            return Ok((!is_full).then_some(Room::Rest));
+        }
+        if matches!(seen.kind, Kind::Inline | Kind::Handler) {
+            return Ok((sql::count_code(self.tx, false)? < MOST_CODE).then_some(Room::Code));
+        }
+        let files = sql::count_files(self.tx)?;
+        let of_host = match address::origin(&seen.address) {
+            Some(origin) => sql::count_of_host(self.tx, &format!("{origin}/"))?,
+            None => files,
+        };
+        Ok(match of_host {
+            0 => (files < MOST_FILES + MOST_FURTHER).then_some(Room::Host),
+            _ => (files < MOST_FILES && of_host < MOST_OF_HOST).then_some(Room::File),
+        })
+    }
+
+    /// The row for code that is another one with each view, where this is such code. What is seen again is none.
+    pub(super) fn changing(&mut self, seen: &Seen) -> Result<Option<Changing>, StoreError> {
+        let Some(place) = &seen.place else { return Ok(None) };
+        let (alike, once) = sql::count_once(self.tx, &seen.page, &place.mark)?;
+        let is_full = sql::count_code(self.tx, false)? >= MOST_CODE;
+        let changing = if is_full || once >= MOST_ONCE {
+            Changing::of_page(seen, place)
+        } else if !place.has_shape && alike >= MOST_ALIKE {
+            Changing::of_mark(seen, place)
+        } else {
+            return Ok(None);
+        };
+        let is_again = match &seen.hash {
+            Some(hash) => seen.count > 1 || sql::has_version(self.tx, &changing.id, hash)?,
+            None => false,
+        };
+        Ok((is_full || !is_again).then_some(changing))
+    }
+
+    /// Counts it with what stood in its place before; the first of them is told.
+    pub(super) fn another(&mut self, changing: &Changing, seen: &Seen) -> Result<bool, StoreError> {
+        let now = self.tx.now();
+        let id = &changing.id;
+        if sql::find(self.tx, id, now)?.is_some() {
+            sql::touch(self.tx, id, seen.count, None)?;
+        } else if sql::count_code(self.tx, true)? >= MOST_CHANGING {
+            return Ok(false);
+        } else {
+            let row = NewRow {
+                id,
+                kind: seen.kind,
+                address: &changing.words,
+                sample: "",
+                hash: None,
+                page: &seen.page,
+                initiator: None,
+                source: seen.source,
+                seen: seen.count,
+                place: None,
+                is_changing: true,
+            };
+            sql::insert(self.tx, &row)?;
+            let told = Seen { address: changing.words.clone(), ..seen.clone() };
+            self.tell_new(id, &told, Room::Code)?;
+        }
+        if let Some(hash) = &seen.hash {
+            sql::add_version(self.tx, id, hash, seen.source, None)?;
+        }
+        Ok(true)
+    }
+
+    /// What stands in a page and has no room in the inventory is told all the same, once an hour, and takes a page to its last good state.
+    pub(super) fn no_room(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {
+        let hour: String = self.tx.now().rfc3339().chars().take(13).collect();
+        let is_code = matches!(seen.kind, Kind::Inline | Kind::Handler);
+        let of = if is_code { "code" } else { "files" };
+        let what = format!(
+            "the inventory has no room for more {of} of paying pages: {} on {}: {} was left out",
+            seen.kind.word(),
+            seen.page,
+            seen.address
+        );
+        let about = format!("no room\n{of}\n{hour}");
+        if self.alert("script_new", (None, seen.source), &about, (&what, seen.count))? {
+            self.tell_script_new(id, seen)?;
+        }
+        Ok(())
+    }
+}

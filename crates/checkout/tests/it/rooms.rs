@@ -1,0 +1,149 @@
+//! Whatever fills the inventory, what is new on a paying page is told.
+
+use storeward_checkout::MIGRATIONS;
+use storeward_checkout::desk::{Alert, Error, Kind, Scope};
+use storeward_events::Event;
+use storeward_store::both_engines;
+
+use crate::bench::{Bench, STAFF, because};
+
+const EVIL: &str = "<script src=https://evil.example/skim.js></script>";
+
+/// A page with code that has no shape and is another one with each view.
+fn page(view: u32, rest: &str) -> String {
+    format!("<head><script>var view = `{view}`;</script>{rest}")
+}
+
+async fn addresses_told(bench: &Bench) -> Vec<String> {
+    let address = |event| match event {
+        Event::ScriptNew(fact) => fact.address,
+        other => panic!("{other:?}"),
+    };
+    bench.told("checkout.script_new").await.into_iter().map(address).collect()
+}
+
+async fn open(bench: &Bench, kind: &str) -> Vec<Alert> {
+    let alerts = bench.checkout.alerts(500).await.unwrap();
+    alerts.into_iter().filter(|alert| alert.kind == kind && alert.closed_at.is_none()).collect()
+}
+
+async fn close_all(bench: &Bench) {
+    while let Some(alert) = bench.checkout.alerts(1).await.unwrap().pop().filter(|a| a.closed_at.is_none()) {
+        bench.checkout.close_alert(&alert.id, STAFF).await.unwrap();
+    }
+}
+
+// Anybody can load a page 1,500 times: that is one thing to look at, and silences nothing.
+both_engines!(views_of_code_that_changes_silence_nothing, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "on_change = 'last_good'").await;
+    bench.settled("<head><script>go()</script>").await;
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    for view in 0..240 {
+        bench.page(&page(view, "")).await;
+        if view % 40 == 39 || view < 10 {
+            bench.checkout.settle().await.unwrap();
+        }
+    }
+    let rows = bench.scripts().await;
+    assert!(rows.len() <= 5, "{}", rows.len());
+    let changing = rows.iter().find(|row| row.address.starts_with("code that is another one")).unwrap();
+    assert!(changing.seen > 100 && changing.hash.is_none() && changing.kind == Kind::Inline);
+    assert!(open(&bench, "script_new").await.len() <= 4);
+    // There is nothing of it that could be approved.
+    for scope in [Scope::Exact, Scope::Shape, Scope::Address] {
+        let refused = bench.checkout.approve(&changing.id, because(scope), STAFF).await;
+        assert!(matches!(refused, Err(Error::Misfit { .. })), "{refused:?}");
+    }
+    close_all(&bench).await;
+    bench.checkout.refresh().await.unwrap();
+    let mode = |went: crate::bench::Went| went.headers.contains_key("content-security-policy");
+    assert!(!mode(bench.page(&page(2_000, "")).await));
+    // A file of a host that nobody knows, and code that hides behind the same beginning.
+    bench.settled(&page(2_001, EVIL)).await;
+    assert!(addresses_told(&bench).await.contains(&"https://evil.example/skim.js".to_owned()));
+    assert_eq!(open(&bench, "script_new").await.len(), 1);
+    assert!(mode(bench.page(&page(2_002, EVIL)).await), "the last good state");
+    close_all(&bench).await;
+    let second = "<script>var view = `x`; steal(card)</script>";
+    bench.settled(&page(2_003, second)).await;
+    assert_eq!(open(&bench, "script_new").await.len(), 1, "one more in a view than ever before");
+});
+
+// The same where each piece also begins otherwise, and is many at once.
+both_engines!(whatever_fills_the_rooms_a_foreign_file_is_told, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "on_change = 'last_good'").await;
+    bench.settled("<head><script>go()</script>").await;
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    let name = |number: u32| -> String {
+        number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+    };
+    for view in 0..3u32 {
+        let mut body = "<head>".to_owned();
+        for piece in 0..120 {
+            let number = view * 120 + piece;
+            body.push_str(&format!(
+                "<script>{}()</script><script src=/own/{number}.js></script>",
+                name(number)
+            ));
+        }
+        bench.settled(&body).await;
+    }
+    let rows = bench.scripts().await;
+    let files = rows.iter().filter(|row| row.kind == Kind::Script).count();
+    assert!(files == 300 && rows.len() < 700, "{files} of {}", rows.len());
+    let said = open(&bench, "script_new").await;
+    assert!(
+        said.iter().any(|alert| alert.what.contains("no room for more files")),
+        "it is told as what it is"
+    );
+    assert!(open(&bench, "reports_flooded").await.is_empty(), "nobody reported anything");
+    close_all(&bench).await;
+    bench.settled(&page(1, EVIL)).await;
+    assert!(addresses_told(&bench).await.contains(&"https://evil.example/skim.js".to_owned()));
+    assert!(open(&bench, "script_new").await.iter().any(|alert| alert.what.contains("evil.example")));
+});
+
+// A page's own code that begins alike and stays what it is can be approved, however much else changes.
+both_engines!(code_that_is_seen_again_has_a_row, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let body: String = (0..6).map(|number| format!("<script>var view = `s{number}`;</script>")).collect();
+    for view in 0..8 {
+        bench.settled(&page(view, &body)).await;
+    }
+    let rows = bench.scripts().await;
+    let stays = rows.iter().filter(|row| row.hash.is_some() && row.seen > 1).count();
+    assert_eq!(stays, 6, "{rows:?}");
+});
+
+// Alerts that nobody closed keep out none of a script that is not any more what was approved.
+both_engines!(a_change_always_has_room, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "on_change = 'last_good'").await;
+    let shop = "<head><script>var total = \"1\";</script><script src=https://cdn.example/a.js></script>";
+    bench.settled(shop).await;
+    let file = bench.row("https://cdn.example/a.js").await;
+    bench.give_hash(&file, "YWFh").await;
+    bench.approve(&bench.row("https://cdn.example/a.js").await, Scope::Exact).await;
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    let fill = bench.db.write(|tx| {
+        tx.commit_silent("a test");
+        for number in 0..1_000u32 {
+            let insert = "INSERT INTO checkout_alert (id, kind, source, what, seen, is_armed, at, last_at) \
+                          VALUES ($1, 'script_new', 'page', 'a test', 1, 0, 0, 0)";
+            tx.execute(insert, storeward_store::params![format!("{number:032x}")])?;
+        }
+        Ok::<_, storeward_store::Error>(())
+    });
+    fill.await.unwrap();
+    // Approved by its very hash, though it holds what changes: each view is a change.
+    for view in 0..25 {
+        bench.page(&shop.replace("\"1\"", &format!("\"v{view}\""))).await;
+        bench.checkout.settle().await.unwrap();
+    }
+    assert_eq!(open(&bench, "script_changed").await.len(), 20);
+    for alert in open(&bench, "script_changed").await {
+        bench.checkout.close_alert(&alert.id, STAFF).await.unwrap();
+    }
+    let other = "<head><script>var total = \"w\";</script>";
+    bench.settled(other).await;
+    assert_eq!(open(&bench, "script_changed").await.len(), 1);
+});
