@@ -1,7 +1,7 @@
 //! Whatever fills the inventory, what is new on a paying page is told.
 
 use storeward_checkout::MIGRATIONS;
-use storeward_checkout::desk::{Alert, Error, Kind, Scope};
+use storeward_checkout::desk::{Alert, Error, Kind, Scope, Script};
 use storeward_events::Event;
 use storeward_store::both_engines;
 
@@ -88,7 +88,15 @@ both_engines!(whatever_fills_the_rooms_a_foreign_file_is_told, MIGRATIONS, async
         }
         bench.settled(&body).await;
     }
-    let rows = bench.scripts().await;
+    let mut rows: Vec<Script> = Vec::new();
+    loop {
+        let after = rows.last().map(|row| row.id.clone());
+        let part = bench.checkout.scripts(after, 500).await.unwrap();
+        if part.is_empty() {
+            break;
+        }
+        rows.extend(part);
+    }
     let files = rows.iter().filter(|row| row.kind == Kind::Script).count();
     assert!(files == 300 && rows.len() < 700, "{files} of {}", rows.len());
     let said = open(&bench, "script_new").await;
