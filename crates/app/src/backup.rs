@@ -20,7 +20,7 @@ use storeward_backup::sql::FreezeRow;
 use storeward_backup::{
     Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Sources, Target, sql,
 };
-use storeward_base::{Actor, BackupId, Fault as _, Id, Secret};
+use storeward_base::{Actor, BackupId, Clock as _, Fault as _, Id, Secret, SystemClock};
 use storeward_events::backup::{BackupFailed, BackupMade, BackupsThinnedOut, RetentionFrozen};
 use storeward_events::system::RowHarmed;
 use storeward_outbound::read_private;
@@ -409,7 +409,7 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     if let Err(error) = (Sources { shop_paths, ..Sources::default() }).check(backups.plan()) {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
-    if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key)) {
+    if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key, SystemClock.now())) {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
     if config.vault.is_some() && section.epochs_copy.is_none() {

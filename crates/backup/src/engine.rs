@@ -213,7 +213,7 @@ impl Backups {
     /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.
     pub fn run(&self, _alone: &Alone, begin: &Begin, sources: &Sources) -> Result<Made, Error> {
         sources.check(&self.plan)?;
-        self.claim(&begin.key)?;
+        self.claim(&begin.key, begin.at)?;
         self.bars.tell(Step::Began("copying"));
         let mut staged = Staging::new(&self.plan.scratch)?;
         stage(&mut staged, sources)?;

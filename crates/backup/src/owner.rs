@@ -89,21 +89,35 @@ impl Backups {
         Ok(Owners { mark: Some(Mark::of(key)), by_manifest })
     }
 
-    /// Refuses a target whose newest backup another ledger signed, before anything is written there.
-    pub fn claim(&self, key: &LogKey) -> Result<(), Error> {
+    /// Refuses a target whose newest backup another ledger signed, before anything is written there. What lies in the future counts
+    /// only where nothing of one's own is there yet: the clock of who made it was wrong.
+    pub fn claim(&self, key: &LogKey, now: Timestamp) -> Result<(), Error> {
         if self.is_taking_over {
             return Ok(());
         }
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, Some(key))?;
-        for snapshots in [in_files, self.there(Part::Keys)?] {
-            let newest = snapshots.into_iter().rfind(|one| one.label == OWN && one.run.is_some());
-            if let Some(newest) = newest.filter(|newest| owners.whose(newest) == Whose::Another) {
-                let place = self.plan().target_of(newest.part).to_string();
-                return Err(Error::AnotherLedger { place, made_at: newest.made_at });
-            }
+        let is_own = |one: &&Snapshot| owners.whose(one) == Whose::Own;
+        let is_taken = in_files.iter().filter(is_own).any(is_whole);
+        let counts = |one: &&Snapshot| is_whole(one) && (one.made_at <= now || !is_taken);
+        let mut newest = in_files.iter().rfind(counts).cloned();
+        if self.keys_lie_apart() && !newest.as_ref().is_some_and(|one| owners.whose(one) == Whose::Another) {
+            // Not every run has customers' keys: one's own data is newer than another's keys where the place was taken over.
+            let own_at = in_files.iter().filter(is_own).filter(counts).map(|one| one.made_at).max();
+            let keys = self.there(Part::Keys)?;
+            newest =
+                keys.iter().filter(counts).rfind(|one| own_at.is_none_or(|at| one.made_at > at)).cloned();
         }
-        Ok(())
+        match newest.filter(|newest| owners.whose(newest) == Whose::Another) {
+            Some(Snapshot { part, made_at, .. }) => {
+                Err(Error::AnotherLedger { place: self.plan().target_of(part).to_string(), made_at })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn keys_lie_apart(&self) -> bool {
+        self.plan().target_of(Part::Keys) != self.plan().target_of(Part::Files)
     }
 
     /// The snapshots of a part; none where nothing was put away yet.
@@ -158,6 +172,11 @@ impl Backups {
         }
         Ok(goes.len())
     }
+}
+
+/// Of Storeward's own, by a run that was not cut off before it.
+fn is_whole(snapshot: &Snapshot) -> bool {
+    snapshot.label == OWN && snapshot.run.is_some()
 }
 
 fn signed_by(manifest: &[u8], key: &LogKey) -> Whose {

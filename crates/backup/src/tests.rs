@@ -49,12 +49,12 @@ impl House {
         Backups::new(plan, Bars::none())
     }
 
-    /// A run at the hour `hour`, which is its id, too.
+    /// A run at the hour `hour`, which is its id, too. Without customers' keys where there is no `wrapped`.
     fn run(&self, backups: &Backups, hour: u32) -> Result<Made, Error> {
         let own = |name: &str| OwnFile { from: self.at("data").join(name), name: name.to_owned() };
         let sources = Sources {
             files: vec![own("note")],
-            key_files: vec![own("wrapped")],
+            key_files: self.at("data/wrapped").exists().then(|| own("wrapped")).into_iter().collect(),
             shop_paths: vec![self.at("shop")],
             ..Sources::default()
         };

@@ -75,3 +75,56 @@ fn the_same_ledger_goes_on_anywhere_and_adopts_what_it_signed_before_there_were_
     assert_eq!(thin_out(&apart, 3), 1, "its own of before goes like any other");
     assert_eq!(runs(&apart), [(run_of(2), Whose::Own)]);
 }
+
+/// The newest of customers' keys stayed the first house's for ever, so that each nightly run was refused.
+#[test]
+fn a_house_without_customers_keys_takes_over_once() {
+    let (first, second) = (House::new(1), House::new(2));
+    let target = first.at("target");
+    std::fs::remove_file(second.at("data/wrapped")).unwrap();
+    first.run(&first.backups(&target), 1).unwrap();
+    let two = second.backups(&target);
+    assert!(matches!(second.run(&two, 2), Err(Error::AnotherLedger { .. })));
+    second.run(&second.backups(&target).taking_over(), 3).unwrap();
+    second.run(&two, 4).unwrap();
+    // The other one is still there after all.
+    first.run(&first.backups(&target).taking_over(), 5).unwrap();
+    assert!(matches!(second.run(&two, 6), Err(Error::AnotherLedger { .. })));
+}
+
+/// A clock that ran ahead: what lies in the future is the newest for years.
+#[test]
+fn what_another_house_dated_into_the_future_refuses_nobody_who_took_over() {
+    let (first, second) = (House::new(1), House::new(2));
+    let target = first.at("target");
+    first.run(&first.backups(&target), 90_000).unwrap();
+    let two = second.backups(&target);
+    assert!(matches!(second.run(&two, 2), Err(Error::AnotherLedger { .. })), "another's is all there is");
+    second.run(&second.backups(&target).taking_over(), 3).unwrap();
+    second.run(&two, 4).unwrap();
+    assert_eq!(
+        runs(&two),
+        [(run_of(3), Whose::Own), (run_of(4), Whose::Own), (run_of(90_000), Whose::Another)]
+    );
+}
+
+/// Two houses whose data goes apart, and whose customers' keys go to one place.
+#[test]
+fn customers_keys_of_their_own_place_are_looked_at_there() {
+    let (first, second) = (House::new(1), House::new(2));
+    let keys = first.at("keys");
+    let apart = |house: &House| {
+        let keys_target = Some(Target::Local(keys.clone()));
+        let plan = Plan { keys_target, ..house.backups(&house.at("target")).plan().clone() };
+        Backups::new(plan, Bars::none())
+    };
+    first.run(&apart(&first), 1).unwrap();
+    let two = apart(&second);
+    assert!(matches!(second.run(&two, 2), Err(Error::AnotherLedger { .. })));
+    // Its keys go nowhere from then on: what it took over once stays taken over.
+    second.run(&apart(&second).taking_over(), 3).unwrap();
+    std::fs::remove_file(second.at("data/wrapped")).unwrap();
+    second.run(&two, 4).unwrap();
+    first.run(&apart(&first).taking_over(), 5).unwrap();
+    assert!(matches!(second.run(&two, 6), Err(Error::AnotherLedger { .. })));
+}
