@@ -281,7 +281,8 @@ impl Repo {
         self.read_out_most(snapshot, to, each, |_, why| Err(why))
     }
 
-    /// The same. Files and folders that the target does not give are handed to `lost`, which says whether it goes on.
+    /// The same. Files and folders that the target does not give, though it is there, are handed to `lost`, which says whether it
+    /// goes on.
     pub(crate) fn read_out_most(
         &self,
         snapshot: &str,
@@ -302,6 +303,7 @@ impl Repo {
             let nodes = match repo.ls(&folder, &flat) {
                 Ok(nodes) => nodes,
                 Err(why) => {
+                    self.answers()?;
                     lost(&above, self.told(why))?;
                     continue;
                 }
@@ -322,7 +324,9 @@ impl Repo {
                     NodeType::File => {
                         let mut file = HashedFile::create(&target)?;
                         if let Err(why) = repo.dump(&node, &mut file).map_err(|why| self.told(why)) {
-                            file.given_up(&target, why).and_then(|why| lost(&path, why))?;
+                            let why = file.given_up(&target, why)?;
+                            self.answers()?;
+                            lost(&path, why)?;
                             continue;
                         }
                         let (size, sha256) = file.finish(&target, mode)?;
@@ -341,6 +345,16 @@ impl Repo {
         finish(to, &folders, links)?;
         progress.finish();
         Ok(count)
+    }
+
+    /// Whether the target is there: what it does not give is lost then, and else a line broke, or a disk is gone.
+    fn answers(&self) -> Result<(), Error> {
+        match self.place.length(&name(FileType::Config, &Id::default()))? {
+            Some(_) => Ok(()),
+            None => {
+                Err(Error::Target { place: self.place.shown(), why: "it is not there any more".to_owned() })
+            }
+        }
     }
 
     /// One small file of a snapshot.

@@ -87,7 +87,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
 }
 
 /// How the line begins that names what the target did not give.
-pub const LOST: &str = "BAD   not in the backup any more";
+pub const LOST: &str = "BAD   could not be read out of the backup";
 
 fn lost(restored: &Restored) -> Option<String> {
     let lost = &restored.shop_lost;

@@ -136,3 +136,39 @@ fn nothing_is_thinned_out_while_a_kept_backup_lacks_something() {
     assert_eq!(runs(&backups), [(run_of(3), Whose::Own), (run_of(4), Whose::Own)]);
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
 }
+
+/// A disk that was unplugged in the middle of a restore: each file that came after was told as gone from the backup.
+#[test]
+fn a_target_that_goes_away_in_the_middle_ends_the_restore_and_loses_nothing() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    pictures(&house, "a", 12);
+    house.run(&backups, 1).unwrap();
+    let files = backups.repo(Part::Files, crate::repository::Missing::Refuse).unwrap();
+    let of_shop = files.snapshots().unwrap().into_iter().find(|one| one.label == "shop").unwrap();
+    // Not mounted, and a mount that answers with an error.
+    for is_broken in [false, true] {
+        let (aside, mut lost) = (house.at("aside"), 0);
+        let goes = |_: &_| {
+            if target.exists() && !aside.exists() {
+                std::fs::rename(&target, &aside).unwrap();
+                if is_broken {
+                    std::fs::write(&target, "no folder").unwrap();
+                }
+            }
+        };
+        let to = house.at(&format!("back-{is_broken}"));
+        let note = |_: &Path, _| {
+            lost += 1;
+            Ok(())
+        };
+        let ended = files.read_out_most(&of_shop.id, &to, goes, note);
+        assert!(matches!(ended, Err(Error::Target { .. })), "{ended:?}");
+        assert_eq!(lost, 0);
+        if is_broken {
+            std::fs::remove_file(&target).unwrap();
+        }
+        std::fs::rename(&aside, &target).unwrap();
+    }
+}
