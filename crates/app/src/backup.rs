@@ -290,9 +290,21 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(Actor::System, None, fact.clone()).map(drop)
             })?;
             // Customers' keys are kept no longer for a backup that fails; all else is.
-            let _ = backups.thin_out(alone, opened.clock.now(), Frozen::Yes);
-            Err(failure)
+            match backups.thin_out(alone, opened.clock.now(), Frozen::Yes) {
+                Err(error) if error.to_string() != failure.what() => Err(kept_longer(failure, &error)),
+                _ => Err(failure),
+            }
         }
+    }
+}
+
+/// A run that failed, and customers' keys stay where they are beside it.
+fn kept_longer(failure: Failure, why: &storeward_backup::Error) -> Failure {
+    let (what, todo) = failure.into_parts();
+    let failure = Failure::new(format!("{what}; and copies of customers' keys whose time is over stay: {why}"));
+    match todo {
+        Some(todo) => failure.hint(todo),
+        None => failure,
     }
 }
 

@@ -12,7 +12,7 @@ use storeward_seal::fingerprint::sha256_hex;
 use crate::Error;
 use crate::engine::{Alone, Backups, Frozen, OWN};
 use crate::manifest::{self, Manifest};
-use crate::repository::{Missing, Part, Pruning, Snapshot};
+use crate::repository::{Missing, Part, Pruning, Repo, Snapshot};
 use crate::retention::too_old;
 use crate::staging::ROOT;
 
@@ -136,13 +136,7 @@ impl Backups {
         let owners = self.owners(&in_files, self.plan().ledger.as_ref())?;
         // First: no key is kept longer because of a fault in what lies beside it.
         if let Some(keys) = self.perhaps(Part::Keys)? {
-            let made = keys.snapshots()?;
-            let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
-            let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
-            let ids = too_old(&made, self.plan().keys_kept, now);
-            if !ids.is_empty() {
-                keys.forget(&ids, Pruning::Strict)?;
-            }
+            self.thin_out_keys(&keys, &owners, now)?;
         }
         if frozen == Frozen::Yes {
             return Ok(0);
@@ -171,6 +165,22 @@ impl Backups {
             }
         }
         Ok(goes.len())
+    }
+
+    /// Customers' keys whose time is over. A younger copy that lacks something would keep them: nothing comes back from it, and a
+    /// restore takes the newest one alone, so it goes with them.
+    fn thin_out_keys(&self, keys: &Repo, owners: &Owners, now: Timestamp) -> Result<(), Error> {
+        let made = keys.snapshots()?;
+        let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
+        let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
+        let mut ids = too_old(&made, self.plan().keys_kept, now);
+        if ids.is_empty() || keys.forget(&ids, Pruning::Strict).is_ok() {
+            return Ok(());
+        }
+        keys.forget_missing_packs()?;
+        let kept: Vec<String> = made.into_iter().map(|(id, _)| id).filter(|id| !ids.contains(id)).collect();
+        ids.extend(keys.lacking(&kept)?);
+        keys.forget(&ids, Pruning::Strict)
     }
 }
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use rustic_core::jiff::Zoned;
-use rustic_core::repofile::{Chunker, IndexFile, MasterKey, NodeType, SnapshotFile, SnapshotId};
+use rustic_core::repofile::{Chunker, IndexFile, MasterKey, Node, NodeType, SnapshotFile, SnapshotId};
 use rustic_core::{
     BackupOptions, CheckOptions, CheckResults, ConfigOptions, Credentials, FileType, Id, KeyOptions,
     LimitOption, LsOptions, OpenStatus, ParentOptions, PathList, ProgressBars, PruneOptions,
     ReadSubsetOption, RepairIndexOptions, Repository, RepositoryBackends, RepositoryOptions, RusticError,
-    SnapshotOptions,
+    SnapshotOptions, TreeId,
 };
 use storeward_base::{BackupId, Secret, Timestamp};
 use storeward_seal::Sha256;
@@ -355,6 +355,36 @@ impl Repo {
                 Err(Error::Target { place: self.place.shown(), why: "it is not there any more".to_owned() })
             }
         }
+    }
+
+    /// Those of `snapshots` of which the index does not name every piece.
+    pub(crate) fn lacking(&self, snapshots: &[String]) -> Result<Vec<String>, Error> {
+        let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
+        let flat = LsOptions::default().recursive(false);
+        let is_whole = |tree: TreeId| -> Result<bool, Box<RusticError>> {
+            let mut open = vec![tree];
+            while let Some(tree) = open.pop() {
+                if repo.get_index_entry(&tree).is_err() {
+                    return Ok(false);
+                }
+                let folder = Node { node_type: NodeType::Dir, subtree: Some(tree), ..Node::default() };
+                for node in repo.ls(&folder, &flat)? {
+                    let (_, node) = node?;
+                    if node.content.iter().flatten().any(|piece| repo.get_index_entry(piece).is_err()) {
+                        return Ok(false);
+                    }
+                    open.extend(node.subtree);
+                }
+            }
+            Ok(true)
+        };
+        let mut lacking = Vec::new();
+        for file in repo.get_snapshots(snapshots).map_err(|why| self.told(why))? {
+            if !is_whole(file.tree).map_err(|why| self.told(why))? {
+                lacking.push(file.id.to_hex().as_str().to_owned());
+            }
+        }
+        Ok(lacking)
     }
 
     /// One small file of a snapshot.

@@ -172,3 +172,40 @@ fn a_target_that_goes_away_in_the_middle_ends_the_restore_and_loses_nothing() {
         std::fs::rename(&aside, &target).unwrap();
     }
 }
+
+fn packs_of_keys(target: &Path) -> std::collections::BTreeSet<PathBuf> {
+    let folders = std::fs::read_dir(target.join("keys/data")).unwrap();
+    let packs = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    packs.map(|pack| pack.unwrap().path()).collect()
+}
+
+/// One lost pack of a younger copy kept the keys of whoever was erased for as long again.
+#[test]
+fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    let wrapped = |number: u64| {
+        let entropy: &dyn Entropy = &SeededEntropy::new(number);
+        std::fs::write(house.at("data/wrapped"), entropy.bytes::<8_192>()).unwrap();
+    };
+    let mut packs = Vec::new();
+    for (number, hour) in [1, 400, 500].into_iter().enumerate() {
+        wrapped(number as u64);
+        let before = if number == 0 { Default::default() } else { packs_of_keys(&target) };
+        house.run(&backups, hour).unwrap();
+        packs.push(packs_of_keys(&target).difference(&before).cloned().collect::<Vec<_>>());
+    }
+    let of = |pack: &&PathBuf| std::fs::metadata(pack).unwrap().len();
+    std::fs::remove_file(packs[1].iter().max_by_key(of).unwrap()).unwrap();
+    let alone = backups.alone().unwrap();
+    backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
+    assert!(packs[0].iter().all(|pack| !pack.exists()), "keys of the oldest copy are still there");
+    let left: Vec<_> = backups.snapshots(Part::Keys).unwrap().into_iter().map(|one| one.run).collect();
+    assert_eq!(left, [Some(run_of(500))], "one that nothing comes back from is no copy");
+    let to = house.at("back");
+    let restored = backups.restore(&alone, run_of(1), &to, None, Some(&house.key)).unwrap();
+    assert_eq!(restored.keys_of, Some(run_of(500)));
+    assert_eq!(std::fs::read(to.join("wrapped")).unwrap(), std::fs::read(house.at("data/wrapped")).unwrap());
+    assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
+}
