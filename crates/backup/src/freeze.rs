@@ -1,5 +1,5 @@
-//! What an attack on the shop's files looks like from one backup to the next: many files that turned into noise, many that are
-//! gone while as many new ones came, or most of them gone.
+//! What an attack on the shop's files looks like from one backup to the next: many files that turned into noise, into base64 or into
+//! nothing, many that are gone while as many new ones of that kind came, or most of them gone.
 //!
 //! Measured on 1,221 real source files: entropy 4.8 bits a byte in the middle, 6.5 at the 99th percentile; after encryption 7.6 at the
 //! first. Pictures and archives are noise to begin with: those count that no longer begin as such a file does. What goes on unseen:
@@ -39,6 +39,10 @@ pub struct Sight {
     /// Whether it begins as pictures, films, fonts and archives do.
     #[serde(default)]
     pub known: bool,
+    /// Whether there is nothing in it but letters of base64 or hexadecimal digits, or one byte alone. None where it is of a time before
+    /// it was remembered: looked at anew.
+    #[serde(default)]
+    pub encoded: Option<bool>,
 }
 
 /// First bytes of files that are noise to begin with, and where they stand (the formats' own specifications; `file`'s magic numbers).
@@ -94,7 +98,7 @@ fn walk(path: &Path, before: &Sights, found: &mut Sights) {
     } else if facts.is_file() {
         let micros =
             |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000);
-        let (noise, known) = (false, false);
+        let (noise, known, encoded) = (false, false, None);
         let new = Sight {
             size: facts.len(),
             changed: micros(facts.mtime(), facts.mtime_nsec()),
@@ -102,24 +106,36 @@ fn walk(path: &Path, before: &Sights, found: &mut Sights) {
             inode: facts.ino(),
             noise,
             known,
+            encoded,
         };
         let name = path.to_string_lossy().into_owned();
-        let unchanged = before.get(&name).filter(|old| Sight { noise, known, ..**old } == new);
-        found.insert(name, unchanged.copied().unwrap_or_else(|| looked_into(path, new)));
+        let old = before.get(&name);
+        let is_untouched =
+            |old: &&Sight| old.encoded.is_some() && Sight { noise, known, encoded, ..**old } == new;
+        let sight = old.filter(is_untouched).copied().or_else(|| looked_into(path, new, old));
+        found.extend(sight.map(|sight| (name, sight)));
     }
 }
 
-fn looked_into(path: &Path, sight: Sight) -> Sight {
-    if sight.size < LEAST_BYTES {
-        return sight;
-    }
-    let mut sample = Vec::with_capacity(SAMPLE);
+/// One that cannot be read, which the backup itself tells, is as it was, and read the next time.
+fn looked_into(path: &Path, new: Sight, old: Option<&Sight>) -> Option<Sight> {
+    let mut sample = Vec::new();
     let most = u64::try_from(SAMPLE).unwrap_or(u64::MAX);
     match File::open(path).and_then(|file| file.take(most).read_to_end(&mut sample)) {
-        Ok(_) => Sight { noise: entropy(&sample) > NOISE, known: is_known(&sample), ..sight },
-        // Told as unread by the backup itself.
-        Err(_) => sight,
+        Ok(_) => Some(Sight {
+            noise: new.size >= LEAST_BYTES && entropy(&sample) > NOISE,
+            known: is_known(&sample),
+            encoded: Some(is_encoded(&sample)),
+            ..new
+        }),
+        Err(_) => old.map(|old| Sight { touched: 0, ..*old }),
     }
+}
+
+/// Base64 of either alphabet (RFC 4648, sections 4 and 5) in lines, hexadecimal digits, one byte alone, or nothing.
+fn is_encoded(sample: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(byte);
+    sample.iter().all(is_letter) || sample.iter().all(|byte| Some(byte) == sample.first())
 }
 
 fn is_known(sample: &[u8]) -> bool {
@@ -158,17 +174,21 @@ pub fn compare(before: &Sights, now: &Sights) -> Option<Alarm> {
             && files.saturating_mul(100) >= of_files.saturating_mul(SHARE)
             || files >= LEAST_FILES * 5
     };
-    let was_another = |path: &String, now: &Sight| {
-        let is_another = |old: &Sight| !old.noise || (old.known && !now.known);
-        before.get(path).is_some_and(|old| old.size >= LEAST_BYTES && is_another(old))
+    let is_encoded = |sight: &Sight| sight.encoded == Some(true);
+    let is_scrambled = |old: &Sight, now: &Sight| {
+        let is_none_any_more = old.known && !now.known;
+        let became_noise = now.noise && !old.noise;
+        let became_encoded = is_encoded(now) && old.encoded == Some(false);
+        old.size >= LEAST_BYTES && (is_none_any_more || became_noise || became_encoded)
     };
-    let scrambled = count(&|(path, sight)| sight.noise && was_another(path, sight), now);
+    let scrambled = count(&|(path, now)| before.get(*path).is_some_and(|old| is_scrambled(old, now)), now);
     if many(scrambled) {
         return Some(Alarm { code: "backup.scrambled", changed: scrambled, of_files });
     }
     let gone = count(&|(path, _)| !now.contains_key(*path), before);
-    let new_noise = count(&|(path, sight)| sight.noise && !before.contains_key(*path), now);
-    let renamed = gone.min(new_noise);
+    let is_ciphertext = |sight: &Sight| sight.noise || (is_encoded(sight) && sight.size >= LEAST_BYTES);
+    let new = count(&|(path, sight)| is_ciphertext(sight) && !before.contains_key(*path), now);
+    let renamed = gone.min(new);
     if many(renamed) {
         return Some(Alarm { code: "backup.renamed", changed: renamed, of_files });
     }
@@ -295,6 +315,87 @@ mod tests {
         assert!(text.contains("\"known\":true"));
         let old: Sights = serde_json::from_str(&text.replace("\"known\":true", "\"older\":true")).unwrap();
         assert_eq!(compare(&old, &seen(&folder, &old)), None);
+    }
+
+    /// What programs against web shops write: PHP's own encryption gives base64, which is no noise; and files that were written over.
+    #[test]
+    fn files_that_are_base64_hex_or_nothing_now_are_noticed_in_place_and_renamed() {
+        let letters: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(*b"+/").collect();
+        let base64 = |n: usize| noise(n).iter().map(|byte| letters[usize::from(byte % 64)]).collect();
+        let hex = |n: usize| noise(n).iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
+        let kinds: [&dyn Fn(usize) -> Vec<u8>; 5] =
+            [&base64, &hex, &|_| vec![0; 4_800], &|_| vec![b'x'; 3_000], &|_| Vec::new()];
+        for (kind, written) in kinds.into_iter().enumerate() {
+            for (name, begins) in
+                [("jpg", &b"\xFF\xD8\xFF\xE0"[..]), ("php", b"<?php echo 'a shop''s own file';\n")]
+            {
+                let folder = shop(50);
+                let path = |n: usize| folder.path().join(format!("a{n}.{name}"));
+                let body = |n: usize| if name == "jpg" { noise(n) } else { text(n) };
+                for n in 0..25 {
+                    std::fs::write(path(n), [begins, &body(n)].concat()).unwrap();
+                }
+                let before = seen(&folder, &Sights::new());
+                for n in 0..25 {
+                    std::fs::write(path(n), written(n + 500)).unwrap();
+                }
+                let in_place = seen(&folder, &before);
+                let alarm = compare(&before, &in_place);
+                let wanted = Alarm { code: "backup.scrambled", changed: 25, of_files: 125 };
+                assert_eq!(alarm, Some(wanted), "{name} {kind}");
+                assert_eq!(compare(&in_place, &seen(&folder, &in_place)), None, "told once");
+                if kind < 2 {
+                    for n in 0..25 {
+                        std::fs::rename(path(n), path(n).with_extension("locked")).unwrap();
+                    }
+                    let alarm = compare(&before, &seen(&folder, &before));
+                    assert_eq!(alarm, Some(Alarm { code: "backup.renamed", changed: 25, of_files: 125 }));
+                }
+            }
+        }
+    }
+
+    /// Pictures of a few hundred bytes are looked into, too; and what was base64 all along stays so.
+    #[test]
+    fn pictures_that_became_small_and_files_that_were_base64_are_no_attack() {
+        let folder = shop(50);
+        let path = |n: usize| folder.path().join(format!("pictures/{n}.jpg"));
+        let kept = |n: usize| folder.path().join(format!("kept{n}"));
+        for n in 0..50 {
+            std::fs::write(path(n), [&b"\xFF\xD8\xFF\xE0"[..], &noise(n)].concat()).unwrap();
+            std::fs::write(kept(n), format!("kept{n}==").repeat(500)).unwrap();
+        }
+        let before = seen(&folder, &Sights::new());
+        for n in 0..50 {
+            std::fs::write(path(n), [&b"\xFF\xD8\xFF\xE0"[..], &noise(n)[..800]].concat()).unwrap();
+            std::fs::write(kept(n), format!("kept{n}==").repeat(600)).unwrap();
+        }
+        assert_eq!(compare(&before, &seen(&folder, &before)), None);
+    }
+
+    /// A file that could not be read once was taken for one that was no noise, and for scrambled when it could be again.
+    #[test]
+    fn a_file_that_cannot_be_read_once_counts_as_it_was() {
+        let folder = shop(30);
+        let before = seen(&folder, &Sights::new());
+        let aside: Vec<_> = (0..30).map(|n| folder.path().join(format!("pictures/{n}.jpg"))).collect();
+        let mut unread = before.clone();
+        for path in &aside {
+            let name = path.to_string_lossy().into_owned();
+            let new = Sight { touched: 1, noise: false, ..before[&name] };
+            // Gone between the listing and the reading: for whoever looks it is as one without the right to.
+            std::fs::remove_file(path).unwrap();
+            let sight = looked_into(path, new, before.get(&name));
+            assert!(looked_into(path, new, None).is_none(), "nothing is known of it");
+            unread.insert(name, sight.unwrap());
+        }
+        assert_eq!(compare(&before, &unread), None);
+        for (n, path) in aside.iter().enumerate() {
+            std::fs::write(path, noise(n)).unwrap();
+        }
+        let again = seen(&folder, &unread);
+        assert_eq!(compare(&unread, &again), None);
+        assert_eq!(again.values().filter(|sight| sight.noise).count(), 30, "they are read again");
     }
 
     #[test]
