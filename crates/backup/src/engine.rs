@@ -319,6 +319,7 @@ impl Backups {
     ) -> Result<Restored, Error> {
         let files = self.repo(Part::Files, Missing::Refuse)?;
         let manifest = self.manifest(&files, run, key)?;
+        let newest = self.newest_keys(&files, run, key)?;
         let mut out = Out::default();
         for part in [Part::Databases, Part::Files] {
             if let Some(repo) = self.perhaps(part)? {
@@ -328,7 +329,7 @@ impl Backups {
             }
             out.compare(part, &manifest)?;
         }
-        let keys_of = self.restore_keys(&files, run, to, key)?;
+        let keys_of = newest.map_or(Ok(None), |newest| self.restore_keys(&files, &newest, to, key))?;
         let (mut shop_files, mut shop_lost) = (0, Lost::default());
         if let Some(shop) = shop {
             for snapshot in shop_of(&files, &manifest)? {
@@ -342,25 +343,39 @@ impl Backups {
         Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files, shop_lost })
     }
 
-    /// The newest of the same ledger's: `run` is what they go with.
-    fn restore_keys(
+    /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are.
+    fn newest_keys(
         &self,
         files: &Repo,
         run: BackupId,
-        to: &Path,
         key: Option<&LogKey>,
-    ) -> Result<Option<BackupId>, Error> {
-        let Some(keys) = self.perhaps(Part::Keys)? else { return Ok(None) };
+    ) -> Result<Option<Snapshot>, Error> {
+        let made = self.snapshots_of(Part::Keys)?;
         let in_files = files.snapshots()?;
         let owners = self.owners(&in_files, key)?;
         let mark = in_files.iter().find(|one| one.label == OWN && one.run == Some(run));
         let mark = mark.and_then(|own| own.ledger.clone());
+        let is_unclear = mark.is_none() && made.last().is_some_and(|newest| newest.ledger.is_some());
+        if key.is_none() && is_unclear {
+            let words =
+                "of which it is known without the ledger's key whose customers' keys go with it: --keys-from";
+            return Err(Error::NoRun(words.to_owned()));
+        }
         let fits = |one: &Snapshot| {
-            let is_alike = mark.is_none() || one.ledger.is_none() || one.ledger == mark;
-            is_alike && owners.whose(one) != Whose::Another
+            let may_be = key.is_some() && (mark.is_none() || one.ledger.is_none());
+            (may_be || one.ledger == mark) && owners.whose(one) != Whose::Another
         };
-        let Some(newest) = keys.snapshots()?.into_iter().rfind(fits) else { return Ok(None) };
-        let Some(run) = newest.run else { return Ok(None) };
+        Ok(made.into_iter().rfind(fits))
+    }
+
+    fn restore_keys(
+        &self,
+        files: &Repo,
+        newest: &Snapshot,
+        to: &Path,
+        key: Option<&LogKey>,
+    ) -> Result<Option<BackupId>, Error> {
+        let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else { return Ok(None) };
         let mut out = Out::default();
         keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file))?;
         match self.manifest(files, run, key) {

@@ -128,3 +128,32 @@ fn customers_keys_of_their_own_place_are_looked_at_there() {
     first.run(&apart(&first).taking_over(), 5).unwrap();
     assert!(matches!(second.run(&two, 6), Err(Error::AnotherLedger { .. })));
 }
+
+/// Without the ledger's key an old backup without a mark got the keys of whoever took the target over, and "the newest" was said of them.
+#[test]
+fn without_a_key_nobody_gets_another_houses_customers_keys() {
+    let (first, second, third) = (House::new(1), House::new(2), House::new(3));
+    let target = first.at("target");
+    let one = first.backups(&target);
+    first.run(&one, 1).unwrap();
+    for part in [Part::Files, Part::Keys] {
+        one.repo(part, Missing::Refuse).unwrap().unmark();
+    }
+    let back = |name: &str, hour: u32, key: Option<&LogKey>| {
+        let to = first.at(name);
+        one.restore(&one.alone()?, run_of(hour), &to, None, key)?;
+        Ok::<_, Error>(std::fs::read_to_string(to.join("wrapped")).ok())
+    };
+    let own = Some("keys of house 1".to_owned());
+    assert_eq!(back("before", 1, None).unwrap(), own, "nobody else was there");
+    // One without customers' keys has none, though another's lie there.
+    std::fs::remove_file(third.at("data/wrapped")).unwrap();
+    third.run(&third.backups(&target).taking_over(), 2).unwrap();
+    assert_eq!(back("third", 2, None).unwrap(), None);
+    second.run(&second.backups(&target).taking_over(), 3).unwrap();
+    let refused = back("first", 1, None).unwrap_err();
+    assert!(refused.to_string().contains("--keys-from"), "{refused:?}");
+    assert!(!first.at("first").exists(), "before anything is read out");
+    assert_eq!(back("first", 1, Some(&first.key)).unwrap(), own);
+    assert_eq!(back("second", 3, None).unwrap(), Some("keys of house 2".to_owned()));
+}
