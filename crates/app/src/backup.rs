@@ -301,7 +301,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
 /// A run that failed, and customers' keys stay where they are beside it.
 fn kept_longer(failure: Failure, why: &storeward_backup::Error) -> Failure {
     let (what, todo) = failure.into_parts();
-    let failure = Failure::new(format!("{what}; and copies of customers' keys whose time is over stay: {why}"));
+    let failure =
+        Failure::new(format!("{what}; and copies of customers' keys whose time is over stay: {why}"));
     match todo {
         Some(todo) => failure.hint(todo),
         None => failure,
@@ -421,7 +422,8 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     if let Err(error) = (Sources { shop_paths, ..Sources::default() }).check(backups.plan()) {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
-    if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key, SystemClock.now())) {
+    if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key, SystemClock.now()))
+    {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
     if config.vault.is_some() && section.epochs_copy.is_none() {
