@@ -19,7 +19,6 @@ use crate::{inbox, news};
 
 statements! {
     UNSEALED = "SELECT p.id FROM payment p WHERE p.id > $1 AND NOT EXISTS (SELECT 1 FROM payment_seal s WHERE s.payment = p.id) ORDER BY p.id LIMIT $2";
-    REVIEWED = "SELECT payment FROM payment_review WHERE payment > $1 ORDER BY payment LIMIT $2";
     SUMS_OF = "SELECT currency, amount, captured, refunded FROM payment WHERE id = $1";
     STRAY_SEALS = "SELECT s.payment FROM payment_seal s WHERE s.payment > $1 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.id = s.payment) \
         ORDER BY s.payment LIMIT $2";
@@ -35,7 +34,7 @@ const MOST_TOLD: usize = 1_000;
 pub(crate) struct Told(Mutex<BTreeMap<(&'static str, String), Timestamp>>);
 
 impl Told {
-    fn may_tell(&self, table: &'static str, row: &str, now: Timestamp) -> bool {
+    pub fn may_tell(&self, table: &'static str, row: &str, now: Timestamp) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() >= MOST_TOLD {
             told.retain(|_, at| now.since(*at) < TELL_AGAIN);
@@ -148,43 +147,6 @@ impl Payments {
             told.await?;
         }
         Ok(found)
-    }
-
-    /// Takes what was decided in the review queue under the seal of its payment: once, after a version whose seals left it out.
-    /// `marker` is a file beside the keys, as in [`Payments::bind_old_blocking`], which comes first.
-    pub fn bind_reviews_blocking(&self, marker: &Path) -> Result<(), Error> {
-        if marker.exists() {
-            return Ok(());
-        }
-        // First: where it cannot be written no start may find reviews that it would believe.
-        let said = std::fs::write(marker, b"reviews that stand under no seal are not Storeward's\n");
-        let (keys, is_said) = (self.0.keys.clone(), said.is_ok());
-        let done = self.0.db.write_blocking(move |tx| -> Result<(), Error> {
-            tx.commit_silent("reviews of an earlier version stand under their payments' seals");
-            let mut after = String::new();
-            loop {
-                let page: Vec<PaymentId> =
-                    tx.query_many(REVIEWED, params![&after, PAGE], |row| row.get(0))?;
-                let Some(last) = page.last() else { break };
-                after = last.text();
-                for id in page {
-                    if keys.fits_without_review(tx, id)? {
-                        if !is_said {
-                            return Err(Error::Form(
-                                "reviews of an earlier version: make keys/ writable for one start",
-                            ));
-                        }
-                        keys.seal(tx, id)?;
-                    }
-                }
-            }
-            Ok(())
-        });
-        if done.is_err() && is_said {
-            // The next start looks again.
-            drop(std::fs::remove_file(marker));
-        }
-        done
     }
 
     /// Seals payments of a version that had no seals: once, those that are what the ledger says. `marker` is a file beside the keys,

@@ -9,6 +9,7 @@ mod front;
 mod gather;
 mod heart;
 mod kept;
+mod old;
 mod owed;
 mod review;
 mod rules;
@@ -176,7 +177,15 @@ impl Shared {
 
 /// The statements of this module, for the test that prepares them.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [sql::STATEMENTS, review::STATEMENTS, owed::STATEMENTS, rules::STATEMENTS, scorers::STATEMENTS].concat()
+    [
+        sql::STATEMENTS,
+        review::STATEMENTS,
+        old::STATEMENTS,
+        owed::STATEMENTS,
+        rules::STATEMENTS,
+        scorers::STATEMENTS,
+    ]
+    .concat()
 }
 
 /// Whoever held it may have been stopped half-way; the state is then as it was, or counted once too often.

@@ -26,10 +26,12 @@ statements! {
         ON CONFLICT (payment) DO NOTHING";
     RAISE_REVIEW = "UPDATE payment_review SET state = 'waiting' WHERE payment = $1 AND state = 'passing'";
     FIND_REVIEW = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE payment = $1";
-    OPEN_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE state = 'open' ORDER BY due_at, payment LIMIT $1";
+    OPEN_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review \
+        WHERE state = 'open' AND (due_at > $1 OR (due_at = $1 AND payment > $2)) ORDER BY due_at, payment LIMIT $3";
     CLOSED_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review \
         WHERE opened_at IS NOT NULL AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT $1";
-    DUE_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE state = 'open' AND due_at <= $1 ORDER BY due_at LIMIT $2";
+    DUE_REVIEWS = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review \
+        WHERE state = 'open' AND due_at <= $4 AND (due_at > $1 OR (due_at = $1 AND payment > $2)) ORDER BY due_at, payment LIMIT $3";
     OPEN_REVIEW = "UPDATE payment_review SET state = 'open', opened_at = $2, due_at = $3 WHERE payment = $1 AND state IN ('passing', 'waiting')";
     CLOSE_REVIEW = "UPDATE payment_review SET state = $3, closed_at = $4, is_owed = $5 WHERE payment = $1 AND state = $2";
     SET_ASIDE_ONLY = "UPDATE payment SET capture = 'later' WHERE id = $1";
@@ -69,10 +71,23 @@ fn review(row: &Row<'_>) -> Result<Review, StoreError> {
     })
 }
 
+/// One whose payment's seal was not looked at: nothing may follow from it.
+pub(super) fn unlooked(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, StoreError> {
+    reader.query_optional(FIND_REVIEW, params![payment], review)
+}
+
 /// It stands under the payment's seal: what somebody wrote into the database decides nothing.
 pub(super) fn find(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, Error> {
     crate::believed::seen(reader, payment)?;
     Ok(reader.query_optional(FIND_REVIEW, params![payment], review)?)
+}
+
+/// A place in the queue before all others.
+const FIRST: (Timestamp, String) = (Timestamp::from_micros(i64::MIN), String::new());
+
+/// Where a review stands in the queue: what somebody wrote keeps none behind it from its turn.
+fn place(review: &Review) -> (Timestamp, String) {
+    (review.due_at.unwrap_or(FIRST.0), review.payment.text())
 }
 
 /// Those of a list whose payments are what Storeward wrote.
@@ -162,7 +177,7 @@ impl Shared {
         }
     }
 
-    fn open_review(&self, tx: &mut Tx<'_>, payment: &Payment) -> Result<(), Error> {
+    pub(super) fn open_review(&self, tx: &mut Tx<'_>, payment: &Payment) -> Result<(), Error> {
         let now = tx.now();
         let due_at = now.plus(match payment.provider {
             Some(Provider::PayPal) => PAYPAL_WAITS,
@@ -232,27 +247,42 @@ impl Payments {
     /// What nobody decided in time is decided now: what follows is owed from then on. No provider is asked.
     pub(crate) async fn close_late_reviews(&self) -> Result<(), Error> {
         let now = self.0.now();
-        let due =
-            self.0.read(move |reader| Ok(reader.query_many(DUE_REVIEWS, params![now, AT_ONCE], review)?));
-        for one in due.await? {
-            let ended = self.0.write(move |tx| {
-                let payment = crate::sql::get(tx, one.payment)?;
-                let is_set_aside = payment.state == State::Authorized || payment.capturable() > 0;
-                let outcome = if is_set_aside { "expired" } else { "withdrawn" };
-                close(tx, (one.payment, "open"), outcome, Actor::System)
+        let mut behind = FIRST;
+        loop {
+            let (at, from) = behind;
+            let due = self.0.read(move |reader| {
+                Ok(reader.query_many(DUE_REVIEWS, params![at, &from, AT_ONCE, now], review)?)
             });
-            ended.await.map(drop).or_else(beside)?;
+            let due = due.await?;
+            let Some(last) = due.last() else { return Ok(()) };
+            behind = place(last);
+            for one in due {
+                let ended = self.0.write(move |tx| {
+                    let payment = crate::sql::get(tx, one.payment)?;
+                    let is_set_aside = payment.state == State::Authorized || payment.capturable() > 0;
+                    let outcome = if is_set_aside { "expired" } else { "withdrawn" };
+                    close(tx, (one.payment, "open"), outcome, Actor::System)
+                });
+                ended.await.map(drop).or_else(beside)?;
+            }
         }
-        Ok(())
     }
 
     /// What waits for a decision, the most urgent first.
     pub async fn reviews(&self, most: u32) -> Result<Vec<Review>, Error> {
-        let most = most.min(500);
+        let most = usize::try_from(most.min(500)).unwrap_or(0);
         self.0
             .read(move |reader| {
-                let all = reader.query_many(OPEN_REVIEWS, params![most], review)?;
-                believed(reader, all)
+                let (mut sound, mut behind) = (Vec::new(), FIRST);
+                while sound.len() < most {
+                    let (at, from) = behind;
+                    let page = reader.query_many(OPEN_REVIEWS, params![at, &from, AT_ONCE], review)?;
+                    let Some(last) = page.last() else { break };
+                    behind = place(last);
+                    sound.extend(believed(reader, page)?);
+                }
+                sound.truncate(most);
+                Ok(sound)
             })
             .await
     }
@@ -320,9 +350,9 @@ impl Payments {
     }
 }
 
-/// A payment that somebody changed is told, and holds none of the others up.
+/// A payment that somebody changed is told, and holds none of the others up; nor does one that is not there.
 fn beside(why: Error) -> Result<(), Error> {
-    if matches!(why, Error::Harmed { .. }) { Ok(()) } else { Err(why) }
+    if matches!(why, Error::Harmed { .. } | Error::NoPayment) { Ok(()) } else { Err(why) }
 }
 
 /// What the provider did not do now is owed; what it can never do is over.

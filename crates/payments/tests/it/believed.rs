@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, Clock};
 use storeward_events::Event;
+use storeward_events::fraud::{ReviewClosed, ReviewOpened};
 use storeward_outbound::recorder::Recorder;
 use storeward_payments::{
     CaptureMode, Error, MIGRATIONS, NewPayment, Payment, Provider, State, Strength, Unsealed, harmed_rows,
@@ -331,9 +332,11 @@ both_engines!(old_reviews_come_under_the_seal_once, MIGRATIONS, async |db| {
         let payments = shop.payments.clone();
         std::thread::spawn(move || payments.bind_reviews_blocking(&marker)).join().unwrap()
     };
-    // Where nobody can say that it is over, none is believed.
-    bind(shop.folder.path().join("nowhere/reviews-bound")).unwrap_err();
-    assert!(matches!(shop.payments.find(old.id).await, Err(Error::Harmed { .. })));
+    // Where it cannot be said that it is over, nothing is let in that the ledger does not say.
+    let paid = shop.paid("O-3", 1999, Provider::Stripe).await;
+    decide(&db, &paid, "declined", 1);
+    bind(shop.folder.path().join("nowhere/reviews-bound")).unwrap();
+    assert!(matches!(shop.payments.find(paid.id).await, Err(Error::Harmed { .. })));
     let marker = || shop.folder.path().join("reviews-bound");
     bind(marker()).unwrap();
     assert_eq!(shop.payments.review_of(old.id).await.unwrap().unwrap().state, "approved");
@@ -341,4 +344,65 @@ both_engines!(old_reviews_come_under_the_seal_once, MIGRATIONS, async |db| {
     decide(&db, &forged, "declined", 1);
     bind(marker()).unwrap();
     assert!(matches!(shop.payments.find(forged.id).await, Err(Error::Harmed { .. })));
+});
+
+// A full disk left an empty file, and was not asked again: each payment that had ever been in a review was dead for good.
+both_engines!(a_first_start_that_was_cut_off_is_made_good_by_the_next, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (open, closed) = (set_aside(&shop, "F-1").await, shop.paid("F-2", 1999, Provider::Stripe).await);
+    let (owed, other) = (set_aside(&shop, "F-3").await, set_aside(&shop, "F-4").await);
+    let due_at = db.clock.now();
+    let written = db.write(move |tx| {
+        for payment in [open.id, closed.id, other.id] {
+            tx.append(Actor::System, None, ReviewOpened { payment, due_at })?;
+        }
+        tx.append(Actor::System, None, ReviewClosed { payment: closed.id, outcome: "approved".to_owned() })
+            .map(drop)
+    });
+    written.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    decide(&db, &open, "open", 0);
+    decide(&db, &closed, "approved", 0);
+    // Of this one the ledger can say nothing; and that one is said to be open.
+    decide(&db, &owed, "passed", 1);
+    decide(&db, &other, "approved", 1);
+    let marker = shop.folder.path().join("reviews-bound");
+    std::fs::write(&marker, b"").unwrap();
+    let (payments, at) = (shop.payments.clone(), marker.clone());
+    std::thread::spawn(move || payments.bind_reviews_blocking(&at)).join().unwrap().unwrap();
+    assert!(!std::fs::read(&marker).unwrap().is_empty());
+    assert_eq!(shop.payments.review_of(open.id).await.unwrap().unwrap().state, "open");
+    assert_eq!(shop.payments.refund(closed.id, wish(None)).await.unwrap().refunded, 1999);
+    let asked = shop.payments.review_of(owed.id).await.unwrap().unwrap();
+    assert_eq!((asked.state.as_str(), asked.is_owed), ("open", false), "a person decides");
+    assert!(matches!(shop.payments.find(other.id).await, Err(Error::Harmed { .. })));
+    let before = shop.effects("capture").len();
+    shop.payments.round().await.unwrap();
+    assert_eq!(shop.effects("capture").len(), before, "nothing is taken");
+});
+
+// However many somebody wrote that are due before all others: the true ones are shown, and freed when their time is over.
+both_engines!(forged_reviews_push_no_true_one_out_of_the_queue, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let waits = set_aside(&shop, "Q-1").await;
+    decide(&db, &waits, "open", 0);
+    shop.seal_anew(&db, waits.id);
+    let forged = shop.create("Q-2", 1999).await;
+    let columns = "version, order_id, is_open, state, currency, amount, authorized, captured, refunded, capturing, refunding, capture, \
+        captures_ended, unsure, provider, attempt, customer, email, details, look_at, looks, created_at, updated_at, expires_at";
+    let others = columns.replace("order_id, is_open", "'forged', 0");
+    for number in 0..210 {
+        db.raw(&format!(
+            "INSERT INTO payment (id, {columns}) SELECT 'pay_{number:026}', {others} FROM payment WHERE id = '{}'",
+            forged.id
+        ));
+    }
+    db.raw(
+        "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) \
+         SELECT id, 'open', 1, 0, 0, 0, NULL FROM payment WHERE order_id = 'forged'",
+    );
+    let shown = shop.payments.reviews(1).await.unwrap();
+    assert_eq!(shown.iter().map(|one| one.payment).collect::<Vec<_>>(), [waits.id]);
+    db.clock.advance(Duration::from_secs(60));
+    shop.payments.round().await.unwrap();
+    assert_eq!(shop.payments.review_of(waits.id).await.unwrap().unwrap().state, "expired");
 });
