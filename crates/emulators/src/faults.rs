@@ -25,6 +25,8 @@ pub enum What {
     Unavailable,
     /// A 429: nothing done, nothing kept.
     RateLimited,
+    /// A 403, as for a key or an app that may not do this: nothing done, nothing kept.
+    Forbidden,
     /// Answers as always, but only after the hold; a second call with the same key meets it.
     Slow,
     /// The next attempts to pay are declined with this decline code (Stripe) or issue (PayPal).
@@ -45,6 +47,7 @@ impl What {
             "error_after" => What::ErrorAfter,
             "unavailable" => What::Unavailable,
             "rate_limited" => What::RateLimited,
+            "forbidden" => What::Forbidden,
             "slow" => What::Slow,
             "decline" => What::Decline(code.to_owned()),
             "pend" => What::Pend(code.to_owned()),

@@ -48,8 +48,8 @@ pub fn find(bytes: &[u8]) -> Vec<CardSpan> {
 pub(crate) const FOREIGN_DIGITS_BEGIN: [u8; 3] = [0xef, 0xd9, 0xdb];
 
 /// Whether a number stands there whose digits are full width (U+FF10), Arabic (U+0660) or Persian (U+06F0), which many a program reads as
-/// digits. It cannot be masked where it stands: another length would be needed.
-pub(crate) fn has_foreign(bytes: &[u8]) -> bool {
+/// digits, be it one of them among others. It cannot be masked where it stands: another length would be needed.
+pub fn has_foreign(bytes: &[u8]) -> bool {
     let (mut folded, mut count, mut rest) = (Vec::new(), 0, bytes);
     while let Some((first, after)) = rest.split_first() {
         let (byte, behind) = match rest {
@@ -62,7 +62,8 @@ pub(crate) fn has_foreign(bytes: &[u8]) -> bool {
         folded.push(byte);
         rest = behind;
     }
-    count >= 4 && !find(&folded).is_empty()
+    // A number that reads as it stands is found there, whatever few digits stand beside it.
+    (count >= 4 || count > 0 && find(bytes).is_empty()) && !find(&folded).is_empty()
 }
 
 /// Masks every card number but for its last four digits, keeping every length; returns how many were masked.

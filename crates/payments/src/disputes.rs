@@ -24,8 +24,8 @@ use crate::sql;
 
 pub use answer::Reply;
 pub use facts::{Fact, FactKind};
-pub(crate) use files::SentFile;
 pub use files::{EvidenceFile, FileAbout, FileKind, MOST_BYTES as MOST_FILE_BYTES};
+pub(crate) use files::{SentFile, forget_evidence_of};
 pub use pack::Pack;
 pub use told::Checks;
 pub(crate) use told::Told;

@@ -155,11 +155,12 @@ impl Payments {
         let shared = std::sync::Arc::clone(&self.0);
         self.0
             .write(move |tx| {
-                tx.commit_silent("messages, deliveries and addresses that were kept long enough");
+                tx.commit_silent("messages, deliveries, addresses and evidence that were kept long enough");
                 shared.forget_messages(tx)?;
                 shared.forget_news(tx)?;
                 shared.forget_emails(tx)?;
                 shared.forget_judgements(tx)?;
+                shared.forget_evidence(tx)?;
                 Ok(claim.finish(tx)?)
             })
             .await

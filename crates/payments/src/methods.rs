@@ -12,6 +12,7 @@ use storeward_store::{Reader, Row, Tx, harmed, ledger, params, statements};
 
 use crate::apply::tell;
 use crate::believed::touched;
+use crate::disputes::forget_evidence_of;
 use crate::error::Error;
 use crate::judge::{Front, Hold, Way};
 use crate::model::{Attempt, Operation, Payment, Provider, State, Strength, Terms};
@@ -41,6 +42,7 @@ statements! {
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
     PAYMENT_OF_METHOD = "SELECT payment FROM payment_method WHERE id = $1";
     SAVES_NO_MORE = "UPDATE payment_attempt SET saves = 0 WHERE payment = $1 AND saves <> 0";
+    SAVES_STILL = "SELECT 1 FROM payment_attempt WHERE payment = $1 AND saves <> 0 LIMIT 1";
     PAYMENTS_OF = "SELECT id FROM payment WHERE customer = $1 AND id > $2 ORDER BY id LIMIT $3";
     NOBODYS = "UPDATE payment SET customer = NULL WHERE id = $1";
 }
@@ -174,6 +176,7 @@ impl Payments {
                         other => {
                             other?;
                             tx.execute(NOBODYS, params![*id])?;
+                            forget_evidence_of(tx, *id)?;
                         }
                     }
                 }
@@ -190,14 +193,21 @@ impl Payments {
 
     /// Forgets what is kept of customers whom the vault erased: those whom the shop names by the vault's own id. Goes on where it ended;
     /// what it read twice is forgotten once. How many customers.
+    ///
+    /// Under a second name it reads all of the ledger once more: versions before left a payment of an erased customer theirs, and one
+    /// whose means of payment was kept before as if it was still to be kept.
     pub async fn follow_erasures(&self) -> Result<u32, Error> {
-        let mut ledger = self.0.db.subscribe("payments.erasures");
+        let mut ledger = self.0.db.subscribe("payments.erasures/2");
         let mut count = 0;
         for _ in 0..MOST_BATCHES {
             // Nothing new: the next minute looks again.
             let Ok(batch) = tokio::time::timeout(NOTHING_NEW, ledger.next_batch(1000)).await else { break };
             let batch = batch?;
             for (seq, record) in &batch {
+                if let Event::MethodKept(fact) = &record.event {
+                    self.was_kept(fact.payment).await?;
+                    continue;
+                }
                 let (Event::ErasureBegun(ErasureBegun { customer })
                 | Event::CustomerErased(CustomerErased { customer, .. })) = &record.event
                 else {
@@ -214,6 +224,21 @@ impl Payments {
             }
         }
         Ok(count)
+    }
+
+    /// What a payment was paid with was kept: it is not kept a second time, whatever became of it.
+    async fn was_kept(&self, payment: PaymentId) -> Result<(), Error> {
+        let saves = move |reader: &mut Reader<'_>| {
+            Ok(reader.query_optional(SAVES_STILL, params![payment], |_| Ok(()))?.is_some())
+        };
+        if !self.0.read(saves).await? {
+            return Ok(());
+        }
+        match self.0.write(move |tx| saves_no_more(tx, payment)).await {
+            // Nothing is kept of one that somebody changed.
+            Err(Error::Harmed { .. }) => Ok(()),
+            done => done,
+        }
     }
 
     /// Whether the ledger says so. What somebody made of an entry deletes nothing, and is told.
@@ -291,14 +316,27 @@ impl Payments {
         let Ok(Some(saved)) = saved else { return Ok(()) };
         let Some(customer) = customer else {
             // Whose it was is erased: the provider is not to keep it either.
-            if self.forget_token(provider, &saved.token).await? == Forgotten::There {
-                self.0.write(move |tx| saves_no_more(tx, id)).await?;
-            }
-            return Ok(());
+            return match self.forget_token(provider, &saved.token).await {
+                Ok(Forgotten::There) => self.0.write(move |tx| saves_no_more(tx, id)).await,
+                Ok(Forgotten::NotYet) => Ok(()),
+                // The next look asks again; whatever else is to be done for the payment does not wait for it.
+                Err(Error::Refused { code }) => self.not_forgotten(id, provider, code).await,
+                Err(why) => Err(why),
+            };
         };
         let shared = Arc::clone(&self.0);
         let number = attempt.number;
         self.0.write(move |tx| shared.keep(tx, (id, number), provider, &customer, &saved)).await
+    }
+
+    /// A provider goes on keeping what an erased customer paid with: it is told, once an hour at most.
+    async fn not_forgotten(&self, payment: PaymentId, provider: Provider, code: String) -> Result<(), Error> {
+        if !self.0.harms.may_tell("payment_method", &payment.text(), self.0.now()) {
+            return Ok(());
+        }
+        let (provider, operation) = (provider.word().to_owned(), "forget".to_owned());
+        let fact = facts::PaymentRefused { payment, provider, operation, code };
+        self.0.write(move |tx| tell(tx, fact.clone())).await
     }
 
     /// Pays with a kept means of payment. The payment's customer is whose it has to be. Where the bank wants to hear from the buyer the

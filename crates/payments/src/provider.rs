@@ -275,8 +275,8 @@ pub(crate) fn parts(
     (format!("multipart/form-data; boundary={line}"), body)
 }
 
-/// For a call that carries files: a shop's line out may be slow. All of it is less than [`crate::Pace`]'s `settle_after`: an answer
-/// that is still on its way is never held to be lost.
+/// For a call that carries files: a shop's line out may be slow. An answer with files is given longer before it is held to be
+/// lost (`disputes::files`).
 pub(crate) const WITH_FILES: Limits = Limits {
     connect: Duration::from_secs(5),
     head: Duration::from_secs(60),

@@ -83,6 +83,11 @@ impl PaypalError {
         PaypalError::new(429, "RATE_LIMIT_REACHED", "Too many requests. Blocked due to rate limiting.")
     }
 
+    pub fn forbidden() -> PaypalError {
+        let message = "Authorization failed due to insufficient permissions.";
+        PaypalError::new(403, "NOT_AUTHORIZED", message)
+    }
+
     /// Something that PayPal has and this stand-in does not. No such answer exists at PayPal.
     pub fn beyond(what: &str) -> PaypalError {
         let description = format!("This stand-in does not do what PayPal does here: {what}");

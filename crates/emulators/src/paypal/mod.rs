@@ -225,6 +225,7 @@ async fn api(world: &World, call: &Call) -> Answer {
         Some(What::DropBefore) => return Answer::never(Duration::ZERO),
         Some(What::Unavailable) => return PaypalError::unavailable().answer(),
         Some(What::RateLimited) => return PaypalError::limited().answer(),
+        Some(What::Forbidden) => return PaypalError::forbidden().answer(),
         _ => {}
     }
     let answer = keyed(world, call, what.as_ref(), hold).await;

@@ -169,6 +169,10 @@ async fn api(world: &World, call: &Call) -> Answer {
             let message = "Request rate limit exceeded.";
             return StripeError::new(429, "invalid_request_error", message).code("rate_limit").answer();
         }
+        Some(What::Forbidden) => {
+            let message = "The provided key does not have the required permissions for this endpoint.";
+            return StripeError::new(403, "invalid_request_error", message).answer();
+        }
         _ => {}
     }
     let answer = keyed(world, call, &request, what.as_ref(), hold).await;

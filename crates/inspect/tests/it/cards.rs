@@ -54,6 +54,11 @@ fn where_a_number_is_seen() {
         ("digits in an array", order(json, "{\"card\":[\"4111\",\"1111\",\"1111\",\"1111\"]}"), "-"),
         ("fields", order(form, "a=4111&b=1111&c=1111&d=1111"), "-"),
         ("full width", order(json, format!("{{\"card\":\"{full_width}\"}}")), "card"),
+        (
+            "one digit of full width",
+            order(json, format!("{{\"card\":\"{}\u{ff11}\"}}", &NUMBER[..15])),
+            "card",
+        ),
         ("Arabic digits", order(json, format!("{{\"card\":\"{arabic}\"}}")), "card"),
         ("base 64", order(form, "card=NDExMTExMTExMTExMTExMQ%3D%3D"), "-"),
         ("a cookie", get().header("Cookie", &format!("card={NUMBER}")), "-"),

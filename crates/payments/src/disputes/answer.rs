@@ -17,7 +17,7 @@ use crate::stripe::Stripe;
 
 use super::facts::open_to_change;
 use super::told::Told;
-use super::{Dispute, SentFile, get, of_id};
+use super::{Dispute, Pack, SentFile, get, of_id};
 
 statements! {
     ANSWER_DISPUTE = "UPDATE payment_dispute SET answer = $3, answered_at = $4, digest = $5, code = NULL, look_at = $6 \
@@ -87,9 +87,14 @@ impl Payments {
         let (gateway, mut sent) = (self.0.gateway(provider)?, pack.sent());
         if let Gateway::Stripe(stripe) = gateway {
             // Before anything is answered: where one does not arrive there is nothing to find out about.
-            laid_down(stripe, &files, &mut sent).await?;
+            if let Err(why) = laid_down(stripe, &files, &mut sent).await {
+                return self.not_sent(&pack.dispute, why).await;
+            }
         }
-        let held = self.answer(actor, pack.dispute.clone(), Reply::Sending, Some(pack.digest())).await?;
+        let held = match self.answer(actor, &pack.dispute, Reply::Sending, Some(&pack)).await {
+            Err(Error::OtherPack) => return self.not_sent(&pack.dispute, Error::OtherPack).await,
+            held => held?,
+        };
         let key = self.0.answer_key(&held);
         let done = match gateway {
             Gateway::Stripe(stripe) => stripe.send_evidence(&reference, &key, &sent).await,
@@ -98,11 +103,21 @@ impl Payments {
         self.answered(&held, done).await
     }
 
+    /// Nothing was handed over. It stands at the dispute and is told: the page may have stopped waiting long ago.
+    async fn not_sent(&self, of: &Dispute, why: Error) -> Result<Dispute, Error> {
+        let code = match &why {
+            Error::Refused { code } | Error::NotReached { code } => code.as_str(),
+            other => storeward_base::Fault::code(other),
+        };
+        self.undone(of, code).await?;
+        Err(why)
+    }
+
     /// Gives in: the buyer gets the money, for good.
     pub async fn concede(&self, actor: Actor, id: &str) -> Result<Dispute, Error> {
         let (provider, reference) = of_id(id)?;
         let held = self.dispute(id).await?;
-        let held = self.answer(actor, held, Reply::Conceding, None).await?;
+        let held = self.answer(actor, &held, Reply::Conceding, None).await?;
         let key = self.0.answer_key(&held);
         let done = match self.0.gateway(provider)? {
             Gateway::Stripe(stripe) => stripe.concede(&reference, &key).await,
@@ -111,18 +126,21 @@ impl Payments {
         self.answered(&held, done).await
     }
 
-    /// Writes the answer down before it goes out. One at a time: the database decides.
+    /// Writes the answer down before it goes out, where facts and files are still those of the pack. One at a time: the database
+    /// decides.
     async fn answer(
         &self,
         actor: Actor,
-        of: Dispute,
+        of: &Dispute,
         reply: Reply,
-        digest: Option<String>,
+        pack: Option<&Pack>,
     ) -> Result<Dispute, Error> {
-        let wait = self.0.pace.settle_after;
+        let (shared, digest) = (Arc::clone(&self.0), pack.map(Pack::digest));
+        let seen = pack.map(|pack| (pack.facts.clone(), pack.files.clone()));
+        let (provider, reference) = (of.provider, of.reference.clone());
         self.0
             .write(move |tx| {
-                let (now, held) = (tx.now(), get(tx, of.provider, &of.reference)?);
+                let (now, held) = (tx.now(), get(tx, provider, &reference)?);
                 if held.state != "open" {
                     return Err(Error::Dispute("is over"));
                 }
@@ -132,6 +150,14 @@ impl Payments {
                 if held.due_at.is_some_and(|due| due <= now) {
                     return Err(Error::Dispute("takes no answer any more: its time is over"));
                 }
+                if let Some((facts, files)) = &seen {
+                    let is_same = shared.facts_of(tx, provider, &reference)? == *facts
+                        && shared.files_of(tx, provider, &reference)? == *files;
+                    if !is_same {
+                        return Err(Error::OtherPack);
+                    }
+                }
+                let wait = shared.settles_after(tx, &held)?;
                 let values = params![
                     held.provider.word(),
                     &held.reference,

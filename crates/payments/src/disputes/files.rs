@@ -1,8 +1,9 @@
 //! Files that go out with the evidence: a receipt, a parcel's label, letters. Each is what its content says it is, and is kept sealed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use storeward_base::{Actor, Secret, Timestamp};
+use storeward_base::{Actor, PaymentId, Secret, Timestamp};
 use storeward_events::payment as told;
 use storeward_inspect::cards;
 use storeward_seal::fingerprint::sha256_hex;
@@ -24,12 +25,25 @@ statements! {
     FILES_BYTES = "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM payment_dispute_file WHERE provider = $1 AND reference = $2";
     FIND_FILE = "SELECT about FROM payment_dispute_file WHERE id = $1 AND provider = $2 AND reference = $3";
     REMOVE_FILE = "DELETE FROM payment_dispute_file WHERE id = $1";
+    FORGET_FILES = "DELETE FROM payment_dispute_file WHERE EXISTS (SELECT 1 FROM payment_dispute d WHERE d.provider = payment_dispute_file.provider \
+                    AND d.reference = payment_dispute_file.reference AND d.state <> 'open' AND d.closed_at < $1)";
+    FORGET_FACTS = "DELETE FROM payment_dispute_fact WHERE EXISTS (SELECT 1 FROM payment_dispute d WHERE d.provider = payment_dispute_fact.provider \
+                    AND d.reference = payment_dispute_fact.reference AND d.state <> 'open' AND d.closed_at < $1)";
+    FORGET_FILES_OF = "DELETE FROM payment_dispute_file WHERE EXISTS (SELECT 1 FROM payment_dispute d WHERE d.provider = payment_dispute_file.provider \
+                    AND d.reference = payment_dispute_file.reference AND d.state <> 'open' AND d.payment = $1)";
+    FORGET_FACTS_OF = "DELETE FROM payment_dispute_fact WHERE EXISTS (SELECT 1 FROM payment_dispute d WHERE d.provider = payment_dispute_fact.provider \
+                    AND d.reference = payment_dispute_fact.reference AND d.state <> 'open' AND d.payment = $1)";
 }
 
 /// All files of a dispute together, in bytes. Stripe takes 5 MB for one (docs.stripe.com, "File upload guide"), PayPal less than 10 MB
 /// for one and 50 MB in a call (developer.paypal.com, "Supported file types and sizes"); cards' networks take less than either.
 pub const MOST_BYTES: usize = 4 * 1024 * 1024;
 const NAME_SIGNS: usize = 100;
+/// What the shop said of a dispute is kept for so long after its end: a bank may still hear the case (Visa and Mastercard: a year at
+/// most).
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Two turns of [`crate::provider::WITH_FILES`] and one for a token: a call that carries files is still on its way for so long.
+const ON_THE_WAY: Duration = Duration::from_secs(240);
 
 /// What a file is, by its content. Both providers take these; neither takes text, which goes out as a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +68,9 @@ impl FileKind {
         if bytes.starts_with(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR") && bytes.ends_with(PNG_END) {
             return Some(FileKind::Png);
         }
-        (bytes.starts_with(b"\xff\xd8\xff") && bytes.ends_with(b"\xff\xd9")).then_some(FileKind::Jpeg)
+        // Telephones write more behind the end: what makes a picture move, or what the maker knows of it.
+        let has_end = || bytes.windows(2).any(|window| window == b"\xff\xd9");
+        (bytes.starts_with(b"\xff\xd8\xff") && has_end()).then_some(FileKind::Jpeg)
     }
 
     /// As a file's name ends.
@@ -194,7 +210,7 @@ impl Payments {
         }
         let kind = FileKind::of(&content)
             .ok_or(misfit("it is no whole PDF, PNG or JPEG; text goes into the field above"))?;
-        if !cards::find(name.as_bytes()).is_empty() {
+        if !cards::find(name.as_bytes()).is_empty() || cards::has_foreign(name.as_bytes()) {
             return Err(misfit("a card's number has no place in its name"));
         }
         let name: String = name.chars().filter(|c| !is_unseen(*c)).take(NAME_SIGNS).collect();
@@ -280,6 +296,13 @@ impl Payments {
     }
 }
 
+/// What the shop said of a payment's disputes that are over: its customer is erased.
+pub(crate) fn forget_evidence_of(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(), Error> {
+    tx.execute(FORGET_FILES_OF, params![payment])?;
+    tx.execute(FORGET_FACTS_OF, params![payment])?;
+    Ok(())
+}
+
 /// Signs that a name on the page could hide behind: controls, and those that turn or hide text.
 fn is_unseen(c: char) -> bool {
     c.is_control()
@@ -329,6 +352,22 @@ impl Shared {
         Ok(self.data_key.open(sealed, &place.label(part))?)
     }
 
+    /// After how long an answer that is not seen at the provider was not taken: with files it is on its way for longer.
+    pub(super) fn settles_after(&self, reader: &mut Reader<'_>, of: &Dispute) -> Result<Duration, Error> {
+        let key = params![of.provider.word(), &of.reference];
+        let bytes: i64 = reader.query_one(FILES_BYTES, key, |row| row.get(0))?;
+        let files = if bytes > 0 { ON_THE_WAY } else { Duration::ZERO };
+        Ok(self.pace.settle_after.saturating_add(files))
+    }
+
+    /// Files and facts of disputes that ended long ago.
+    pub(crate) fn forget_evidence(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let before = tx.now().minus(KEPT);
+        tx.execute(FORGET_FILES, params![before])?;
+        tx.execute(FORGET_FACTS, params![before])?;
+        Ok(())
+    }
+
     pub(super) fn files_of(
         &self,
         reader: &mut Reader<'_>,
@@ -357,6 +396,7 @@ mod tests {
             (&b"%PDF-1.7\n1 0 obj\nendobj\n%%EOF\n"[..], Some(FileKind::Pdf)),
             (&png[..], Some(FileKind::Png)),
             (b"\xff\xd8\xff\xe0\0\x10JFIF\xff\xd9", Some(FileKind::Jpeg)),
+            (b"\xff\xd8\xff\xe1\0\x10Exif\xff\xd9\0\0SEFH of a telephone SEFT", Some(FileKind::Jpeg)),
             (b"", None),
             (b"%PDF-1.7\n cut off", None),
             (&png[..30], None),

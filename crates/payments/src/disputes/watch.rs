@@ -78,7 +78,9 @@ impl Payments {
     async fn settle_answer(&self, before: &Dispute) -> Result<(), Error> {
         let held = self.dispute(&before.id()).await?;
         let is_asked = matches!(held.answer, Reply::Sending | Reply::Conceding);
-        let is_old = held.answered_at.is_some_and(|at| self.0.now().since(at) >= self.0.pace.settle_after);
+        let (shared, asked) = (std::sync::Arc::clone(&self.0), held.clone());
+        let wait = self.0.read(move |reader| shared.settles_after(reader, &asked)).await?;
+        let is_old = held.answered_at.is_some_and(|at| self.0.now().since(at) >= wait);
         if is_asked && is_old { self.undone(&held, "payments.not_done").await } else { Ok(()) }
     }
 

@@ -1,14 +1,16 @@
 //! Files that go out with the evidence: what is taken, how it is kept, that it goes out once and as it was seen; and attacked.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use storeward_base::Actor;
-use storeward_emulators::{Fault, Provider as At, What};
-use storeward_payments::desk::{FileAbout, MOST_FILE_BYTES, Reply};
-use storeward_payments::{Error, MIGRATIONS, Provider};
+use storeward_emulators::{Fault, Provider as At, Verdict, What};
+use storeward_payments::desk::{FactKind, FileAbout, MOST_FILE_BYTES, Reply};
+use storeward_payments::{Error, MIGRATIONS, NewPayment, Provider};
 use storeward_store::both_engines;
 
-use crate::disputes::disputed;
-use crate::support::{Shop, ledger_text};
+use crate::disputes::{disputed, hear};
+use crate::support::{Shop, ledger_text, order_of};
 
 const PDF: &[u8] = b"%PDF-1.7\n%a parcel for Lovelace\n%%EOF\n";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR a label \0\0\0\0IEND\xae\x42\x60\x82";
@@ -112,8 +114,10 @@ both_engines!(only_whole_files_that_are_what_they_seem_are_taken, MIGRATIONS, as
     let named = async |name: &str| {
         shop.payments.add_file(Actor::Operator, &id, FileAbout::Receipt, name, PDF.to_vec()).await
     };
-    let refused = named("card 4242 4242 4242 4242.pdf").await;
-    assert!(matches!(refused, Err(Error::Misfit { field: "file", .. })), "{refused:?}");
+    for name in ["card 4242 4242 4242 4242.pdf", "\u{ff14}242424242424242", "424242424242424\u{662}"] {
+        let refused = named(name).await;
+        assert!(matches!(refused, Err(Error::Misfit { field: "file", .. })), "{name}: {refused:?}");
+    }
     named("../../a\u{202e}fdp\r\n.exe").await.unwrap();
     assert_eq!(shop.payments.pack(&id).await.unwrap().files[0].name, "../../afdp.exe");
     let second = add(&shop, &id, FileAbout::Receipt, PNG).await;
@@ -173,6 +177,13 @@ both_engines!(a_file_that_somebody_changed_or_that_does_not_arrive_sends_nothing
         assert!(matches!(failed, Err(Error::NotReached { .. })), "{failed:?}");
         assert_eq!((shop.payments.dispute(&id).await.unwrap().answer, submitted()), (Reply::None, 0));
     }
+    // Nobody may have waited so long: it stands at the dispute and in the ledger. So does what a key may not do.
+    shop.emulators.control.fault(Fault::once(At::Stripe, What::Forbidden, "/v1/files"));
+    let refused = send().await;
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    let stands = shop.payments.dispute(&id).await.unwrap();
+    assert!(stands.code.is_some(), "{stands:?}");
+    assert_eq!(ledger_text(&db).await.matches("payment.refused").count(), 4);
     // Nor was it called an answer while the files were on their way: nobody held it to be lost, and gave in meanwhile.
     assert!(!ledger_text(&db).await.contains("dispute_answered"));
     // One file's content in the place of the other's, and what a file is said to be.
@@ -225,4 +236,97 @@ both_engines!(evidence_goes_out_where_its_page_waits_no_more, MIGRATIONS, async 
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(got(&shop, Provider::Stripe, &dispute.reference).len(), 1);
+});
+
+// A file that was taken away while the others were on their way went out all the same.
+both_engines!(a_file_that_is_taken_away_on_its_way_does_not_go_out, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (dispute, _) = disputed(&shop, &db, "T-1", Provider::Stripe).await;
+    let id = dispute.id();
+    add(&shop, &id, FileAbout::Receipt, PDF).await.unwrap();
+    let pack = shop.payments.pack(&id).await.unwrap();
+    let slow = Fault { hold: Duration::from_secs(3), ..Fault::once(At::Stripe, What::Slow, "/v1/files") };
+    shop.emulators.control.fault(slow);
+    let (payments, of, digest) = (shop.payments.clone(), id.clone(), pack.digest());
+    let sending = tokio::spawn(async move { payments.send_evidence(Actor::Operator, &of, &digest).await });
+    // Once the call is there the fault is used up.
+    for left in (0..600).rev() {
+        if shop.emulators.control.faults() == 0 {
+            break;
+        }
+        assert!(left > 0, "it never goes out");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    shop.payments.remove_file(Actor::Operator, &id, &pack.files[0].id).await.unwrap();
+    assert_eq!(sending.await.unwrap().unwrap_err(), Error::OtherPack);
+    let there = shop.emulators.control.object(At::Stripe, "dispute", &dispute.reference).unwrap();
+    assert_eq!(there["evidence_details"]["submission_count"], 0);
+    let stands = shop.payments.dispute(&id).await.unwrap();
+    assert_eq!((stands.answer, stands.code.as_deref()), (Reply::None, Some("payments.other_pack")));
+});
+
+// PayPal's call may wait for a token, carry the files, and carry them once more: 160 seconds. It was held to be lost after 90.
+both_engines!(an_answer_with_files_is_not_given_up_while_it_is_on_its_way, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (dispute, _) = disputed(&shop, &db, "P-1", Provider::PayPal).await;
+    let id = dispute.id();
+    add(&shop, &id, FileAbout::Receipt, PDF).await.unwrap();
+    let digest = shop.payments.pack(&id).await.unwrap().digest();
+    let mut fault = Fault::once(At::Paypal, What::DropBefore, "disputes");
+    fault.method = "POST".to_owned();
+    shop.emulators.control.fault(fault);
+    let sent = shop.payments.send_evidence(Actor::Operator, &id, &digest).await.unwrap();
+    assert_eq!(sent.answer, Reply::Sending);
+    for (wait_s, answer) in [(200, Reply::Sending), (200, Reply::None)] {
+        db.clock.advance(Duration::from_secs(wait_s));
+        shop.payments.round().await.unwrap();
+        assert_eq!(shop.payments.dispute(&id).await.unwrap().answer, answer, "after {wait_s} s more");
+    }
+});
+
+async fn said(shop: &Shop, id: &str) -> (usize, usize) {
+    let pack = shop.payments.pack(id).await.unwrap();
+    (pack.files.len(), pack.facts.len())
+}
+
+// Letters, addresses and signatures were kept for good, an erased customer's too.
+both_engines!(what_was_said_of_a_dispute_goes_once_it_is_long_over, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let mut all = Vec::new();
+    for (order, customer) in [("K-1", "erased"), ("K-2", "erased"), ("K-3", "stays"), ("K-4", "stays")] {
+        let (dispute, reference) = disputed(&shop, &db, order, Provider::Stripe).await;
+        let id = dispute.id();
+        add(&shop, &id, FileAbout::Communication, PDF).await.unwrap();
+        let address = "Ada Lovelace, 12 St James's Square";
+        shop.payments.add_fact(Actor::Operator, &id, FactKind::ShippedTo, address).await.unwrap();
+        let of =
+            NewPayment { customer: Some(customer.to_owned()), ..order_of(&format!("{order}-c"), 1, "EUR") };
+        let theirs = shop.payments.create(Actor::System, of).await.unwrap().id;
+        db.raw(&format!(
+            "UPDATE payment SET customer = (SELECT customer FROM payment WHERE id = '{theirs}') WHERE id = '{}'",
+            dispute.payment
+        ));
+        shop.seal_anew(&db, dispute.payment);
+        all.push((id, reference));
+    }
+    for over in [0, 2] {
+        shop.emulators.control.close_dispute(&all[over].1, Verdict::Lost);
+    }
+    hear(&shop, &db).await;
+    shop.payments.forget_customer(Actor::System, "erased").await.unwrap();
+    // What is open is needed to answer it.
+    for (at, left) in [(0, (0, 0)), (1, (1, 1)), (2, (1, 1)), (3, (1, 1))] {
+        assert_eq!(said(&shop, &all[at].0).await, left, "{at}");
+    }
+    db.clock.advance(Duration::from_secs(401 * 24 * 3600));
+    let till = crate::till::Till::open(crate::till::free_address(), &shop.payments, &db).await;
+    for left in (0..600).rev() {
+        if said(&shop, &all[2].0).await == (0, 0) {
+            break;
+        }
+        assert!(left > 0, "it is kept for good");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(till);
+    assert_eq!(said(&shop, &all[3].0).await, (1, 1), "nobody has decided");
 });

@@ -453,3 +453,73 @@ both_engines!(nothing_is_kept_of_a_customer_who_was_erased_while_they_paid, MIGR
     }
     books(&db).await;
 });
+
+/// A version of before had read the ledger up to here, and forgot less.
+async fn was_read_before(db: &TestDb) {
+    let all = db.read(|reader| storeward_store::ledger::read_after(reader, 0, 1000)).await;
+    let all = all.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    let last = all.last().map_or(0, |(seq, _)| *seq);
+    db.subscribe("payments.erasures").acknowledge(last).await.unwrap();
+}
+
+// Of a version that left `saves` at the payment, and an erased customer's payments theirs: they came back with the next look.
+both_engines!(what_went_before_an_update_does_not_come_back_after_it, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let erased = CustomerId::from_bits(3);
+    let mut payments = Vec::new();
+    for (customer, order) in [("4713".to_owned(), "U-1"), (erased.to_string(), "U-2")] {
+        let held = kept(&shop, &customer, order, Provider::PayPal).await;
+        payments.push((payment_of(&shop, order).await, held, customer));
+    }
+    shop.payments.remove_method(Actor::System, "4713", &payments[0].1.id).await.unwrap();
+    let written = db.write(move |tx| {
+        let fact = storeward_events::vault::CustomerErased { customer: erased, fields: 1, epoch: 1 };
+        tx.append(Actor::Operator, None, fact).map(drop)
+    });
+    written.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    was_read_before(&db).await;
+    for (payment, ..) in &payments {
+        db.raw(&format!("DELETE FROM payment_method WHERE payment = '{payment}'"));
+        db.raw(&format!("UPDATE payment_attempt SET saves = 1 WHERE payment = '{payment}'"));
+        shop.seal_anew(&db, *payment);
+    }
+    shop.payments.follow_erasures().await.unwrap();
+    for (payment, _, customer) in &payments {
+        shop.payments.refund(*payment, wish(Some(100))).await.unwrap();
+        shop.payments.look(*payment).await.unwrap();
+        assert_eq!(shop.payments.methods(customer).await.unwrap(), [], "{customer}");
+    }
+    let kept = told(&db).await.iter().filter(|kind| **kind == "payment.method_kept").count();
+    assert_eq!(kept, 2, "each was kept once");
+    assert_eq!(shop.payments.follow_erasures().await.unwrap(), 0, "once");
+});
+
+// An app that may not delete tokens: nothing else of the payment waits for it, it is told, and asked for again.
+both_engines!(a_refusal_to_forget_holds_nothing_else_up, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paying = shop.payments.create(Actor::System, of("4714", "N-1")).await.unwrap();
+    let terms = Terms { saves: true, ..Terms::of(Provider::PayPal, Strength::Usual) };
+    let begun = shop.payments.begin_on(paying.id, terms).await.unwrap();
+    shop.payments.forget_customer(Actor::System, "4714").await.unwrap();
+    shop.pay(Provider::PayPal, &reference(Provider::PayPal, &begun.address)).await;
+    let mut fault = Fault::once(At::Paypal, What::Forbidden, "payment-tokens/");
+    (fault.method, fault.times) = ("DELETE".to_owned(), None);
+    shop.emulators.control.fault(fault);
+    for _ in 0..4 {
+        shop.payments.look(paying.id).await.unwrap();
+    }
+    assert_eq!(shop.payments.find(paying.id).await.unwrap().unwrap().state, State::Captured);
+    let refused = || async { told(&db).await.iter().filter(|kind| **kind == "payment.refused").count() };
+    assert_eq!(refused().await, 1, "once");
+    shop.emulators.control.clear_faults();
+    shop.payments.look(paying.id).await.unwrap();
+    let saves = db.read(|reader| {
+        reader
+            .query_one("SELECT CAST(SUM(saves) AS BIGINT) FROM payment_attempt", &[], |row| row.get::<i64>(0))
+    });
+    assert_eq!(
+        saves.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}")),
+        0,
+        "it is forgotten"
+    );
+});
