@@ -37,6 +37,8 @@ pub struct Site {
     pub dress: Option<Dress>,
     /// What programs may call ([`crate::Access::Program`]); the routes tell.
     pub(crate) programs: Vec<(http::Method, &'static str)>,
+    /// Which routes take a form with a file, as the router writes them; the routes tell.
+    pub(crate) uploads: Vec<&'static str>,
 }
 
 impl Site {
@@ -51,6 +53,7 @@ impl Site {
             patience: Duration::from_secs(20),
             dress: None,
             programs: Vec::new(),
+            uploads: Vec::new(),
         }
     }
 }
@@ -65,7 +68,10 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         Ok(()) => {
             request.extensions_mut().insert(nonce.clone());
             request.extensions_mut().insert(Arc::clone(&site));
-            let is_upload = request.method() == Method::POST && upload::is_one(request.headers());
+            let path = request.uri().path();
+            let is_upload = request.method() == Method::POST
+                && upload::is_one(request.headers())
+                && site.uploads.iter().any(|route| leads_to(route, path));
             let patience = site.patience.saturating_mul(if is_upload { 6 } else { 1 });
             let answer = tokio::time::timeout(patience, next.run(request)).await;
             answer.unwrap_or_else(|_| Failure::busy("web.too_slow").into_response())
@@ -90,6 +96,18 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
     let host = authority.as_ref().map(Authority::host);
     headers::secure(response.headers_mut(), &nonce, host, &marks);
     response
+}
+
+/// Whether a path is one of a route, segment by segment; `{id}` is any.
+fn leads_to(route: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (route.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted == given || wanted.starts_with('{') => {}
+            _ => return false,
+        }
+    }
 }
 
 fn screen(site: &Site, request: &Request) -> Result<(), Failure> {

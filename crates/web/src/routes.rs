@@ -39,12 +39,14 @@ impl<N: fmt::Display> fmt::Display for AccessRow<N> {
 pub struct Routes<S, G: Gate> {
     gate: Arc<G>,
     rows: Vec<AccessRow<G::Need>>,
+    /// Of forms with a file.
+    uploads: Vec<&'static str>,
     router: Router<S>,
 }
 
 impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
     pub fn new(gate: G) -> Self {
-        Routes { gate: Arc::new(gate), rows: Vec::new(), router: Router::new() }
+        Routes { gate: Arc::new(gate), rows: Vec::new(), uploads: Vec::new(), router: Router::new() }
     }
 
     /// Answers GET and HEAD. The handler must change nothing: mail scanners and link previews follow links.
@@ -115,6 +117,7 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
         let guard = Arc::new(Guard { gate: Arc::clone(&self.gate), access: access.clone(), upload_bytes });
         let guarded = handler.route_layer(middleware::from_fn_with_state(guard, admit::<G>));
         self.rows.push(AccessRow { method, path, access });
+        self.uploads.extend(upload_bytes.map(|_| path));
         self.router = self.router.route(path, guarded);
         self
     }
@@ -138,6 +141,7 @@ impl<S: Clone + Send + Sync + 'static, G: Gate> Routes<S, G> {
     /// everything: host check, provenance, limits, security headers.
     pub fn finish(self, state: S, mut site: Site) -> Router {
         site.programs = self.programs();
+        site.uploads.clone_from(&self.uploads);
         let site = Arc::new(site);
         self.router
             .route(assets::ROUTE, get(assets::serve))

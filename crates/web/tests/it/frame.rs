@@ -234,6 +234,9 @@ async fn a_file_may_come_over_a_slow_line_and_no_other_form() {
         (100, "/file", parts, StatusCode::OK),
         (150, "/file", parts, StatusCode::SERVICE_UNAVAILABLE),
         (60, "/change", form, StatusCode::SERVICE_UNAVAILABLE),
+        // Nor one that only says that it brings a file: no route but that one waits for it.
+        (60, "/change", parts, StatusCode::BAD_REQUEST),
+        (60, "/program", parts, StatusCode::SERVICE_UNAVAILABLE),
     ] {
         assert_eq!(late(wait_s, path, kind).await.unwrap().status(), status, "{path} after {wait_s} s");
     }
