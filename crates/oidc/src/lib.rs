@@ -39,6 +39,16 @@ pub use pages::{PATHS, PREFIX};
 pub use provider::{Provider, ProviderParts};
 pub use sql::STATEMENTS;
 
+/// Sign-ins to shops, and their tokens, that are not what Storeward wrote; of each table a hundred at most. For the look of each day.
+///
+/// # Errors
+/// What the database says where it cannot be read.
+pub async fn harmed(
+    db: &storeward_store::Db,
+) -> Result<Vec<storeward_events::system::RowHarmed>, storeward_store::Error> {
+    sql::harmed(db).await
+}
+
 /// The provider's tables.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[
     storeward_store::Migration {

@@ -14,11 +14,12 @@ use crate::failure::{Context, Failure};
 
 const MARK: &str = "keys/rows-bound";
 
-/// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, and of whose data the shop's pages
-/// showed to whom.
+/// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, here or at a shop, and of whose data
+/// the shop's pages showed to whom.
 pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
     let mut harmed = Console::harmed(db).await?;
     harmed.extend(storeward_identity::harmed(db).await?);
+    harmed.extend(storeward_oidc::harmed(db).await?);
     harmed.extend(storeward_vault::office::harmed(db).await?);
     Ok(harmed)
 }

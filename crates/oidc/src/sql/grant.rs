@@ -19,7 +19,8 @@ statements! {
     BOUND = "SELECT id, client, customer, session, acr, amr, authenticated_at, nonce, redirect_uri, challenge, offline_at, \
              code_mark, code_expires_at, created_at, tag FROM oidc_grant WHERE id = $1";
     BIND = "UPDATE oidc_grant SET tag = $2 WHERE id = $1";
-    PAGE = "SELECT id FROM oidc_grant WHERE id > $1 ORDER BY id LIMIT 500";
+    // Without those of a version before tags, which only say whom to tell of a logout.
+    PAGE = "SELECT id FROM oidc_grant WHERE id > $1 AND (tag IS NOT NULL OR code_expires_at > 0) ORDER BY id LIMIT 500";
     // Compare and set: of two that come at once, one uses the code.
     USE_CODE = "UPDATE oidc_grant SET code_used_at = $2 WHERE id = $1 AND code_used_at IS NULL \
                 AND code_expires_at > $2 AND ended_at IS NULL";

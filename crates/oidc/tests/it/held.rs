@@ -55,3 +55,36 @@ both_engines!(nobody_s_grant_or_token_is_made_another_s, &MIGRATIONS, async |db|
     bench.exchange(&party, &code).await.refuses(400, "invalid_grant");
     assert_eq!(bench.events("oidc.refresh_token_reused").await.len(), 0);
 });
+
+// Such a row was told when it was used only, and by its thief that is the moment when nobody looks.
+both_engines!(each_grant_and_token_that_was_changed_is_found, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let party = bench.own().await;
+    let mut ada = bench.customer().await;
+    ada.tokens(&party, &[("scope", "openid offline_access")]).await;
+    assert_eq!(storeward_oidc::harmed(&bench.db).await.unwrap(), []);
+    for (change, back, table) in [
+        ("session = 'ses_' || id", "session = of_before", "oidc_grant"),
+        ("tag = NULL", "tag = tag_of_before", "oidc_grant"),
+        ("expires_at = expires_at + 1", "expires_at = expires_at - 1", "oidc_access_token"),
+        ("expires_at = expires_at + 1", "expires_at = expires_at - 1", "oidc_refresh_token"),
+    ] {
+        if change.starts_with("session") {
+            bench.db.tamper(
+                "CREATE TABLE kept AS SELECT session AS of_before, tag AS tag_of_before FROM oidc_grant",
+            );
+        }
+        bench.db.tamper(&format!("UPDATE {table} SET {change}"));
+        let found = storeward_oidc::harmed(&bench.db).await.unwrap();
+        let tables: Vec<&str> = found.iter().map(|fact| fact.table.as_str()).collect();
+        assert_eq!(tables, [table], "{change}");
+        let back = match back.split_once(" = ") {
+            Some((column, kept)) if kept.contains("of_before") => {
+                format!("{column} = (SELECT {kept} FROM kept)")
+            }
+            _ => back.to_owned(),
+        };
+        bench.db.tamper(&format!("UPDATE {table} SET {back}"));
+        assert_eq!(storeward_oidc::harmed(&bench.db).await.unwrap(), [], "{back}");
+    }
+});

@@ -189,6 +189,42 @@ both_engines!(oidcc_backchannel_rp_initiated_logout, &MIGRATIONS, async |db| {
     assert_eq!(server.requests().len(), 1, "once for a session, however often it signed in to the client");
 });
 
+/// The database as the version before tags left it, and then this one's first start.
+fn over_the_update(bench: &Bench) {
+    for table in ["oidc_grant", "oidc_access_token", "oidc_refresh_token"] {
+        bench.db.raw(&format!("ALTER TABLE {table} DROP COLUMN tag"));
+    }
+    bench.db.raw("DELETE FROM schema_migration WHERE domain = 'oidc' AND number = 5");
+    bench.db.open_again().close();
+}
+
+// The update took away whom to tell: whoever was signed in at a shop stayed so, also after a theft.
+both_engines!(whoever_signed_in_before_an_update_is_signed_out_at_the_shop_too, &MIGRATIONS, async |db| {
+    let mut bench = Bench::new(db).await;
+    let (server, party) = listening(&mut bench).await;
+    let mut browser = bench.customer().await;
+    let offline = browser.tokens(&party, &[("scope", "openid offline_access")]).await;
+    let code = browser.code(&party, &[]).await;
+    over_the_update(&bench);
+    // Nothing comes from what had no tag, and nobody is said to have been at the database.
+    assert_eq!(bench.userinfo(text(&offline["access_token"])).await.status, 401);
+    bench.refresh(&party, text(&offline["refresh_token"])).await.refuses(400, "invalid_grant");
+    bench.exchange(&party, &code).await.refuses(400, "invalid_grant");
+    assert_eq!(storeward_oidc::harmed(&bench.db).await.unwrap(), []);
+    // The app is seen, and taking its access away is told.
+    let page = browser.get("/.storeward/oidc/apps").await;
+    assert!(page.body.contains("Larkmoor"), "{}", page.body);
+    let (csrf, id) = (page.csrf(), party.id.to_string());
+    browser.post("/.storeward/oidc/apps/remove", &[("csrf", &csrf), ("id", &id)]).await;
+    bench.work_until(async || bench.events("oidc.logout_told").await.len() == 1).await;
+    assert_eq!(news(&bench, &server).await["sid"], peek(text(&offline["id_token"]))["sid"]);
+    // So is the end of the session.
+    bench.staff_does(Act::EndSessions).await;
+    bench.work_until(async || bench.events("oidc.logout_told").await.len() == 2).await;
+    assert_eq!(news(&bench, &server).await["sid"], peek(text(&offline["id_token"]))["sid"]);
+    assert_eq!(bench.events("system.row_harmed").await, []);
+});
+
 // However a session ends before its time, the client is told, and its tokens end.
 both_engines!(whoever_ends_a_session_the_client_is_told, &MIGRATIONS, async |db| {
     let mut bench = Bench::new(db).await;
