@@ -22,6 +22,7 @@ pub struct Marks {
     number: MarkKey,
     office: MarkKey,
     device: MarkKey,
+    next_device: MarkKey,
 }
 
 impl Marks {
@@ -37,6 +38,7 @@ impl Marks {
             number: key.mark_key("identity.number"),
             office: key.mark_key("identity.office"),
             device: key.mark_key("identity.device_token"),
+            next_device: key.mark_key("identity.device_token.next"),
         }
     }
 
@@ -76,6 +78,13 @@ impl Marks {
     /// What the second half of a device's token is, by its first: 128 bits in hexadecimal.
     pub fn device(&self, id: DeviceId, random: &str) -> String {
         let mut mark = self.device.mark(&format!("{id}\n{random}"));
+        mark.truncate(32);
+        mark
+    }
+
+    /// The first half of the token that replaces one with this secret: 128 bits in hexadecimal.
+    pub fn next_device(&self, id: DeviceId, secret: &str) -> String {
+        let mut mark = self.next_device.mark(&format!("{id}\n{secret}"));
         mark.truncate(32);
         mark
     }

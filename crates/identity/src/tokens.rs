@@ -62,7 +62,7 @@ fn is_token(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Of a device: its id, and a secret that changes with each sign-in: 128 random bits, signed with 128 of a key of ours. So one
+/// Of a device: its id, and a secret that changes with each sign-in: 128 bits that nobody can guess, signed with 128 of a key of ours. So one
 /// that was given out once is told from one that was made up, also when its hash is kept no more: it was copied.
 #[derive(Clone, Debug)]
 pub struct DeviceToken {
@@ -72,8 +72,17 @@ pub struct DeviceToken {
 
 impl DeviceToken {
     pub fn generate(id: DeviceId, marks: &Marks, entropy: &dyn Entropy) -> Self {
-        let random = entropy.token::<16>();
-        let secret = format!("{random}{}", marks.device(id, &random));
+        DeviceToken::signed(id, entropy.token::<16>(), marks)
+    }
+
+    /// What replaces it. It follows from it under a key of ours: a sign-in that is sent twice gives out the same token twice, in
+    /// whatever order its answers come, and whichever of them the browser keeps.
+    pub fn next(&self, marks: &Marks) -> Self {
+        DeviceToken::signed(self.id, marks.next_device(self.id, self.secret.expose()), marks)
+    }
+
+    fn signed(id: DeviceId, random: String, marks: &Marks) -> Self {
+        let secret = random.clone() + &marks.device(id, &random);
         DeviceToken { id, secret: Secret::new(secret) }
     }
 

@@ -26,6 +26,8 @@ statements! {
                    WHERE customer = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id LIMIT 50";
     BEGAN_AT = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND network_mark = $3 \
                 AND created_at >= $4 LIMIT 1";
+    USED_SINCE = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND created_at >= $3 \
+                  AND seen_at > created_at LIMIT 1";
     OF_DEVICE = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 LIMIT 50";
     FIND_BOUND = "SELECT id, token_hash, customer, device, level, amr, door, created_at, authenticated_at, stepped_up_at, \
                   expires_at, tag FROM customer_session WHERE id = $1";
@@ -162,6 +164,17 @@ pub fn began_at(
 ) -> Result<bool, Error> {
     let values = params![customer, device, network_mark, since];
     Ok(reader.query_optional(BEGAN_AT, values, |row| row.get::<SessionId>(0))?.is_some())
+}
+
+/// Whether a session of this device that began at that moment or later was used a minute after it began, or later.
+pub fn is_used_since(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    device: DeviceId,
+    since: Timestamp,
+) -> Result<bool, Error> {
+    let values = params![customer, device, since];
+    Ok(reader.query_optional(USED_SINCE, values, |row| row.get::<SessionId>(0))?.is_some())
 }
 
 fn if_bound(reader: &mut Reader<'_>, found: Option<SessionRow>) -> Result<Option<SessionRow>, Error> {

@@ -49,7 +49,7 @@ impl Identity {
         let Some((row, lines)) = read.await? else { return Ok(None) };
         let account = shared.account(row.customer).await?.filter(|account| account.locked_at.is_none());
         let Some(account) = account else { return Ok(None) };
-        let device = shared.known_device(&visit, &account).await?;
+        let device = shared.seen_device(&visit, &account).await?;
         let means = shared.means(account.id).await?;
         let changed = lines.iter().filter(|line| CHANGES.contains(&line.what.as_str())).map(|line| line.at);
         let since = |at: Timestamp| now.since(at);

@@ -1,11 +1,12 @@
 //! Known and trusted devices: recognised by a token that changes with each sign-in. An old token that comes back means
 //! that two hold it, so one of them is a thief.
 //!
-//! For a minute after a sign-in the token of before may come back honestly, since the answer was lost. From the network that the
-//! sign-in came from it is known as ever. From another one it may be a telephone that left its Wi-Fi, or whoever copied it a moment
-//! ago: it stands for nothing, and nobody is alarmed yet. But the next token is good no more. If somebody shows that one, the
-//! answer was not lost, so two hold the device; if nobody does, nothing was copied. And who shows what the sign-in takes ends what
-//! the first answer had given out.
+//! The token of before may come back honestly, since the answer to the sign-in was lost. Within a minute, from the network that the
+//! sign-in came from, it is known as ever, and is given the same next token: which answer of a form that was sent twice the browser
+//! keeps is one. Else it may be a telephone that left its Wi-Fi, or whoever copied it: it stands for nothing, and nobody is alarmed
+//! until what the sign-in gave out was used. But the next token is good no more. If somebody shows that one, the answer was not lost,
+//! so two hold the device; if nobody does, nothing was copied. And who shows what the sign-in takes ends what the first answer had
+//! given out. Once a session that the next token came with was used, the minute over, the token of before is a copy.
 
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub enum Known {
     Yes(DeviceRow),
     /// Its token changed a moment ago: a form that was sent twice.
     JustNow(DeviceRow),
-    /// The same from another network: it stands for nothing. What began with its next token ends when this sign-in leads in.
+    /// The same from another network, or later where nobody has used what it was exchanged for: it stands for nothing. What began with its next token ends when this sign-in leads in.
     Elsewhere(DeviceId),
     /// It was given out once and replaced since: somebody holds a copy. Everything is ended already.
     Copied,
@@ -42,7 +43,7 @@ pub enum Known {
 /// The same, with what only counts behind a password.
 enum Seen {
     Known(Known),
-    /// What it held a moment ago, in another network.
+    /// What it held before, in another network or later, where what it was exchanged for may have been lost.
     Elsewhere(DeviceRow),
     /// What it held before: a copy, or an old one that somebody found.
     Copied(DeviceRow),
@@ -56,7 +57,7 @@ impl Known {
         }
     }
 
-    /// The device whose earlier token this was, in another network.
+    /// The device whose earlier token this was, where it stands for nothing.
     pub fn elsewhere(&self) -> Option<DeviceId> {
         match self {
             Known::Elsewhere(id) => Some(*id),
@@ -151,9 +152,13 @@ impl Shared {
             return Ok(Seen::Known(Known::Yes(row)));
         }
         let is_previous = row.previous_hash.as_deref().is_some_and(same);
-        if is_previous && now.since(row.seen_at) < TWICE {
-            let is_sure = !row.is_doubted() && self.is_signed_in_from(visit, &row).await?;
-            return Ok(if is_sure { Seen::Known(Known::JustNow(row)) } else { Seen::Elsewhere(row) });
+        let is_just_now = now.since(row.seen_at) < TWICE;
+        if is_previous && is_just_now && !row.is_doubted() && self.is_signed_in_from(visit, &row).await? {
+            return Ok(Seen::Known(Known::JustNow(row)));
+        }
+        // Until somebody has used what it was exchanged for, the answer may have been lost.
+        if is_previous && (is_just_now || !self.is_next_used(&row).await?) {
+            return Ok(Seen::Elsewhere(row));
         }
         // A secret that nobody was given proves no copy: whoever knows the name of a device could end its owner's sessions.
         if !is_previous && !token.is_genuine(&self.marks) {
@@ -171,6 +176,15 @@ impl Shared {
         Ok(self.db.read(read).await?)
     }
 
+    /// Whether a session was used that began with the device's token of now, or with the same form sent again.
+    async fn is_next_used(&self, row: &DeviceRow) -> Result<bool, Error> {
+        let of = row.clone();
+        let read = move |reader: &mut Reader<'_>| {
+            sql::session::is_used_since(reader, of.customer, of.id, of.seen_at)
+        };
+        Ok(self.db.read(read).await?)
+    }
+
     /// The token that the device has now is good for nothing more: whoever comes with it tells that two hold the device.
     async fn doubt(&self, row: &DeviceRow) -> Result<(), Error> {
         if row.is_doubted() {
@@ -179,9 +193,7 @@ impl Shared {
         let row = row.clone();
         let written = self.db.write(move |tx| -> Result<(), Error> {
             sql::device::doubt(tx, &row)?;
-            tx.commit_silent(
-                "an earlier token from another network: an answer was lost, or the next token tells",
-            );
+            tx.commit_silent("an earlier token: an answer was lost, or the next token tells");
             Ok(())
         });
         written.await

@@ -28,7 +28,7 @@ pub struct Granted {
     pub customer: CustomerId,
     pub session: SessionToken,
     pub session_id: SessionId,
-    /// The device's next token; missing when a form was sent twice and the first answer carries it.
+    /// The device's next token, the same in both answers to a form that was sent twice; missing where another one replaced it.
     pub(crate) device: Option<DeviceToken>,
     pub return_to: Option<ReturnTo>,
     /// How long the session's cookie may live.
@@ -98,8 +98,11 @@ enum DeviceDraft {
         known: DeviceRow,
         next: DeviceRow,
     },
-    /// A form that was sent twice.
-    Keep(DeviceRow),
+    /// A form that was sent twice: the token that the first answer carried, by its hash.
+    Keep {
+        known: DeviceRow,
+        token_hash: String,
+    },
 }
 
 impl Shared {
@@ -169,7 +172,7 @@ impl Shared {
             customer: grant.account.id,
             session: token,
             session_id,
-            device: device_token.filter(|_| kept == Kept::Changed),
+            device: device_token.filter(|_| kept == Kept::Good),
             return_to: grant.return_to,
             session_seconds: policy.absolute().as_secs(),
         })
@@ -204,6 +207,14 @@ impl Shared {
         (!grant.noticed.is_empty()).then(held)
     }
 
+    /// What replaces the token that the browser shows of this device.
+    fn next_token(&self, visit: &Visit, id: DeviceId) -> DeviceToken {
+        match visit.device.as_ref().filter(|shown| shown.id == id) {
+            Some(shown) => shown.next(&self.marks),
+            None => DeviceToken::generate(id, &self.marks, &*self.entropy),
+        }
+    }
+
     fn device_draft(
         &self,
         visit: &Visit,
@@ -216,7 +227,7 @@ impl Shared {
         let expires_at = now.plus(std::time::Duration::from_secs(DEVICE_KEPT_DAYS * 86_400));
         match &grant.device {
             Known::Yes(known) => {
-                let token = DeviceToken::generate(known.id, &self.marks, &*self.entropy);
+                let token = self.next_token(visit, known.id);
                 let next = DeviceRow {
                     token_hash: token.hash(),
                     seen_at: now,
@@ -226,7 +237,11 @@ impl Shared {
                 };
                 (DeviceDraft::Next { known: known.clone(), next }, Some(token), Some(known.id))
             }
-            Known::JustNow(known) => (DeviceDraft::Keep(known.clone()), None, Some(known.id)),
+            Known::JustNow(known) => {
+                let token = self.next_token(visit, known.id);
+                let draft = DeviceDraft::Keep { known: known.clone(), token_hash: token.hash() };
+                (draft, Some(token), Some(known.id))
+            }
             Known::No | Known::Elsewhere(_) | Known::Copied => {
                 let id = DeviceId::at(now, &*self.entropy);
                 let token = DeviceToken::generate(id, &self.marks, &*self.entropy);
@@ -247,10 +262,11 @@ impl Shared {
     }
 }
 
+/// Whether the token that a sign-in would give out is the device's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
-    Changed,
-    AsItWas,
+    Good,
+    Another,
 }
 
 impl Draft {
@@ -359,26 +375,27 @@ impl Draft {
         Ok(match &self.device {
             DeviceDraft::New(row) => {
                 sql::device::insert(tx, row)?;
-                Kept::Changed
+                Kept::Good
             }
-            // Of two sign-ins with one token at once, the first changes it.
+            // Of two sign-ins with one token at once, the first changes it, and both give out what it is then.
             DeviceDraft::Next { known, next } => {
                 if sql::device::rotate(tx, known, next)? {
-                    Kept::Changed
+                    Kept::Good
                 } else {
-                    still_known(tx, known)?
+                    still_known(tx, known, &next.token_hash)?
                 }
             }
-            DeviceDraft::Keep(known) => still_known(tx, known)?,
+            DeviceDraft::Keep { known, token_hash } => still_known(tx, known, token_hash)?,
         })
     }
 }
 
 /// Goes on where the device is known as before: one that was forgotten meanwhile spares nobody a second factor.
-fn still_known(tx: &mut storeward_store::Tx<'_>, known: &DeviceRow) -> Result<Kept, Error> {
+fn still_known(tx: &mut storeward_store::Tx<'_>, known: &DeviceRow, token_hash: &str) -> Result<Kept, Error> {
     let now = tx.now();
     match sql::device::by_id(tx, known.id, now)? {
-        Some(_) => Ok(Kept::AsItWas),
+        Some(row) if row.token_hash == token_hash => Ok(Kept::Good),
+        Some(_) => Ok(Kept::Another),
         None => Err(Error::Overtaken),
     }
 }

@@ -127,7 +127,7 @@ impl Identity {
         since: Option<Timestamp>,
     ) -> Result<bool, Error> {
         let account = self.0.account(customer).await?.ok_or(Error::NoAccount)?;
-        let device = self.0.known_device(visit, &account).await?;
+        let device = self.0.seen_device(visit, &account).await?;
         let is_older = |seen: Timestamp| since.is_some_and(|since| seen < since);
         Ok(device.row().is_some_and(|row| is_older(row.created_at)))
     }

@@ -447,6 +447,7 @@ both_engines!(mistake_10_a_copied_device_token_is_theft, MIGRATIONS, async |db| 
     owner.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/account");
     assert_ne!(owner.cookie("__Host-storeward-device").unwrap(), copied, "it changes with each sign-in");
     bench.advance(3_600);
+    assert!(owner.is_signed_in().await, "what it was exchanged for has arrived");
     let mut thief = bench.browser().elsewhere();
     thief.cookies.push(("__Host-storeward-device".to_owned(), copied));
     thief.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");

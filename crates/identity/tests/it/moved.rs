@@ -3,6 +3,7 @@
 use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
+use storeward_web::http::HeaderMap;
 
 use super::behind::Behind;
 use super::bench::{Bench, Browser, EMAIL, PASSWORD};
@@ -26,6 +27,15 @@ async fn trusted(bench: &Bench) -> (Browser<'_>, TotpSecret) {
 /// A browser elsewhere with nothing but this device token.
 fn with_token<'a>(bench: &'a Bench, token: &str) -> Browser<'a> {
     Browser { cookies: vec![(DEVICE.to_owned(), token.to_owned())], ..bench.browser().elsewhere() }
+}
+
+/// The device that whoever pays in this browser, signed in, is known by.
+async fn at_the_till(bench: &Bench, browser: &Browser<'_>) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    let line = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    headers.insert("cookie", line.join("; ").parse().unwrap());
+    let found = bench.identity.at_the_till(browser.address, &headers).await.unwrap();
+    found.expect("somebody is signed in").device
 }
 
 async fn thefts(bench: &Bench) -> usize {
@@ -104,6 +114,74 @@ both_engines!(a_thief_who_was_first_loses_what_they_got, MIGRATIONS, async |db| 
     thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
     assert_eq!(thefts(&bench).await, 1);
     assert!(!thief.is_signed_in().await && !owner.is_signed_in().await);
+});
+
+// The browser drops the answer to the first press, and held the token of before: a minute later its owner was a thief, also who paid.
+both_engines!(whoever_pressed_twice_is_no_thief_a_minute_later, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut owner = bench.signed_up().await;
+    bench.advance(3_600);
+    for keeps_first in [false, true] {
+        let before = owner.cookies.clone();
+        owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+        let first = std::mem::replace(&mut owner.cookies, before);
+        bench.advance(1);
+        owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+        let token = owner.cookie(DEVICE).unwrap();
+        assert!(first.contains(&(DEVICE.to_owned(), token)), "both answers carry one token");
+        // The server may have seen the presses in the other order.
+        if keeps_first {
+            owner.cookies = first;
+        }
+        bench.advance(62);
+        at_the_till(&bench, &owner).await;
+        assert!(owner.is_signed_in().await);
+        owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+        bench.advance(3_600);
+    }
+    assert!(owner.is_signed_in().await);
+    assert_eq!(thefts(&bench).await, 0);
+});
+
+// Both answers are lost, or the code comes late: nobody has what the token was exchanged for, so nobody copied anything.
+both_engines!(a_token_whose_answer_nobody_got_alarms_nobody_after_the_minute, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    let mut other = bench.browser();
+    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let before = owner.cookies.clone();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    let mut lost = Browser { cookies: std::mem::replace(&mut owner.cookies, before), ..bench.browser() };
+    owner.address = "203.0.113.9".parse().unwrap();
+    bench.advance(10);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    bench.advance(600);
+    // The tab was closed: anew, with the only token there is.
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert!(!owner.is_signed_in().await, "it stands for no factor");
+    owner.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    assert_eq!(thefts(&bench).await, 0);
+    assert!(owner.is_signed_in().await && other.is_signed_in().await);
+    // Whoever shows the other one after all tells that two hold the device.
+    lost.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&bench).await, 1);
+    assert!(!owner.is_signed_in().await && !lost.is_signed_in().await);
+});
+
+// Who pays with an old token is signed in, and whoever is at the till is looked at: nothing ends for it.
+both_engines!(an_old_token_at_the_till_ends_nothing, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, _) = trusted(&bench).await;
+    let old = owner.cookie(DEVICE).unwrap();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    bench.advance(3_600);
+    assert!(owner.is_signed_in().await);
+    owner.cookies.retain(|(name, _)| name != DEVICE);
+    owner.cookies.push((DEVICE.to_owned(), old));
+    assert_eq!(at_the_till(&bench, &owner).await, None, "it is no known device");
+    assert!(owner.is_signed_in().await);
+    assert_eq!(thefts(&bench).await, 0);
 });
 
 // A minute later it is a copy as ever, also where it came in time once.
