@@ -133,9 +133,14 @@ impl<'a> Sent<'a> {
             typed.extend(fields(asked.content_type, body).unwrap_or_default());
         }
         // What scripts put into a field of a form, or of the query, is read by some shops as if it were the body.
-        let values = typed.iter().map(|(_, value)| value.trim_start()).filter(|value| may_be_json(value));
-        let (in_fields, rests): (Vec<_>, Vec<_>) =
-            values.map(|value| Tree::documents(value.as_bytes())).unzip();
+        let values = typed.iter().map(|(_, value)| value.trim_start());
+        let values = values.filter(|value| value.starts_with(['{', '[']));
+        let (in_fields, rests): (Vec<_>, Vec<_>) = values
+            .map(|value| {
+                let (tree, rest) = Tree::documents(value.as_bytes());
+                (tree, if may_be_object(value) { rest } else { &[] })
+            })
+            .unzip();
         // Whatever it is said to be: some shops do not look at the type, and read what our reader does not.
         let of_body = looks_written(rest).then(|| String::from_utf8_lossy(rest));
         let of_fields = rests.into_iter().filter(|rest| !rest.trim_ascii().is_empty());
@@ -158,12 +163,16 @@ impl<'a> Sent<'a> {
             written.push((Vec::new(), Vec::new()));
         }
         let (user, password) = (self.typed_at(&door.user), self.typed_at(&door.password));
-        let both = written.into_iter().map(|(users, passwords)| {
-            ([users, user.clone()].concat(), [passwords, password.clone()].concat())
+        // Looked at once: thousands of calls beside thousands of fields are one request.
+        let (is_named, is_guess) = (!user.is_empty(), password.iter().any(is_given));
+        let mut found = written.into_iter().filter(|(users, passwords)| {
+            (is_named || !users.is_empty()) && (is_guess || passwords.iter().any(is_given))
         });
-        let mut found = both.filter(|(users, passwords)| !users.is_empty() && passwords.iter().any(is_given));
         let (users, passwords) = found.next()?;
-        Some(if found.next().is_some() { Err(Unreadable::Twice) } else { only(users, passwords) })
+        Some(match found.next() {
+            Some(_) => Err(Unreadable::Twice),
+            None => only([users, user].concat(), [passwords, password].concat()),
+        })
     }
 
     /// What stands in fields that are called as these pointers are (`login[mail]`, `login.mail`).
@@ -190,8 +199,7 @@ impl<'a> Sent<'a> {
         let is_there = |text: &str| has_word(text, &folded(word));
         let may_be_in = |rest: &Cow<'_, str>| {
             let text = folded(rest);
-            let is_escaped = ["\\u", "\\x"].iter().any(|escape| text.contains(escape));
-            is_escaped || is_there(&text) || is_there(&text.replace('\u{fffd}', ""))
+            has_escape(rest) || is_there(&text) || is_there(&text.replace('\u{fffd}', ""))
         };
         !word.is_empty() && self.rest.iter().any(may_be_in)
     }
@@ -203,10 +211,23 @@ fn at(call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
     found.map(|value| value.text().map(str::to_owned)).collect()
 }
 
-/// Whether a field may hold JSON: not what people write in brackets.
-fn may_be_json(value: &str) -> bool {
-    let inside = value.strip_prefix(['{', '[']).map(str::trim_start);
-    inside.is_some_and(|inside| inside.starts_with(['"', '\'', '{', '[', '/']))
+/// Whether what cannot be read of a field may hold an object all the same: not what people, and templates, write in brackets.
+fn may_be_object(value: &str) -> bool {
+    let inside = value.trim_start_matches(|sign: char| sign == '[' || sign.is_whitespace());
+    let inside = inside.strip_prefix('{').map(str::trim_start);
+    inside.is_some_and(|inside| inside.starts_with(['"', '\'', '/']))
+}
+
+/// Whether a sign is written by its number, `\u006d` or `\x6d`; names of folders and classes (`C:\Users`) have none.
+fn has_escape(text: &str) -> bool {
+    let is_hex = |rest: &str, digits: usize| {
+        rest.get(..digits).is_some_and(|number| number.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    text.match_indices('\\').any(|(at, _)| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        rest.strip_prefix('u').is_some_and(|rest| is_hex(rest, 4))
+            || rest.strip_prefix('x').is_some_and(|rest| is_hex(rest, 2))
+    })
 }
 
 /// Whether a body begins as JSON or XML does, behind whatever some reader takes for a blank.

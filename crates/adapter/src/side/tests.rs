@@ -280,9 +280,38 @@ fn a_sign_in_in_a_field_of_a_form_is_one() {
         (FORM, in_field(r#"{"mail":"e","basket":[1,2]}"#), None),
         (FORM, in_field("[b]your mail and my code[/b]"), None),
         (FORM, in_field("{mail} and {code} are placeholders"), None),
+        // A batch whose other elements are no calls.
+        (FORM, in_field(&format!("[0,{one}]")), name()),
+        (FORM, in_field(&format!("[null, {one}]")), name()),
+        (FORM, in_field(&format!("[{deep}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(r#"{"m\u0061il":"e","code":"p",}"#), Some(Err(Unreadable::Form))),
+        // What shops' own pages and mails are written in.
+        (FORM, in_field(r#"{{widget type="Vendor\Usp\Block\List"}}"#), None),
+        (FORM, in_field(r#"{{block class="Magento\Ui\Block" mail="x" code="y"}}"#), None),
+        (FORM, in_field(r"Dear {{ $user->mail }}, your code is {{ $code }}"), None),
+        (FORM, in_field(r"{{ $user->mail }}: {{ $code }}"), None),
+        (FORM, in_field(r#"["C:\Users\mail\code"]"#), None),
+        (FORM, in_field("[[mail]] and ['code']"), None),
+        (FORM, in_field(r#"{"folder":"C:\Users\unten"}"#), None),
     ] {
         assert_eq!(side(&adapter, "POST", "/elsewhere", kind, &body), expected, "{kind} {body}");
     }
     let query = format!("/elsewhere?data={}", text::encode(one));
     assert_eq!(side(&adapter, "GET", &query, "", ""), name());
+}
+
+// Each call was put together with all fields, twice: a single request of 256 KiB took minutes of a core, and was no sign-in at that.
+#[test]
+fn many_calls_beside_many_fields_are_looked_at_once() {
+    let adapter = json("");
+    let calls = vec![r#"{"code":""}"#; 11_000].join(",");
+    let body = format!("x=[{calls}]{}", "&mail=a".repeat(18_000));
+    assert!(body.len() <= 262_144);
+    assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &body), None);
+    // One of them with a password is one.
+    let body = format!("{body}&code=p");
+    assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &body), Some(Err(Unreadable::Twice)));
+    let one =
+        format!("x=[{}]{}&y={}", vec!["0"; 11_000].join(","), "&mail=a".repeat(18_000), "{\"code\":\"p\"}");
+    assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &one), Some(Ok("a".to_owned())));
 }
