@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use storeward_base::{AddressBlock, Clock, Timestamp};
@@ -144,7 +144,11 @@ impl Senders {
     fn write_down(&self, now: Instant) {
         let Some(kept) = &self.kept else { return };
         // While somebody is at it there is nothing to wait for: what they do not write is written with its next message.
-        let Ok(mut failed_at) = kept.failed_at.try_lock() else { return };
+        let mut failed_at = match kept.failed_at.try_lock() {
+            Ok(failed_at) => failed_at,
+            Err(TryLockError::Poisoned(failed_at)) => failed_at.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         if failed_at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN) {
             return;
         }

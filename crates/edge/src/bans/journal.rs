@@ -83,12 +83,39 @@ impl Journal {
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    // One that was left behind may be anybody's to read, and what is opened keeps its mode.
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     match path.parent() {
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    // A draft that an older version left, cut off between write and rename, was opened as it was: everybody's to read.
+    #[test]
+    fn what_was_left_beside_it_is_not_taken_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, beside) = (dir.path().join("list"), dir.path().join("list.new"));
+        for (file, bytes) in [(&path, "old"), (&beside, "longer than what is written now")] {
+            std::fs::write(file, bytes).unwrap();
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        replace(&path, b"new").unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((std::fs::read(&path).unwrap(), mode), (b"new".to_vec(), 0o600));
+        assert!(!beside.exists());
     }
 }
