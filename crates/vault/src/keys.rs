@@ -6,6 +6,7 @@
 //! epoch before is destroyed.
 
 mod cache;
+mod erased;
 mod indexes;
 mod notes;
 mod root;
@@ -39,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { domain: "vault_keys", number: 2, sql: include_str!("../migrations/keys_0002.sql") },
     Migration { domain: "vault_keys", number: 3, sql: include_str!("../migrations/keys_0003.sql") },
     Migration { domain: "vault_keys", number: 4, sql: include_str!("../migrations/keys_0004.sql") },
+    Migration { domain: "vault_keys", number: 5, sql: include_str!("../migrations/keys_0005.sql") },
 ];
 
 /// Keys that one write of a rotation wraps anew: a few milliseconds.
@@ -116,6 +118,7 @@ impl KeyStore {
         } else {
             store.refuse_an_empty_store().await?;
         }
+        store.note_erased_before().await?;
         store.begin_first_index().await?;
         store.read_indexes().await?;
         store.begin_names().await?;
@@ -225,7 +228,8 @@ impl KeyStore {
     pub async fn destroy(&self, customer: CustomerId, actor: Actor) -> Result<bool, Error> {
         let written = self.0.db.write(move |tx| -> Result<bool, Error> {
             let was = sql::delete(tx, customer)?;
-            sql::note_destroyed(tx, customer)?;
+            let now = tx.now();
+            sql::note_destroyed(tx, customer, now)?;
             if was {
                 tx.append(actor, None, CustomerKeyDestroyed { customer })?;
             } else {

@@ -21,6 +21,8 @@ statements! {
     IS_DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer = $1";
     NOTE_DESTROYED = "INSERT INTO vault_destroyed_key (customer, destroyed_at) VALUES ($1, $2) \
                       ON CONFLICT (customer) DO NOTHING";
+    DESTROYED_NOTED = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_destroyed_noted";
+    INSERT_DESTROYED_NOTED = "INSERT INTO vault_destroyed_noted (noted_at) VALUES ($1)";
     DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer > $1 ORDER BY customer LIMIT 500";
 
     INDEXES = "SELECT version, epoch, wrapped FROM vault_index_root WHERE retired_at IS NULL ORDER BY version LIMIT 16";
@@ -171,9 +173,18 @@ pub fn is_destroyed(reader: &mut Reader<'_>, customer: CustomerId) -> Result<boo
     Ok(found.is_some())
 }
 
-pub fn note_destroyed(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+pub fn note_destroyed(tx: &mut Tx<'_>, customer: CustomerId, at: Timestamp) -> Result<(), Error> {
+    tx.execute(NOTE_DESTROYED, params![customer, at]).map(drop)
+}
+
+/// Whether whoever was erased before there were notes has one.
+pub fn are_destroyed_noted(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    Ok(reader.query_one(DESTROYED_NOTED, &[], |row| row.get::<u64>(0))? > 0)
+}
+
+pub fn destroyed_are_noted(tx: &mut Tx<'_>) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(NOTE_DESTROYED, params![customer, now]).map(drop)
+    tx.execute(INSERT_DESTROYED_NOTED, params![now]).map(drop)
 }
 
 pub fn destroyed(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {

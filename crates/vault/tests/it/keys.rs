@@ -235,9 +235,45 @@ both_engines!(when_a_key_was_made_and_that_one_was_destroyed_is_held, MIGRATIONS
         storeward_vault::KEY_MIGRATIONS,
         db.clock.clone(),
     );
-    key_db.tamper("UPDATE vault_customer_key SET created_at = created_at - 86400000000");
-    assert_eq!(vault.keys().verify().await.unwrap(), [KeyFault::Damaged(ada())]);
-    key_db.tamper("UPDATE vault_customer_key SET created_at = created_at + 86400000000");
+    for (change, back) in [("- 86400000000", "+ 86400000000"), ("+ 60000000", "- 60000000")] {
+        key_db.tamper(&format!("UPDATE vault_customer_key SET created_at = created_at {change}"));
+        assert_eq!(vault.keys().verify().await.unwrap(), [KeyFault::Damaged(ada())], "{change}");
+        key_db.tamper(&format!("UPDATE vault_customer_key SET created_at = created_at {back}"));
+    }
+    // A version before stamped the row first, and its entry waited for a minute.
+    key_db.tamper("UPDATE vault_customer_key SET created_at = created_at - 60000000");
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
     key_db.tamper("DELETE FROM vault_destroyed_key");
     assert_eq!(vault.keys().verify().await.unwrap(), [KeyFault::Undestroyed(bob())]);
+});
+
+// Erased by a version before the notes: the look over the keys failed for good, and so did each drill.
+both_engines!(whoever_was_erased_before_there_were_notes_has_one, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    for who in [ada(), bob()] {
+        vault.write(staff(), who, item("home", &[("address.city", "London")])).await.unwrap();
+    }
+    assert!(vault.keys().destroy(bob(), staff()).await.unwrap());
+    let key_db = storeward_store::testing::TestDb::at(
+        keys.place.clone(),
+        storeward_vault::KEY_MIGRATIONS,
+        db.clock.clone(),
+    );
+    // As that version left it. Somebody wrote beside the ledger, too, that Ada's was destroyed.
+    key_db.tamper(
+        "DELETE FROM vault_destroyed_key; DROP TABLE vault_destroyed_noted; \
+         DELETE FROM schema_migration WHERE domain = 'vault_keys' AND number = 5",
+    );
+    key_db.forge(1, "vault.customer_key_destroyed", &format!("{{\"customer\":\"{}\"}}", ada()));
+    let updated = keys.open().await;
+    assert_eq!(updated.verify().await.unwrap(), []);
+    assert_eq!(updated.destroyed(None).await.unwrap(), [bob()]);
+    // Nobody makes him another key.
+    let refused = crate::support::vault(&db, updated.clone())
+        .write(staff(), bob(), item("home", &[("address.city", "Ely")]))
+        .await;
+    assert_eq!(refused.unwrap_err(), Error::NoCustomer);
+    // Once: a note that is taken away afterwards is told.
+    key_db.tamper("DELETE FROM vault_destroyed_key");
+    assert_eq!(keys.open().await.verify().await.unwrap(), [KeyFault::Undestroyed(bob())]);
 });
