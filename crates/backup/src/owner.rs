@@ -174,12 +174,18 @@ impl Backups {
         let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
         let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
         let mut ids = too_old(&made, self.plan().keys_kept, now);
-        if ids.is_empty() || keys.forget(&ids, Pruning::Strict).is_ok() {
+        if ids.is_empty() {
             return Ok(());
         }
+        let Err(why) = keys.forget(&ids, Pruning::Strict) else { return Ok(()) };
         keys.forget_missing_packs()?;
         let kept: Vec<String> = made.into_iter().map(|(id, _)| id).filter(|id| !ids.contains(id)).collect();
-        ids.extend(keys.lacking(&kept)?);
+        let lacking = keys.lacking(&kept)?;
+        // The last copies go only once there is a whole one: the next run that ends well makes it.
+        if lacking.len() == kept.len() {
+            return Err(why);
+        }
+        ids.extend(lacking);
         keys.forget(&ids, Pruning::Strict)
     }
 }

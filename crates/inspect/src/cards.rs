@@ -44,6 +44,11 @@ pub fn find(bytes: &[u8]) -> Vec<CardSpan> {
     spans
 }
 
+/// Whether a card's number stands there, in whichever digits.
+pub fn has_number(bytes: &[u8]) -> bool {
+    !find(bytes).is_empty() || has_foreign(bytes)
+}
+
 /// First bytes of digits as other keyboards write them, in UTF-8.
 pub(crate) const FOREIGN_DIGITS_BEGIN: [u8; 3] = [0xef, 0xd9, 0xdb];
 

@@ -166,12 +166,18 @@ pub(crate) fn seal_of(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<V
     reader.query_optional(SEAL_OF, params![id], |row| row.get(0))
 }
 
-/// Ids of payments behind one, in their order.
+/// The id that a text of the database is. One that only reads as an id's is nobody's; and who pages by what is read of it comes to the same
+/// page again.
+pub(crate) fn id_of(text: &str) -> Option<PaymentId> {
+    text.parse().ok().filter(|id: &PaymentId| id.text() == text)
+}
+
+/// Ids of payments behind one as they stand, in their order.
 pub(crate) fn some_payments(
     reader: &mut Reader<'_>,
     after: &str,
     limit: u32,
-) -> Result<Vec<PaymentId>, StoreError> {
+) -> Result<Vec<String>, StoreError> {
     reader.query_many(SOME_PAYMENTS, params![after, limit], |row| row.get(0))
 }
 

@@ -118,9 +118,9 @@ async fn rows(db: &Db, keys: &Keys, unsealed: Unsealed) -> Result<Vec<RowHarmed>
         let (keys, from) = (keys.clone(), after.clone());
         let page = db.read(move |reader| judged(reader, &keys, &from, unsealed)).await?;
         let Some((last, _)) = page.last() else { break };
-        after = last.text();
+        after.clone_from(last);
         let harms = page.iter().filter(|(_, fits)| !fits);
-        found.extend(harms.map(|(id, _)| fact("payment", &id.text(), "changed")));
+        found.extend(harms.map(|(id, _)| fact("payment", id, "changed")));
     }
     let keys = keys.clone();
     let beside = db.read(move |reader| -> Result<Vec<RowHarmed>, Error> {
@@ -161,11 +161,10 @@ impl Payments {
             let facts = facts_of(tx)?;
             let mut after = String::new();
             loop {
-                let page: Vec<PaymentId> =
-                    tx.query_many(UNSEALED, params![&after, PAGE], |row| row.get(0))?;
+                let page: Vec<String> = tx.query_many(UNSEALED, params![&after, PAGE], |row| row.get(0))?;
                 let Some(last) = page.last() else { break };
-                after = last.text();
-                for id in page {
+                after.clone_from(last);
+                for id in page.iter().filter_map(|text| believed::id_of(text)) {
                     if agrees(tx, id, facts.get(&id))? {
                         keys.seal(tx, id)?;
                     }
@@ -186,12 +185,13 @@ fn judged(
     keys: &Keys,
     after: &str,
     unsealed: Unsealed,
-) -> Result<Vec<(PaymentId, bool)>, Error> {
+) -> Result<Vec<(String, bool)>, Error> {
     let page = believed::some_payments(reader, after, PAGE)?;
-    let judge = |id| {
+    let judge = |text: String| {
+        let Some(id) = believed::id_of(&text) else { return Ok((text, false)) };
         let waits = unsealed == Unsealed::Waiting
             && (believed::seal_of(reader, id)?.is_none() || keys.fits_without_review(reader, id)?);
-        Ok((id, waits || keys.fits(reader, id)?))
+        Ok((text, waits || keys.fits(reader, id)?))
     };
     page.into_iter().map(judge).collect()
 }
@@ -252,15 +252,15 @@ fn missing(reader: &mut Reader<'_>) -> Result<Vec<RowHarmed>, Error> {
     let mut gone = BTreeSet::new();
     for id in facts_of(reader)?.into_keys() {
         if reader.query_optional(SUMS_OF, params![id], |_| Ok(()))?.is_none() {
-            gone.insert(id);
+            gone.insert(id.text());
         }
     }
     let mut after = String::new();
     loop {
-        let page: Vec<PaymentId> = reader.query_many(STRAY_SEALS, params![&after, PAGE], |row| row.get(0))?;
+        let page: Vec<String> = reader.query_many(STRAY_SEALS, params![&after, PAGE], |row| row.get(0))?;
         let Some(last) = page.last() else { break };
-        after = last.text();
+        after.clone_from(last);
         gone.extend(page);
     }
-    Ok(gone.iter().map(|id| fact("payment", &id.text(), "missing")).collect())
+    Ok(gone.iter().map(|id| fact("payment", id, "missing")).collect())
 }

@@ -11,7 +11,7 @@ use storeward_events::{Event, Record, payment as facts};
 use storeward_store::{Reader, Row, Tx, harmed, ledger, params, statements};
 
 use crate::apply::tell;
-use crate::believed::touched;
+use crate::believed::{id_of, touched};
 use crate::disputes::forget_evidence_of;
 use crate::error::Error;
 use crate::judge::{Front, Hold, Way};
@@ -47,8 +47,9 @@ statements! {
     NOBODYS = "UPDATE payment SET customer = NULL WHERE id = $1";
 }
 
-/// Of a thousand entries of the ledger each, in one round.
-const MOST_BATCHES: u32 = 50;
+/// Of so many entries of the ledger each, in one round. Each entry is proven: a batch has to be over within [`NOTHING_NEW`].
+const MOST_BATCHES: u32 = 500;
+const BATCH: u32 = 100;
 const NOTHING_NEW: Duration = Duration::from_millis(200);
 /// Payments of a customer who is forgotten, in one write.
 const PAGE: u32 = 200;
@@ -166,17 +167,17 @@ impl Payments {
                 tx.commit_silent(
                     "payments of a customer who is erased; the erasure itself is told by whoever erases",
                 );
-                let page: Vec<PaymentId> =
+                let page: Vec<String> =
                     tx.query_many(PAYMENTS_OF, params![&mark, &from, PAGE], |row| row.get(0))?;
                 let mut harmed = Vec::new();
-                for id in &page {
-                    // One that somebody changed keeps no other from going, and nothing is kept of it either.
-                    match touched(tx, *id) {
+                for id in page.iter().filter_map(|text| id_of(text)) {
+                    forget_evidence_of(tx, id)?;
+                    // One that somebody changed keeps no other from going; nothing is read or kept of it any more.
+                    match touched(tx, id) {
                         Err(Error::Harmed { row, .. }) => harmed.push(row),
                         other => {
                             other?;
-                            tx.execute(NOBODYS, params![*id])?;
-                            forget_evidence_of(tx, *id)?;
+                            tx.execute(NOBODYS, params![id])?;
                         }
                     }
                 }
@@ -187,7 +188,7 @@ impl Payments {
                 self.0.tell_harm("payment", &row).await;
             }
             let Some(last) = page.last() else { return Ok(()) };
-            after = last.text();
+            after.clone_from(last);
         }
     }
 
@@ -201,7 +202,7 @@ impl Payments {
         let mut count = 0;
         for _ in 0..MOST_BATCHES {
             // Nothing new: the next minute looks again.
-            let Ok(batch) = tokio::time::timeout(NOTHING_NEW, ledger.next_batch(1000)).await else { break };
+            let Ok(batch) = tokio::time::timeout(NOTHING_NEW, ledger.next_batch(BATCH)).await else { break };
             let batch = batch?;
             for (seq, record) in &batch {
                 if let Event::MethodKept(fact) = &record.event {

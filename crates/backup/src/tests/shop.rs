@@ -180,24 +180,52 @@ fn packs_of_keys(target: &Path) -> std::collections::BTreeSet<PathBuf> {
 }
 
 /// One lost pack of a younger copy kept the keys of whoever was erased for as long again.
+/// Runs at these hours, each with other wrapped keys; and the packs that each added to the keys.
+fn runs_with_keys(house: &House, backups: &Backups, target: &Path, hours: &[u32]) -> Vec<Vec<PathBuf>> {
+    let mut packs = Vec::new();
+    for (number, hour) in hours.iter().enumerate() {
+        let entropy: &dyn Entropy = &SeededEntropy::new(number as u64);
+        std::fs::write(house.at("data/wrapped"), entropy.bytes::<8_192>()).unwrap();
+        let before = if number == 0 { Default::default() } else { packs_of_keys(target) };
+        house.run(backups, *hour).unwrap();
+        packs.push(packs_of_keys(target).difference(&before).cloned().collect());
+    }
+    packs
+}
+
+/// Takes the largest of them away.
+fn lose(packs: &[PathBuf]) {
+    let of = |pack: &&PathBuf| std::fs::metadata(pack).unwrap().len();
+    std::fs::remove_file(packs.iter().max_by_key(of).unwrap()).unwrap();
+}
+
+// A failing night left a restore without any, and said that each file was as it was put away.
+#[test]
+fn the_last_copy_of_customers_keys_stays_until_there_is_a_whole_one() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    let packs = runs_with_keys(&house, &backups, &target, &[1, 400]);
+    lose(&packs[1]);
+    let alone = backups.alone().unwrap();
+    assert!(backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).is_err());
+    let left = || backups.snapshots(Part::Keys).unwrap().into_iter().map(|one| one.run).collect::<Vec<_>>();
+    assert_eq!(left(), [Some(run_of(1)), Some(run_of(400))]);
+    drop(alone);
+    house.run(&backups, 1 + 30 * 24 + 2).unwrap();
+    let alone = backups.alone().unwrap();
+    backups.thin_out(&alone, at_hour(1 + 30 * 24 + 3), crate::Frozen::Yes).unwrap();
+    // The run put away anew what was lost, and so the younger copy is whole again.
+    assert_eq!(left(), [Some(run_of(400)), Some(run_of(1 + 30 * 24 + 2))]);
+}
+
 #[test]
 fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     let house = House::new(1);
     let target = house.at("target");
     let backups = house.backups(&target);
-    let wrapped = |number: u64| {
-        let entropy: &dyn Entropy = &SeededEntropy::new(number);
-        std::fs::write(house.at("data/wrapped"), entropy.bytes::<8_192>()).unwrap();
-    };
-    let mut packs = Vec::new();
-    for (number, hour) in [1, 400, 500].into_iter().enumerate() {
-        wrapped(number as u64);
-        let before = if number == 0 { Default::default() } else { packs_of_keys(&target) };
-        house.run(&backups, hour).unwrap();
-        packs.push(packs_of_keys(&target).difference(&before).cloned().collect::<Vec<_>>());
-    }
-    let of = |pack: &&PathBuf| std::fs::metadata(pack).unwrap().len();
-    std::fs::remove_file(packs[1].iter().max_by_key(of).unwrap()).unwrap();
+    let packs = runs_with_keys(&house, &backups, &target, &[1, 400, 500]);
+    lose(&packs[1]);
     let alone = backups.alone().unwrap();
     backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
     assert!(packs[0].iter().all(|pack| !pack.exists()), "keys of the oldest copy are still there");

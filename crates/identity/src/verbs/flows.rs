@@ -338,17 +338,10 @@ impl Means {
     }
 }
 
-impl Flow {
-    /// Where this flow's codes go.
-    pub fn address(&self, means: Option<&Means>) -> Option<Email> {
-        match &self.state.address {
-            Some(address) => Email::parse(address).ok(),
-            None => means.and_then(|means| means.account.email.clone()),
-        }
-    }
-
-    pub const fn letter_kind(&self) -> LetterKind {
-        match self.purpose {
+impl Purpose {
+    /// What its codes are told by.
+    pub const fn letter_kind(self) -> LetterKind {
+        match self {
             Purpose::SignUp => LetterKind::SignUpCode,
             Purpose::Recovery => LetterKind::RecoveryCode,
             Purpose::ChangeAddress => LetterKind::AddressCode,
@@ -362,6 +355,16 @@ impl Flow {
             | Purpose::NotMe
             | Purpose::StopRecovery
             | Purpose::PasswordLink => LetterKind::SignInCode,
+        }
+    }
+}
+
+impl Flow {
+    /// Where this flow's codes go.
+    pub fn address(&self, means: Option<&Means>) -> Option<Email> {
+        match &self.state.address {
+            Some(address) => Email::parse(address).ok(),
+            None => means.and_then(|means| means.account.email.clone()),
         }
     }
 }

@@ -60,6 +60,28 @@ pub struct Grant<'a> {
     pub noticed: Vec<String>,
 }
 
+impl<'a> Grant<'a> {
+    /// The password is enough, as the device is trusted or nothing speaks against it.
+    pub fn by_password(account: &'a Account, device: Known, door: Door, now: Timestamp) -> Self {
+        let mut proofs = vec![Proof::Password];
+        if device.is_trusted(now) {
+            proofs.push(Proof::Device);
+        }
+        Grant {
+            account,
+            proofs,
+            door,
+            return_to: None,
+            trust: Trust::AsBefore,
+            device,
+            flow_hash: None,
+            opens: None,
+            read_at: None,
+            noticed: Vec::new(),
+        }
+    }
+}
+
 /// The rows that a grant writes.
 #[derive(Clone)]
 struct Draft {

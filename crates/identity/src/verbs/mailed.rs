@@ -13,7 +13,6 @@ use super::flows::{CODE_LIFE, FlowDraft, Means, Need, Offer, Pending};
 use super::heat::Way;
 use super::{Identity, Shared};
 use crate::error::Error;
-use crate::letter::LetterKind;
 use crate::model::{Account, Email};
 use crate::sql;
 use crate::state::{Flow, Purpose, ReturnTo};
@@ -127,8 +126,7 @@ impl Shared {
         if self.throttle.attempt(&[key], self.now()) != Leave::Granted {
             return Ok(AtOnce::TooMany);
         }
-        let kind = if is_way_back { LetterKind::RecoveryCode } else { LetterKind::SignInCode };
-        self.with_code(draft, kind, email, means.account.language);
+        self.with_code(draft, draft.row.purpose.letter_kind(), email, means.account.language);
         Ok(AtOnce::Sent)
     }
 
@@ -231,7 +229,7 @@ impl Identity {
         let code = shared.new_code();
         let language = means.as_ref().map(|means| means.account.language);
         let language = language.or(flow.state.language).unwrap_or_else(|| shared.language(visit.language));
-        let kind = flow.letter_kind();
+        let kind = flow.purpose.letter_kind();
         let mut letter = shared.code_letter(kind, &to, language, &code, CODE_LIFE.as_secs() / 60);
         letter.customer = flow.customer;
         // Nobody is written to who has no account, nor by somebody else's; it looks the same.

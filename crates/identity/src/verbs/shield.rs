@@ -15,7 +15,6 @@ use storeward_seal::fingerprint::{equal, token_hash};
 use storeward_store::{Constraint, Reader};
 use storeward_web::http::HeaderValue;
 
-use super::devices::Known;
 use super::grant::{Grant, Granted, Trust};
 use super::letters::{ADDRESS_BACK_LIFE, Notice};
 use super::risk::Ask;
@@ -24,7 +23,7 @@ use crate::config::SecondFactor;
 use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::marks::Field;
-use crate::model::{Account, Email, Level, Proof, SessionId};
+use crate::model::{Email, Level, Proof, SessionId};
 use crate::sql::{self, account::NewAccount};
 use crate::state::{Door, Purpose, ReturnTo, State};
 use crate::tokens::FlowToken;
@@ -172,7 +171,9 @@ impl Identity {
             }
             Ask::Nothing { noticed } if reasons.is_empty() || means.offers().is_empty() => {
                 reasons.extend(noticed);
-                return shared.release(visit, &means.account, device, (signals.return_to, reasons)).await;
+                let by_password = Grant::by_password(&means.account, device, Door::Shield, shared.now());
+                let grant = Grant { return_to: signals.return_to, noticed: reasons, ..by_password };
+                return Ok(Decision::Release(Passed::new(shared.grant(visit, grant).await?, Level::One)));
             }
             Ask::Nothing { noticed } => reasons.extend(noticed),
             Ask::SecondFactor { reasons: more, passkey_only: only, may_trust } => {
@@ -382,33 +383,6 @@ impl Identity {
 }
 
 impl Shared {
-    /// The password is enough, as the device is trusted or nothing speaks against it; what does is kept with it.
-    async fn release(
-        &self,
-        visit: &Visit,
-        account: &Account,
-        device: Known,
-        (return_to, noticed): (Option<ReturnTo>, Vec<String>),
-    ) -> Result<Decision, Error> {
-        let mut proofs = vec![Proof::Password];
-        if device.is_trusted(self.now()) {
-            proofs.push(Proof::Device);
-        }
-        let grant = Grant {
-            account,
-            proofs,
-            door: Door::Shield,
-            return_to,
-            trust: Trust::AsBefore,
-            device,
-            flow_hash: None,
-            opens: None,
-            read_at: None,
-            noticed,
-        };
-        Ok(Decision::Release(Passed::new(self.grant(visit, grant).await?, Level::One)))
-    }
-
     async fn refuse_shield(
         &self,
         visit: &Visit,

@@ -11,7 +11,7 @@ use storeward_puzzle::Purpose as Puzzle;
 
 use super::devices::Known;
 use super::flows::{FlowDraft, Means, Step};
-use super::grant::{Grant, Trust};
+use super::grant::Grant;
 use super::heat::Way;
 use super::mailed::AtOnce;
 use super::risk::Ask;
@@ -153,7 +153,6 @@ impl Identity {
         let shared = &self.0;
         let Right { customer, device, standing } = right;
         let means = shared.means(customer).await?;
-        let mut proofs = vec![Proof::Password];
         let (reasons, passkey_only, may_trust) = match shared.ask(visit, &means, &device, standing).await? {
             Ask::Refuse => {
                 shared.note_failure(visit, Some(customer), "refused_by_risk").await?;
@@ -165,28 +164,15 @@ impl Identity {
             }
             Ask::SecondFactor { reasons, passkey_only, may_trust } => (reasons, passkey_only, may_trust),
             Ask::Nothing { noticed } => {
-                if device.is_trusted(shared.now()) {
-                    proofs.push(Proof::Device);
-                }
-                let grant = Grant {
-                    account: &means.account,
-                    proofs,
-                    door: Door::Pages,
-                    return_to,
-                    trust: Trust::AsBefore,
-                    device,
-                    flow_hash: None,
-                    opens: None,
-                    read_at: None,
-                    noticed,
-                };
+                let by_password = Grant::by_password(&means.account, device, Door::Pages, shared.now());
+                let grant = Grant { return_to, noticed, ..by_password };
                 return Ok(Step::SignedIn(shared.grant(visit, grant).await?));
             }
         };
         let draft_return = return_to.clone();
         let state = State {
             return_to,
-            proofs,
+            proofs: vec![Proof::Password],
             passkey_only,
             never_trust: !may_trust,
             reasons: reasons.clone(),

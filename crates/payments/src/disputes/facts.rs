@@ -80,7 +80,7 @@ impl Payments {
             return Err(Error::Misfit { field: "text", why: "a fact has 1 to 5000 signs of plain text" });
         }
         // A parcel's number may look like a card's.
-        if kind != FactKind::TrackingNumber && !cards::find(text.as_bytes()).is_empty() {
+        if kind != FactKind::TrackingNumber && cards::has_number(text.as_bytes()) {
             return Err(Error::Misfit { field: "text", why: "a card's number has no place in it" });
         }
         let shared = std::sync::Arc::clone(&self.0);

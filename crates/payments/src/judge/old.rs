@@ -104,10 +104,10 @@ impl Shared {
     fn bind_reviews(&self, tx: &mut Tx<'_>, said: &BTreeMap<PaymentId, Said>) -> Result<(), Error> {
         let mut after = String::new();
         loop {
-            let page: Vec<PaymentId> = tx.query_many(REVIEWED, params![&after, PAGE], |row| row.get(0))?;
+            let page: Vec<String> = tx.query_many(REVIEWED, params![&after, PAGE], |row| row.get(0))?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = last.text();
-            for id in page {
+            after.clone_from(last);
+            for id in page.iter().filter_map(|text| crate::believed::id_of(text)) {
                 if self.keys.fits_without_review(tx, id)? {
                     self.bind_review(tx, id, said.get(&id))?;
                 }

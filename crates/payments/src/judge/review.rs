@@ -85,15 +85,20 @@ pub(super) fn find(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option
 /// A place in the queue before all others.
 const FIRST: (Timestamp, String) = (Timestamp::from_micros(i64::MIN), String::new());
 
-/// Where a review stands in the queue: what somebody wrote keeps none behind it from its turn.
-fn place(review: &Review) -> (Timestamp, String) {
-    (review.due_at.unwrap_or(FIRST.0), review.payment.text())
+/// A row of a list: where it stands in the queue, by the text that stands there, so that what somebody wrote keeps none behind it from its turn;
+/// and the review, where it is of a payment.
+type Listed = ((Timestamp, String), Option<Review>);
+
+fn listed(row: &Row<'_>) -> Result<Listed, StoreError> {
+    let (text, due): (String, Option<Timestamp>) = (row.get(0)?, row.get(5)?);
+    let is_one = crate::believed::id_of(&text).is_some();
+    Ok(((due.unwrap_or(FIRST.0), text), if is_one { Some(review(row)?) } else { None }))
 }
 
 /// Those of a list whose payments are what Storeward wrote.
-fn believed(reader: &mut Reader<'_>, all: Vec<Review>) -> Result<Vec<Review>, Error> {
+fn believed(reader: &mut Reader<'_>, all: Vec<Listed>) -> Result<Vec<Review>, Error> {
     let mut sound = Vec::with_capacity(all.len());
-    for one in all {
+    for one in all.into_iter().filter_map(|(_, review)| review) {
         match crate::believed::seen(reader, one.payment) {
             Ok(()) => sound.push(one),
             Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
@@ -251,12 +256,12 @@ impl Payments {
         loop {
             let (at, from) = behind;
             let due = self.0.read(move |reader| {
-                Ok(reader.query_many(DUE_REVIEWS, params![at, &from, AT_ONCE, now], review)?)
+                Ok(reader.query_many(DUE_REVIEWS, params![at, &from, AT_ONCE, now], listed)?)
             });
             let due = due.await?;
-            let Some(last) = due.last() else { return Ok(()) };
-            behind = place(last);
-            for one in due {
+            let Some((last, _)) = due.last() else { return Ok(()) };
+            behind = last.clone();
+            for one in due.into_iter().filter_map(|(_, review)| review) {
                 let ended = self.0.write(move |tx| {
                     let payment = crate::sql::get(tx, one.payment)?;
                     let is_set_aside = payment.state == State::Authorized || payment.capturable() > 0;
@@ -276,9 +281,9 @@ impl Payments {
                 let (mut sound, mut behind) = (Vec::new(), FIRST);
                 while sound.len() < most {
                     let (at, from) = behind;
-                    let page = reader.query_many(OPEN_REVIEWS, params![at, &from, AT_ONCE], review)?;
-                    let Some(last) = page.last() else { break };
-                    behind = place(last);
+                    let page = reader.query_many(OPEN_REVIEWS, params![at, &from, AT_ONCE], listed)?;
+                    let Some((last, _)) = page.last() else { break };
+                    behind = last.clone();
                     sound.extend(believed(reader, page)?);
                 }
                 sound.truncate(most);
@@ -292,7 +297,7 @@ impl Payments {
         let most = most.min(500);
         self.0
             .read(move |reader| {
-                let all = reader.query_many(CLOSED_REVIEWS, params![most], review)?;
+                let all = reader.query_many(CLOSED_REVIEWS, params![most], listed)?;
                 believed(reader, all)
             })
             .await

@@ -396,10 +396,22 @@ both_engines!(forged_reviews_push_no_true_one_out_of_the_queue, MIGRATIONS, asyn
             forged.id
         ));
     }
+    // An id that reads as another's stood behind its own place in the list, and came again for ever; one that is none was the end of the list.
+    for odd in ["pay_0000000000000000000000000l", "pay_x"] {
+        db.raw(&format!(
+            "INSERT INTO payment (id, {columns}) SELECT '{odd}', {others} FROM payment WHERE id = '{}'",
+            forged.id
+        ));
+    }
     db.raw(
         "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) \
          SELECT id, 'open', 1, 0, 0, 0, NULL FROM payment WHERE order_id = 'forged'",
     );
+    let harmed: Vec<String> =
+        shop.payments.look_at_rows().await.unwrap().into_iter().map(|row| row.row).collect();
+    for odd in ["pay_0000000000000000000000000l", "pay_x"] {
+        assert!(harmed.iter().any(|row| row == odd), "{odd} is named");
+    }
     let shown = shop.payments.reviews(1).await.unwrap();
     assert_eq!(shown.iter().map(|one| one.payment).collect::<Vec<_>>(), [waits.id]);
     db.clock.advance(Duration::from_secs(60));

@@ -292,8 +292,10 @@ async fn said(shop: &Shop, id: &str) -> (usize, usize) {
 // Letters, addresses and signatures were kept for good, an erased customer's too.
 both_engines!(what_was_said_of_a_dispute_goes_once_it_is_long_over, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
-    let mut all = Vec::new();
-    for (order, customer) in [("K-1", "erased"), ("K-2", "erased"), ("K-3", "stays"), ("K-4", "stays")] {
+    let (mut all, mut payments) = (Vec::new(), Vec::new());
+    let orders =
+        [("K-1", "erased"), ("K-2", "erased"), ("K-3", "stays"), ("K-4", "stays"), ("K-5", "erased")];
+    for (order, customer) in orders {
         let (dispute, reference) = disputed(&shop, &db, order, Provider::Stripe).await;
         let id = dispute.id();
         add(&shop, &id, FileAbout::Communication, PDF).await.unwrap();
@@ -308,14 +310,18 @@ both_engines!(what_was_said_of_a_dispute_goes_once_it_is_long_over, MIGRATIONS, 
         ));
         shop.seal_anew(&db, dispute.payment);
         all.push((id, reference));
+        payments.push(dispute.payment);
     }
-    for over in [0, 2] {
+    for over in [0, 2, 4] {
         shop.emulators.control.close_dispute(&all[over].1, Verdict::Lost);
     }
     hear(&shop, &db).await;
+    // A payment that somebody changed is not read any more, and what was said of it goes all the same.
+    db.raw(&format!("UPDATE payment SET attempt = attempt + 1 WHERE id = '{}'", payments[4]));
     shop.payments.forget_customer(Actor::System, "erased").await.unwrap();
+    db.raw(&format!("UPDATE payment SET attempt = attempt - 1 WHERE id = '{}'", payments[4]));
     // What is open is needed to answer it.
-    for (at, left) in [(0, (0, 0)), (1, (1, 1)), (2, (1, 1)), (3, (1, 1))] {
+    for (at, left) in [(0, (0, 0)), (1, (1, 1)), (2, (1, 1)), (3, (1, 1)), (4, (0, 0))] {
         assert_eq!(said(&shop, &all[at].0).await, left, "{at}");
     }
     db.clock.advance(Duration::from_secs(401 * 24 * 3600));
