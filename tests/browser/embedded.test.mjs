@@ -183,7 +183,7 @@ test('a dispute is seen, its evidence read word for word, and sent by a person o
   await staff.page.getByRole('heading', { name: /Dispute about order E-4/ }).waitFor();
   await staff.page.getByLabel('Add what you know about').selectOption('tracking_number');
   await staff.page.getByLabel('In your words').fill('JJD000390007882');
-  await staff.page.getByRole('button', { name: 'Add' }).click();
+  await staff.page.getByRole('button', { name: 'Add', exact: true }).click();
   await staff.page.getByText('It is added.').waitFor();
   for (const colorScheme of ['light', 'dark']) {
     await staff.page.emulateMedia({ colorScheme });
