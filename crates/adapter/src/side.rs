@@ -138,7 +138,7 @@ impl<'a> Sent<'a> {
         let (in_fields, rests): (Vec<_>, Vec<_>) = values
             .map(|value| {
                 let (tree, rest) = Tree::documents(value.as_bytes());
-                (tree, if may_be_object(value) { rest } else { &[] })
+                (tree, if may_hold_object(rest) { rest } else { &[] })
             })
             .unzip();
         // Whatever it is said to be: some shops do not look at the type, and read what our reader does not.
@@ -211,11 +211,19 @@ fn at(call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
     found.map(|value| value.text().map(str::to_owned)).collect()
 }
 
-/// Whether what cannot be read of a field may hold an object all the same: not what people, and templates, write in brackets.
-fn may_be_object(value: &str) -> bool {
-    let inside = value.trim_start_matches(|sign: char| sign == '[' || sign.is_whitespace());
-    let inside = inside.strip_prefix('{').map(str::trim_start);
-    inside.is_some_and(|inside| inside.starts_with(['"', '\'', '/']))
+/// Whether what cannot be read of a field may hold an object all the same, wherever in it: not what people, and templates (`{{ "x" }}`,
+/// `{/if}`), write in brackets.
+fn may_hold_object(rest: &[u8]) -> bool {
+    let begins = |inside: &[u8]| {
+        let inside = inside.trim_ascii_start();
+        [&b"\""[..], b"'", b"/*", b"//"].iter().any(|sign| inside.starts_with(sign))
+    };
+    let mut before = 0;
+    rest.iter().enumerate().any(|(at, byte)| {
+        let is_one = *byte == b'{' && before != b'{' && begins(rest.get(at + 1..).unwrap_or_default());
+        before = *byte;
+        is_one
+    })
 }
 
 /// Whether a sign is written by its number, `\u006d` or `\x6d`; names of folders and classes (`C:\Users`) have none.

@@ -284,6 +284,14 @@ fn a_sign_in_in_a_field_of_a_form_is_one() {
         (FORM, in_field(&format!("[0,{one}]")), name()),
         (FORM, in_field(&format!("[null, {one}]")), name()),
         (FORM, in_field(&format!("[{deep}]")), Some(Err(Unreadable::Form))),
+        // Judged by its first sign, a list whose first element is no call was none.
+        (FORM, in_field(&format!("[{{}},{deep}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!(r#"["",{deep}]"#)), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[[], {deep}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[0,{deep}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("{{\"a\":1}}[{{ }},{deep}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(r#"{{ "mail" | t }} and {{ 'code' | t }}"#), None),
+        (FORM, in_field("{if $mail}{$code}{/if}"), None),
         (FORM, in_field(r#"{"m\u0061il":"e","code":"p",}"#), Some(Err(Unreadable::Form))),
         // What shops' own pages and mails are written in.
         (FORM, in_field(r#"{{widget type="Vendor\Usp\Block\List"}}"#), None),
