@@ -318,7 +318,11 @@ impl Crossing {
         }
         let phase = entry.lock().jar.phase.clone();
         let Phase::Active { customer, session, .. } = phase else { return Ok(self.leads_from_office()) };
-        if !guard.still_stands(entry, session, customer).await? {
+        let stands = match self.door {
+            Some(_) => guard.stands_now(entry, session, customer).await?,
+            None => guard.still_stands(entry, session, customer).await?,
+        };
+        if !stands {
             let _deciding = entry.deciding.lock().await;
             if let Some(asker) = &self.asker {
                 guard.end(entry, asker).await?;

@@ -102,7 +102,12 @@ impl Guard {
             (Who::Somebody { subject, email }, _) => (subject, email),
         };
         match phase {
-            Phase::Active { subject: known, customer, .. } if known == subject => {
+            Phase::Active { subject: known, customer, session } if known == subject => {
+                // Somebody may have signed in with it again, and what was remembered is of the time before.
+                if !self.stands_now(entry, session, customer).await? {
+                    self.end(entry, cause.asker).await?;
+                    return Ok(Verdict::Without);
+                }
                 if let (true, Some(address)) = (cause.may_follow, &email) {
                     self.identity.follow_shop_address(customer, address).await?;
                 }
@@ -335,15 +340,24 @@ impl Guard {
         session: crate::model::SessionId,
         customer: CustomerId,
     ) -> Result<bool, Error> {
-        let now = self.identity.0.now();
         let verified = Timestamp::from_micros(entry.verified_at.load(Ordering::SeqCst));
-        if now.since(verified) < VERIFY_STEP {
+        if self.identity.0.now().since(verified) < VERIFY_STEP {
             return Ok(true);
         }
+        self.stands_now(entry, session, customer).await
+    }
+
+    /// The same, looked up whatever is remembered: whoever signs in with a session that has ended has shown nothing yet.
+    pub async fn stands_now(
+        &self,
+        entry: &Arc<Entry>,
+        session: crate::model::SessionId,
+        customer: CustomerId,
+    ) -> Result<bool, Error> {
         let found = self.identity.keep_session(session).await?;
         let stands = found.is_some_and(|found| found.customer == customer);
         if stands {
-            entry.verified_at.store(now.micros(), Ordering::SeqCst);
+            entry.verified_at.store(self.identity.0.now().micros(), Ordering::SeqCst);
         }
         Ok(stands)
     }

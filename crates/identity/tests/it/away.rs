@@ -47,6 +47,35 @@ both_engines!(after_a_lock_the_shops_session_is_signed_out, MIGRATIONS, async |d
     assert!(!owner.sees_account().await, "and the browser that comes late has nothing");
 });
 
+// What was looked up ten seconds ago was believed: the password alone opened the account, in the browser of before.
+both_engines!(a_session_that_a_lock_ended_is_believed_by_no_sign_in, MIGRATIONS, async |db| {
+    let mut behind = Behind::new(db, Elevation::Same);
+    for (elevation, by_link) in [
+        (Elevation::Same, false),
+        (Elevation::Same, true),
+        (Elevation::Fresh, false),
+        (Elevation::Fresh, true),
+    ] {
+        behind = behind.with_shop(elevation);
+        let mut owner = signed_in(&behind).await;
+        let customer = behind.bench.customer(ADDRESS).await;
+        for act in [Act::Lock, Act::Unlock] {
+            behind.bench.identity.customers().act(&behind.bench.by(STAFF), customer, act).await.unwrap();
+        }
+        if by_link {
+            let told = owner.get("/magic").await;
+            assert!(told.location() == "/magic" && !told.body.contains("orders"), "{told:?}");
+            owner.get("/magic").await.leads_to("/.storeward/challenge");
+        } else {
+            owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+        }
+        assert!(!owner.sees_account().await, "{elevation:?} {by_link}");
+        owner.show_code("").await;
+        assert!(owner.sees_account().await);
+        behind.bench.advance(86_400);
+    }
+});
+
 both_engines!(at_the_idle_end_the_shops_session_is_signed_out, MIGRATIONS, async |db| {
     let behind = Behind::new(db, Elevation::Fresh);
     drop(signed_in(&behind).await);

@@ -175,6 +175,13 @@ impl Behind {
         Behind { bench, shop, other: None, shield }
     }
 
+    /// The same bench before another shop.
+    pub fn with_shop(self, elevation: Elevation) -> Self {
+        let shop = Shop::new(elevation, "sid");
+        let shield = shield(&self.bench, &shop, ShieldSection::default());
+        Behind { shop, shield, ..self }
+    }
+
     pub fn browser(&self) -> Visitor<'_> {
         Visitor { browser: self.bench.browser(), behind: self, shield: &self.shield }
     }

@@ -194,6 +194,10 @@ impl Crossing {
             guard.identity.note_shop_refusal(visit, typed.expose());
         }
         if matches!(entry.lock().jar.phase, Phase::Ended) && is_unclear {
+            if before.is_some() {
+                // It ended with this very question, so the browser has no other handle yet.
+                self.forget();
+            }
             return Ok(Some(self.again()));
         }
         // What the shop made of the signed-in session is shown to nobody, also where it says that it is a picture.

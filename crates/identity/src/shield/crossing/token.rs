@@ -231,7 +231,7 @@ impl Crossing {
         let phase = entry.lock().jar.phase.clone();
         match phase {
             Phase::Active { subject: known, session, customer } if known == subject => {
-                self.guard.still_stands(entry, session, customer).await
+                self.guard.stands_now(entry, session, customer).await
             }
             Phase::Active { .. } | Phase::Anonymous | Phase::Pending { .. } | Phase::Ended => Ok(false),
         }
