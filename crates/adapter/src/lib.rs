@@ -49,4 +49,4 @@ pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
 pub use socket::{Said, Spoken};
-pub use told::{MaybeToken, Places, Told, bears};
+pub use told::{MOST_TOKENS, MaybeToken, Places, Told, bears};

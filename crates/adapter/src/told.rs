@@ -13,7 +13,7 @@ use crate::side::last;
 use crate::text;
 
 /// Texts of one answer that are asked about. An answer with more is nobody's sign-in, or hides one.
-const MOST_TOKENS: usize = 8;
+pub const MOST_TOKENS: usize = 8;
 /// A page says that it is one within so many bytes.
 const PAGE_BYTES: usize = 1024;
 
@@ -50,8 +50,8 @@ impl Adapter {
         self.doors.iter().any(|door| door.bearer.is_some())
     }
 
-    /// The texts of an answer that may be tokens. `None` where there are more than are asked about, and where an answer to a sign-in
-    /// could hold one and is written in a language that is not read.
+    /// The texts of an answer that may be tokens, also where there are more than are asked about ([`MOST_TOKENS`]). `None` where an answer
+    /// to a sign-in could hold one and is written in a language that is not read.
     pub fn tokens_in(&self, told: &Told<'_>, places: Places) -> Option<Vec<MaybeToken<'_>>> {
         let doors: Vec<_> = self.doors.iter().filter(|door| door.bearer.is_some()).collect();
         let document = document(told.body).filter(|_| told.is_whole);
@@ -85,9 +85,6 @@ impl Adapter {
         }
         let found = found.into_iter().map(|(at, text)| (at, without_scheme(&text).to_owned()));
         let found: BTreeSet<_> = found.filter(|(_, text)| !text.is_empty()).collect();
-        if found.len() > MOST_TOKENS {
-            return None;
-        }
         let tokens = found.into_iter().filter_map(|(at, text)| {
             Some(MaybeToken { door: doors.get(at).copied()?, token: Secret::new(text) })
         });

@@ -11,6 +11,9 @@ fn adapter(token: &str) -> Adapter {
 
 fn tokens(adapter: &Adapter, told: &Told<'_>, places: Places) -> Option<Vec<String>> {
     let all = adapter.tokens_in(told, places)?;
+    if all.len() > MOST_TOKENS {
+        return None;
+    }
     Some(all.iter().map(|maybe| maybe.token.expose().clone()).collect())
 }
 

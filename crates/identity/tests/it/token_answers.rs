@@ -391,6 +391,13 @@ impl Serves for Mint {
                 Response::builder().status(302).header("location", to).body(Bytes::new()).unwrap()
             }
             "/session" => in_body(),
+            // What a batch of nine calls is answered, and a list of the shop's.
+            "/batch" | "/list" => {
+                let is_batch = target == "/batch";
+                let of = |n| if n == 3 && is_batch { pauls.clone() } else { format!("t-of-nobody-{n}") };
+                let all: Vec<_> = (0..9).map(|n| json!({"access": {"token": of(n)}})).collect();
+                typed(JSON.1, json!(all).to_string())
+            }
             "/rpc" => self.reed.answer(method, "/api/v2/enter", headers, body),
             "/refused" => {
                 let mut answer = in_body();
@@ -472,6 +479,21 @@ both_engines!(ones_own_token_is_asked_about_once, MIGRATIONS, async |db| {
     behind.bench.advance(11);
     let told = owner.send("GET", "/session", &[JSON], "").await;
     assert!(!told.body.contains(TOKEN), "{}", told.body);
+});
+
+// With nine texts where one is a token nobody was asked about any of them: a call that signs in, nine times in one address.
+both_engines!(a_token_among_many_is_held_from_who_only_looks, MIGRATIONS, async |db| {
+    let (behind, shop) = mint(db);
+    let told = behind.browser().send("GET", "/batch", &[JSON], "").await;
+    assert!(!told.body.contains(TOKEN) && told.body.contains("/.storeward/challenge"), "{}", told.body);
+    // A list of the shop's goes on, and is asked about once.
+    let before = *shop.asked.lock().unwrap();
+    for _ in 0..3 {
+        let told = behind.browser().send("GET", "/list", &[JSON], "").await;
+        assert!(told.status == 200 && told.body.contains("t-of-nobody-8"), "{}", told.body);
+    }
+    assert_eq!(*shop.asked.lock().unwrap() - before, 8);
+    assert_eq!(behind.browser().send("POST", "/list", &[JSON], "").await.status, 503);
 });
 
 // Scripts read the body of a refusal as well as any other.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Adapter, Door, MaybeToken, Places, Probe, TokenAnswer, Told};
+use storeward_adapter::{Adapter, Door, MOST_TOKENS, MaybeToken, Places, Probe, TokenAnswer, Told};
 use storeward_base::Secret;
 use storeward_host::{PATIENCE, Passage, Seen};
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -110,12 +110,13 @@ impl Crossing {
         let guard = self.guard.clone();
         let Some(asker) = self.asker.clone() else { return Ok(None) };
         let only_looks = places == Places::Named && self.method.is_safe() && !self.is_risky;
-        let Some(found) = tokens_in(&guard.adapter, headers, body, places) else {
-            // A list whose elements have such a name, to somebody who only looks, signs nobody in.
-            return Ok((!only_looks).then(|| self.unclear()));
+        let found = tokens_in(&guard.adapter, headers, body, places);
+        // A list whose elements have such a name, to somebody who only looks, signs nobody in as a rule: a part of it is asked about.
+        let Some(found) = found.filter(|found| only_looks || found.len() <= MOST_TOKENS) else {
+            return Ok(Some(self.unclear()));
         };
         let mut unsaid = Vec::new();
-        for MaybeToken { door, token } in found {
+        for MaybeToken { door, token } in found.into_iter().take(MOST_TOKENS) {
             let Some(probe) = &door.bearer else { continue };
             let moment = if self.door.is_some() { Moment::SignIn } else { Moment::Any };
             if moment == Moment::Any && self.is_own_token(probe, &token) {
