@@ -357,6 +357,48 @@ both_engines!(json_in_a_field_of_a_form_is_a_sign_in, MIGRATIONS, async |db| {
     assert_eq!(shop.tries() - reached, 5, "five guesses at one name");
 });
 
+// Whatever page builders keep in a field was refused as a sign-in that is too large, when we had cut it ourselves.
+both_engines!(a_long_form_is_no_sign_in_by_what_was_cut, MIGRATIONS, async |db| {
+    let (behind, shop) = loose(db);
+    let long = "y".repeat(300_000);
+    let built = format!(r#"{{"text":"\u00fcber mail","passwort":"y","blocks":"{long}"}}"#);
+    let own = sign_in(PAUL, PAULS).to_string();
+    let in_parts = |text: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n{text}\r\n--b--\r\n")
+    };
+    let parts = ("content-type", "multipart/form-data; boundary=b");
+    for (kind, body) in [(FORM, format!("n=1&data={}", encode(&built))), (parts, in_parts(&built))] {
+        let told = behind.browser().send("POST", "/pictures", &[kind], &body).await;
+        assert_eq!(told.status, 200, "{kind:?} {}", told.body);
+    }
+    // What stands whole before the cut is a sign-in, and what cannot be read there may be one.
+    let deep = format!("{}1{}", "[".repeat(130), "]".repeat(130));
+    let unread = own.replacen('{', &format!("{{\"z\":{deep},"), 1);
+    for front in [format!("data={}", encode(&own)), format!("data={}", encode(&unread))] {
+        for rest in [format!("&pad={long}"), format!("&more={}", encode(&built))] {
+            let told = behind.browser().send("POST", "/field", &[FORM], &format!("{front}{rest}")).await;
+            assert_eq!(told.status, 413, "{}", told.body);
+        }
+    }
+    assert_eq!(shop.tries(), 0);
+    // Behind it, and across it: counted for the network, and its token is held.
+    let across = own.replacen('{', &format!("{{\"z\":\"{long}\","), 1);
+    for body in [format!("pad={long}&data={}", encode(&own)), format!("data={}", encode(&across))] {
+        behind.bench.advance(3_600);
+        let mut thief = behind.browser();
+        thief.browser.address = "192.0.2.8".parse().unwrap();
+        let told = thief.send("POST", "/field", &[FORM], &body).await;
+        assert!(!told.body.contains(TOKEN) && told.body.contains("/.storeward/challenge"), "{}", told.body);
+        let wrong = body.replace(&encode(PAULS), "wrong");
+        let reached = shop.tries();
+        let mut statuses = Vec::new();
+        for _ in 0..34 {
+            statuses.push(thief.send("POST", "/field", &[FORM], &wrong).await.status.as_u16());
+        }
+        assert!(statuses.contains(&429) && shop.tries() - reached <= 30, "{statuses:?}");
+    }
+});
+
 /// [`Reed`], and pages that hand tokens out with whatever they answer.
 struct Mint {
     reed: Reed,

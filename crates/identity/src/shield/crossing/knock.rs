@@ -1,6 +1,6 @@
 //! Before a door of the shop: what it is, and whether somebody may try.
 
-use storeward_adapter::{BodyKind, DoorKind, Unreadable, is_doubtful};
+use storeward_adapter::{Asked, BodyKind, DoorKind, Unreadable, is_doubtful, is_form};
 use storeward_host::Seen;
 use storeward_web::http::{HeaderMap, StatusCode};
 
@@ -18,6 +18,15 @@ impl Crossing {
         let title = "A request by this method has no body";
         let refusal = || Refusal::of(StatusCode::BAD_REQUEST, "identity.body_unexpected", title);
         (self.method.is_safe() && has_body && !is_lane).then(refusal)
+    }
+
+    /// Whether what cannot be read of a form is the field at whose midst it was cut: that says no more than what comes behind it.
+    fn is_cut_field(&self, asked: &Asked<'_>, bytes: &[u8]) -> bool {
+        let end =
+            if asked.content_type.to_ascii_lowercase().contains("multipart") { &b"\n--"[..] } else { b"&" };
+        let at = bytes.windows(end.len()).rposition(|part| part == end).unwrap_or(0);
+        let whole = bytes.get(..at).unwrap_or_default();
+        is_form(asked.content_type) && self.guard.adapter.elsewhere(asked, whole, None).is_none()
     }
 
     /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
@@ -46,6 +55,7 @@ impl Crossing {
         }
         let known = if reads { guard.adapter.door(&asked, bytes) } else { None };
         let (found, elsewhere) = match guard.adapter.elsewhere(&asked, bytes, known) {
+            Some((_, Err(Unreadable::Form))) if is_cut && self.is_cut_field(&asked, bytes) => (known, None),
             Some((door, read)) => (Some(door), Some(read)),
             None => (known, None),
         };
