@@ -88,6 +88,12 @@ impl Serves for Reeds {
             || (path == "/login" && typed.contains(SHOP_PASSWORD));
         let is_in = signs_in || inside.sessions.get(&sid).copied().unwrap_or(false);
         inside.sessions.insert(sid.clone(), is_in);
+        if path == "/ingest/set" {
+            let (session, other) = ("sid=shop-session-that-measures; Path=/", "remember=a1b2; Path=/");
+            let lines =
+                [("content-type", "application/json"), ("set-cookie", session), ("set-cookie", other)];
+            return say(200, &lines, "{}");
+        }
         if path == "/ingest/e" && query.is_empty() {
             inside.measured.push(line.to_owned());
             return say(200, &[], "1");
@@ -351,8 +357,41 @@ both_engines!(a_form_that_was_fetched_as_a_guest_is_fetched_anew, MIGRATIONS, as
     let mut thief = behind.browser();
     thief.browser.cookies = vec![("__Host-storeward-guest".to_owned(), "1".to_owned())];
     let typed = format!("user={ADDRESS}&password={}", SHOP_PASSWORD.replace(' ', "+"));
-    thief.send("POST", "/login", &lines, &typed).await.leads_to("/mugs");
     thief.send("POST", "/login", &lines, &typed).await.leads_to("/.storeward/challenge");
+});
+
+// A basket that was open in another tab was led back to its page, and what was typed was gone.
+both_engines!(a_form_of_another_tab_is_no_guests, MIGRATIONS, async |db| {
+    let (behind, shop) = reeds(db);
+    let mut visitor = nobody(&behind).await;
+    visitor.browser.cookies.push(("kept".to_owned(), "a1b2".to_owned()));
+    assert_eq!(visitor.get("/basket").await.status, 200);
+    shop.break_probe(true);
+    let mut tab = beside(&visitor);
+    tab.get("/old").await.leads_to("/old");
+    tab.get("/old").await.leads_to("/mugs");
+    assert_eq!(tab.get("/mugs").await.body, "welcome");
+    shop.break_probe(false);
+    visitor.browser.cookies = tab.browser.cookies;
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let of = |page: &str| format!("https://{HOST}{page}");
+    let (basket, mugs) = (of("/basket?step=2"), of("/mugs"));
+    for seconds in [1, 300] {
+        behind.bench.advance(seconds);
+        let lines = [("accept", "text/html"), form, ("referer", basket.as_str())];
+        let told = visitor.send("POST", "/cart", &lines, "note=long").await;
+        assert_eq!((told.status.as_u16(), told.body.as_str()), (200, "welcome"), "{seconds}");
+    }
+    // The guest's own is led, however often, and what is led is no try.
+    let kept = visitor.browser.cookies.clone();
+    let lines = [("accept", "text/html"), form, ("referer", mugs.as_str())];
+    for _ in 0..8 {
+        visitor.browser.cookies.clone_from(&kept);
+        let typed = format!("user={ADDRESS}&password=wrong");
+        visitor.send("POST", "/login", &lines, &typed).await.leads_to("/mugs");
+    }
+    assert_eq!(visitor.browser.cookie("__Host-storeward-guest"), None);
+    assert_eq!(visitor.send("POST", "/login", &lines, "user=a&password=b").await.status, 200);
 });
 
 // What a script measures was sent with the session: the shop was asked who is signed in after each, and a service that did not answer
@@ -382,6 +421,11 @@ both_engines!(what_scripts_measure_holds_nobody_up, MIGRATIONS, async |db| {
     let measured = std::mem::take(&mut shop.0.lock().unwrap().measured);
     assert!(measured.len() == 81 && measured.iter().all(String::is_empty), "{measured:?}");
     assert!(owner.get("/account").await.body.contains("the orders"));
+    // Its own cookies go nowhere, and it is no reason to send the same again.
+    let told = owner.send("POST", "/ingest/set", &line, "{}").await;
+    assert_eq!((told.status.as_u16(), told.body.as_str()), (200, "{}"));
+    assert!(!told.headers.contains_key("set-cookie"), "{:?}", told.headers);
+    assert_eq!(owner.send("POST", &format!("/ingest/set?token={LINK}"), &line, "{}").await.status, 503);
     // Nobody signs in there: neither by a form, nor by what the shop signs in by that no file knows.
     let typed = format!("user={ADDRESS}&password={}", SHOP_PASSWORD.replace(' ', "+"));
     let form = [("content-type", "application/x-www-form-urlencoded"), ("accept", "text/html")];

@@ -297,7 +297,7 @@ fn may_be_written(headers: &HeaderMap) -> bool {
     kind.is_none_or(|kind| !NEVER.iter().any(|known| kind.starts_with(known)))
 }
 
-fn is_called_page(headers: &HeaderMap) -> bool {
+pub(super) fn is_called_page(headers: &HeaderMap) -> bool {
     let kind =
         headers.get(header::CONTENT_TYPE).map(|line| line.as_bytes().trim_ascii().to_ascii_lowercase());
     kind.is_some_and(|kind| kind.starts_with(b"text/html"))
