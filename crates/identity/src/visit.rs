@@ -9,6 +9,7 @@ use storeward_web::axum::extract::{ConnectInfo, FromRequestParts};
 use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, header};
 
+use crate::marks::Marks;
 use crate::tokens::{DEVICE_COOKIE, DeviceToken, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 
 /// A browser's request, as far as accounts care.
@@ -39,6 +40,13 @@ impl Visit {
             device: DEVICE_COOKIE.read(headers).and_then(DeviceToken::parse),
             flow: FLOW_COOKIE.read(headers).and_then(FlowToken::parse),
         }
+    }
+}
+
+impl Visit {
+    /// The device that it shows, where we gave that token to it, be it long ago. Nobody is looked up for it.
+    pub(crate) fn own_device(&self, marks: &Marks) -> Option<&DeviceToken> {
+        self.device.as_ref().filter(|token| token.is_genuine(marks))
     }
 }
 

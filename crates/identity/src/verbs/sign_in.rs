@@ -65,7 +65,7 @@ impl Identity {
     pub async fn sign_in(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
         // A stranger whom the queue would turn away: told at once, before anybody is looked up, and whoever they name. A flood costs
         // the core no more than that, and no guess is counted, since none is looked at.
-        if visit.device.is_none() && form.answer.is_empty() {
+        if visit.own_device(&self.0.marks).is_none() && form.answer.is_empty() {
             self.0.passwords.has_room(&ticket(visit, &form.email, Lane::Stranger))?;
         }
         let begun = tokio::time::Instant::now();
@@ -78,7 +78,7 @@ impl Identity {
         let shared = &self.0;
         let email = Email::parse(&form.email).ok();
         // A device that is known first: its owner may share an address with whoever guesses there.
-        let shown = match &visit.device {
+        let shown = match visit.own_device(&shared.marks) {
             Some(_) => Some(shared.who(visit, email.as_ref()).await?),
             None => None,
         };
