@@ -1,7 +1,7 @@
 //! What browsers hold of us: cookies, each a random token but the answer to a puzzle. At rest there are only hashes.
 
-use storeward_base::{Entropy, Secret};
-use storeward_seal::fingerprint::{equal, sha256_hex, token_hash};
+use storeward_base::{Entropy, Secret, Timestamp};
+use storeward_seal::fingerprint::{equal, is_token, sha256_hex, token_hash};
 use storeward_web::{Cookie, CsrfToken, SameSite};
 
 use crate::marks::Marks;
@@ -68,22 +68,37 @@ fn is_token(text: &str) -> bool {
 pub struct DeviceToken {
     pub id: DeviceId,
     secret: Secret<String>,
+    /// Microseconds since 1970 in 16 digits of hexadecimal, and 128 bits of a signature; empty in tokens of before.
+    stamp: String,
 }
 
+/// The length of a stamp.
+const STAMP: usize = 48;
+
 impl DeviceToken {
-    pub fn generate(id: DeviceId, marks: &Marks, entropy: &dyn Entropy) -> Self {
-        DeviceToken::signed(id, entropy.token::<16>(), marks)
+    pub fn generate(id: DeviceId, marks: &Marks, at: Timestamp, entropy: &dyn Entropy) -> Self {
+        DeviceToken::signed(id, entropy.token::<16>(), marks, at)
     }
 
     /// What replaces it. It follows from it under a key of ours: a sign-in that is sent twice gives out the same token twice, in
     /// whatever order its answers come, and whichever of them the browser keeps.
-    pub fn next(&self, marks: &Marks) -> Self {
-        DeviceToken::signed(self.id, marks.next_device(self.id, self.secret.expose()), marks)
+    pub fn next(&self, marks: &Marks, at: Timestamp) -> Self {
+        DeviceToken::signed(self.id, marks.next_device(self.id, self.secret.expose()), marks, at)
     }
 
-    fn signed(id: DeviceId, random: String, marks: &Marks) -> Self {
+    fn signed(id: DeviceId, random: String, marks: &Marks, at: Timestamp) -> Self {
         let secret = random.clone() + &marks.device(id, &random);
-        DeviceToken { id, secret: Secret::new(secret) }
+        let at = format!("{:016x}", at.micros());
+        let stamp = at.clone() + &marks.device(id, &format!("{secret}\n{at}"));
+        DeviceToken { id, secret: Secret::new(secret), stamp }
+    }
+
+    /// When it was given out. `None` of a token of before, and where somebody else wrote it.
+    pub fn given_at(&self, marks: &Marks) -> Option<Timestamp> {
+        let (at, signature) = self.stamp.split_at_checked(16)?;
+        let own = marks.device(self.id, &format!("{}\n{at}", self.secret.expose()));
+        let micros = i64::from_str_radix(at, 16).ok()?;
+        equal(signature.as_bytes(), own.as_bytes()).then(|| Timestamp::from_micros(micros))
     }
 
     /// Whether it was given out by us, be it long ago.
@@ -94,14 +109,16 @@ impl DeviceToken {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.rsplit_once('-')?;
+        let (id, rest) = text.rsplit_once('-')?;
+        let (secret, stamp) = rest.split_at_checked(64)?;
         let id = id.parse().ok()?;
-        is_token(secret).then(|| DeviceToken { id, secret: Secret::new(secret.to_owned()) })
+        let is_one = is_token(secret) && (stamp.is_empty() || stamp.len() == STAMP);
+        is_one.then(|| DeviceToken { id, secret: Secret::new(secret.to_owned()), stamp: stamp.to_owned() })
     }
 
     /// What the cookie holds.
     pub fn cookie_value(&self) -> Secret<String> {
-        Secret::new(format!("{}-{}", self.id, self.secret.expose()))
+        Secret::new(format!("{}-{}{}", self.id, self.secret.expose(), self.stamp))
     }
 
     pub fn hash(&self) -> String {
@@ -173,7 +190,7 @@ pub enum TypedRecoveryCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use storeward_base::{SeededEntropy, SystemEntropy, Timestamp};
+    use storeward_base::{SeededEntropy, SystemEntropy};
     use storeward_seal::PseudonymKey;
 
     #[test]
@@ -182,8 +199,10 @@ mod tests {
         let device = DeviceToken::generate(
             DeviceId::at(Timestamp::from_seconds(1), &SystemEntropy),
             &marks,
+            Timestamp::from_seconds(7),
             &SystemEntropy,
         );
+        assert_eq!(device.given_at(&marks), Some(Timestamp::from_seconds(7)));
         assert!(device.is_genuine(&marks));
         let made_up = format!("{}-{}", device.id, "0".repeat(64));
         assert!(!DeviceToken::parse(&made_up).unwrap().is_genuine(&marks));
@@ -192,6 +211,13 @@ mod tests {
         let value = device.cookie_value();
         let read = DeviceToken::parse(value.expose()).unwrap();
         assert_eq!((read.id, read.hash()), (device.id, device.hash()));
+        assert_eq!(read.given_at(&marks), device.given_at(&marks));
+        // One of before, and one whose time somebody changed, were given out at a time that nobody knows.
+        let (secret, stamp) = value.expose().split_at(value.expose().len() - STAMP);
+        for stamp in [String::new(), format!("f{}", &stamp[1..]), format!("7{}", &stamp[1..])] {
+            let read = DeviceToken::parse(&format!("{secret}{stamp}")).unwrap();
+            assert!(read.is_genuine(&marks) && read.given_at(&marks).is_none(), "{stamp}");
+        }
         assert!(DEVICE_COOKIE.set(value.expose(), None).is_some(), "a cookie can hold it");
         for bad in ["", "x-y", &value.expose()[1..], &value.expose()[..80], &value.expose().to_uppercase()] {
             assert!(DeviceToken::parse(bad).is_none_or(|t| t.hash() != device.hash()), "{bad}");

@@ -4,7 +4,7 @@ use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 use super::bound::DEVICE;
-use crate::model::DeviceId;
+use crate::model::{DeviceId, SessionId};
 
 statements! {
     INSERT = "INSERT INTO customer_device (id, customer, token_hash, label_sealed, created_at, seen_at, expires_at, \
@@ -17,6 +17,9 @@ statements! {
     ROTATE = "UPDATE customer_device SET previous_hash = token_hash, token_hash = $3, seen_at = $4, expires_at = $5, trusted_until = $6 \
               WHERE id = $1 AND token_hash = $2";
     DOUBT = "UPDATE customer_device SET token_hash = $3, trusted_until = NULL WHERE id = $1 AND token_hash = $2";
+    OF_SESSION = "SELECT d.id FROM customer_session s JOIN customer_device d ON d.id = s.device AND d.customer = s.customer \
+                  WHERE s.id = $1 AND s.created_at >= d.seen_at AND d.previous_hash IS NOT NULL";
+    ARRIVED = "UPDATE customer_device SET previous_hash = NULL WHERE id = $1";
     DELETE = "DELETE FROM customer_device WHERE id = $1 AND customer = $2";
     DELETE_ALL = "DELETE FROM customer_device WHERE customer = $1";
     DELETE_OTHERS = "DELETE FROM customer_device WHERE customer = $1 AND id <> $2";
@@ -33,6 +36,7 @@ pub struct DeviceRow {
     pub seen_at: Timestamp,
     pub expires_at: Timestamp,
     pub trusted_until: Option<Timestamp>,
+    /// Until what it was exchanged for was used.
     pub previous_hash: Option<String>,
 }
 
@@ -120,6 +124,16 @@ pub fn rotate(tx: &mut Tx<'_>, known: &DeviceRow, next: &DeviceRow) -> Result<bo
 pub fn doubt(tx: &mut Tx<'_>, known: &DeviceRow) -> Result<(), Error> {
     let values = params![known.id, &known.token_hash, DOUBTED];
     DEVICE.change(tx, params![known.id], |tx| tx.execute(DOUBT, values)).map(drop)
+}
+
+/// A session was used that the device's token of now, or the one that a form that was sent twice gave out, came with: whoever shows the
+/// one of before has a copy.
+pub fn arrived(tx: &mut Tx<'_>, session: SessionId) -> Result<(), Error> {
+    let found = tx.query_optional(OF_SESSION, params![session], |row| row.get::<DeviceId>(0))?;
+    match found {
+        Some(id) => DEVICE.change(tx, params![id], |tx| tx.execute(ARRIVED, params![id])).map(drop),
+        None => Ok(()),
+    }
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: DeviceId, customer: CustomerId) -> Result<bool, Error> {

@@ -7,6 +7,7 @@ use storeward_store::Column::{Number, Text};
 use storeward_store::jobs::{self, NewJob};
 use storeward_store::{Bound, Error, Reader, Row, Tx, params, statements};
 
+use super::device;
 use crate::model::{DeviceId, Level, SessionId};
 use crate::state::Door;
 use crate::verbs::ended::{Ended, EndedWhat, SESSIONS_ENDED_JOB};
@@ -26,8 +27,6 @@ statements! {
                    WHERE customer = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id LIMIT 50";
     BEGAN_AT = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND network_mark = $3 \
                 AND created_at >= $4 LIMIT 1";
-    USED_SINCE = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 AND created_at >= $3 \
-                  AND seen_at > created_at LIMIT 1";
     OF_DEVICE = "SELECT id FROM customer_session WHERE customer = $1 AND device = $2 LIMIT 50";
     FIND_BOUND = "SELECT id, token_hash, customer, device, level, amr, door, created_at, authenticated_at, stepped_up_at, \
                   expires_at, tag FROM customer_session WHERE id = $1";
@@ -42,6 +41,7 @@ statements! {
     FRESH_OTHERS = "SELECT id FROM customer_session WHERE customer = $1 AND id <> $2 AND stepped_up_at IS NOT NULL";
     STALE = "UPDATE customer_session SET stepped_up_at = NULL WHERE id = $1";
     DELETE = "DELETE FROM customer_session WHERE id = $1 AND customer = $2";
+    ID_BY_TOKEN = "SELECT id FROM customer_session WHERE token_hash = $1";
     DELETE_BY_TOKEN = "DELETE FROM customer_session WHERE token_hash = $1";
     DELETE_ALL = "DELETE FROM customer_session WHERE customer = $1";
     DELETE_OTHERS = "DELETE FROM customer_session WHERE customer = $1 AND id <> $2";
@@ -166,17 +166,6 @@ pub fn began_at(
     Ok(reader.query_optional(BEGAN_AT, values, |row| row.get::<SessionId>(0))?.is_some())
 }
 
-/// Whether a session of this device that began at that moment or later was used a minute after it began, or later.
-pub fn is_used_since(
-    reader: &mut Reader<'_>,
-    customer: CustomerId,
-    device: DeviceId,
-    since: Timestamp,
-) -> Result<bool, Error> {
-    let values = params![customer, device, since];
-    Ok(reader.query_optional(USED_SINCE, values, |row| row.get::<SessionId>(0))?.is_some())
-}
-
 fn if_bound(reader: &mut Reader<'_>, found: Option<SessionRow>) -> Result<Option<SessionRow>, Error> {
     match found {
         Some(found) if SESSION.fits(reader, params![found.id])? => Ok(Some(found)),
@@ -198,7 +187,8 @@ pub fn of_customer(
 }
 
 pub fn touch(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<(), Error> {
-    tx.execute(TOUCH, params![id, now]).map(drop)
+    tx.execute(TOUCH, params![id, now])?;
+    device::arrived(tx, id)
 }
 
 /// What a session becomes.
@@ -217,6 +207,7 @@ pub fn raise(tx: &mut Tx<'_>, raise: &Raise) -> Result<bool, Error> {
     let is_raised = SESSION.fits(tx, params![raise.id])? && tx.execute(RAISE, values)? == 1;
     if is_raised {
         SESSION.bind(tx, params![raise.id])?;
+        device::arrived(tx, raise.id)?;
     }
     Ok(is_raised)
 }
@@ -227,6 +218,7 @@ pub fn rotate(tx: &mut Tx<'_>, id: SessionId, old_hash: &str, new_hash: &str) ->
     let is_rotated = SESSION.fits(tx, params![id])? && tx.execute(ROTATE, values)? == 1;
     if is_rotated {
         SESSION.bind(tx, params![id])?;
+        device::arrived(tx, id)?;
     }
     Ok(is_rotated)
 }
@@ -256,7 +248,11 @@ pub fn delete_of_device(tx: &mut Tx<'_>, customer: CustomerId, device: DeviceId)
     Ok(count)
 }
 
+/// For whoever holds the token.
 pub fn delete_by_token(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {
+    if let Some(id) = tx.query_optional(ID_BY_TOKEN, params![token_hash], |row| row.get::<SessionId>(0))? {
+        device::arrived(tx, id)?;
+    }
     tx.execute(NOTE_BY_TOKEN, params![token_hash, tx.now()])?;
     told(tx)?;
     tx.execute(DELETE_BY_TOKEN, params![token_hash]).map(|rows| rows == 1)

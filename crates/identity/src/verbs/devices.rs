@@ -6,7 +6,11 @@
 //! keeps is one. Else it may be a telephone that left its Wi-Fi, or whoever copied it: it stands for nothing, and nobody is alarmed
 //! until what the sign-in gave out was used. But the next token is good no more. If somebody shows that one, the answer was not lost,
 //! so two hold the device; if nobody does, nothing was copied. And who shows what the sign-in takes ends what the first answer had
-//! given out. Once a session that the next token came with was used, the minute over, the token of before is a copy.
+//! given out. Once a session that the next token came with was used (seen a minute later, stepped up or signed out), the token of before is
+//! kept no more: it is a copy, also when that session has ended.
+//!
+//! A token that was given out after the row was last written is no copy either: a backup was put back since. It stands for nothing, and
+//! neither does the one of the row from then on, which whoever copied it before that day would come with.
 
 use std::time::Duration;
 
@@ -151,18 +155,18 @@ impl Shared {
         if same(&row.token_hash) {
             return Ok(Seen::Known(Known::Yes(row)));
         }
-        let is_previous = row.previous_hash.as_deref().is_some_and(same);
-        let is_just_now = now.since(row.seen_at) < TWICE;
-        if is_previous && is_just_now && !row.is_doubted() && self.is_signed_in_from(visit, &row).await? {
-            return Ok(Seen::Known(Known::JustNow(row)));
-        }
         // Until somebody has used what it was exchanged for, the answer may have been lost.
-        if is_previous && (is_just_now || !self.is_next_used(&row).await?) {
-            return Ok(Seen::Elsewhere(row));
+        if row.previous_hash.as_deref().is_some_and(same) {
+            let is_just_now = now.since(row.seen_at) < TWICE && !row.is_doubted();
+            let is_twice = is_just_now && self.is_signed_in_from(visit, &row).await?;
+            return Ok(if is_twice { Seen::Known(Known::JustNow(row)) } else { Seen::Elsewhere(row) });
         }
         // A secret that nobody was given proves no copy: whoever knows the name of a device could end its owner's sessions.
-        if !is_previous && !token.is_genuine(&self.marks) {
+        if !token.is_genuine(&self.marks) {
             return Ok(Seen::Known(Known::No));
+        }
+        if token.given_at(&self.marks).is_some_and(|at| at > row.seen_at.plus(TWICE)) {
+            return Ok(Seen::Elsewhere(row));
         }
         Ok(Seen::Copied(row))
     }
@@ -172,15 +176,6 @@ impl Shared {
         let (of, mark) = (row.clone(), self.marks.network(visit.client));
         let read = move |reader: &mut Reader<'_>| {
             sql::session::began_at(reader, of.customer, of.id, &mark, of.seen_at)
-        };
-        Ok(self.db.read(read).await?)
-    }
-
-    /// Whether a session was used that began with the device's token of now, or with the same form sent again.
-    async fn is_next_used(&self, row: &DeviceRow) -> Result<bool, Error> {
-        let of = row.clone();
-        let read = move |reader: &mut Reader<'_>| {
-            sql::session::is_used_since(reader, of.customer, of.id, of.seen_at)
         };
         Ok(self.db.read(read).await?)
     }

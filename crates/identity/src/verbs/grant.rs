@@ -230,10 +230,10 @@ impl Shared {
     }
 
     /// What replaces the token that the browser shows of this device.
-    fn next_token(&self, visit: &Visit, id: DeviceId) -> DeviceToken {
+    fn next_token(&self, visit: &Visit, id: DeviceId, at: Timestamp) -> DeviceToken {
         match visit.device.as_ref().filter(|shown| shown.id == id) {
-            Some(shown) => shown.next(&self.marks),
-            None => DeviceToken::generate(id, &self.marks, &*self.entropy),
+            Some(shown) => shown.next(&self.marks, at),
+            None => DeviceToken::generate(id, &self.marks, at, &*self.entropy),
         }
     }
 
@@ -249,7 +249,7 @@ impl Shared {
         let expires_at = now.plus(std::time::Duration::from_secs(DEVICE_KEPT_DAYS * 86_400));
         match &grant.device {
             Known::Yes(known) => {
-                let token = self.next_token(visit, known.id);
+                let token = self.next_token(visit, known.id, now);
                 let next = DeviceRow {
                     token_hash: token.hash(),
                     seen_at: now,
@@ -260,13 +260,13 @@ impl Shared {
                 (DeviceDraft::Next { known: known.clone(), next }, Some(token), Some(known.id))
             }
             Known::JustNow(known) => {
-                let token = self.next_token(visit, known.id);
+                let token = self.next_token(visit, known.id, known.seen_at);
                 let draft = DeviceDraft::Keep { known: known.clone(), token_hash: token.hash() };
                 (draft, Some(token), Some(known.id))
             }
             Known::No | Known::Elsewhere(_) | Known::Copied => {
                 let id = DeviceId::at(now, &*self.entropy);
-                let token = DeviceToken::generate(id, &self.marks, &*self.entropy);
+                let token = DeviceToken::generate(id, &self.marks, now, &*self.entropy);
                 let row = DeviceRow {
                     id,
                     customer: grant.account.id,

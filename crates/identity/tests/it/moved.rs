@@ -199,6 +199,77 @@ both_engines!(after_a_minute_it_is_theft_from_everywhere, MIGRATIONS, async |db|
     assert!(!owner.is_signed_in().await);
 });
 
+// Whether the next token was used was read from sessions, and one that was signed out left nothing: its copy was an answer that was lost.
+both_engines!(a_copy_is_told_though_its_owner_signed_out, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    for (seconds, told) in [(10, 1), (3_600, 2)] {
+        let copied = owner.cookie(DEVICE).unwrap();
+        owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+        bench.advance(seconds);
+        assert!(owner.is_signed_in().await);
+        owner.post_from(ACCOUNT, "/.storeward/sign-out", &[]).await;
+        bench.advance(3_600);
+        with_token(&bench, &copied).sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+        assert_eq!(thefts(&bench).await, told);
+        owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+        let code = bench.next_totp(&app);
+        let fields = [("method", "totp"), ("secret", code.as_str()), ("trust", "yes")];
+        owner.post_from(CHALLENGE, CHALLENGE, &fields).await.leads_to(ACCOUNT);
+        bench.advance(3_600);
+    }
+});
+
+// Whoever had signed in since the backup was a thief when it was put back: signed out everywhere, with a letter that said so.
+both_engines!(a_token_that_is_newer_than_the_database_is_no_copy, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    let mut other = bench.browser();
+    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let at_backup = owner.cookie(DEVICE).unwrap();
+    bench.db.tamper("CREATE TABLE backup AS SELECT * FROM customer_device");
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    bench.advance(3_600);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    bench.advance(3_600);
+    bench.db.tamper("DELETE FROM customer_device");
+    bench.db.tamper("INSERT INTO customer_device SELECT * FROM backup");
+    // The first one tells that the row is old; the second is no theft for that.
+    for _ in 0..2 {
+        owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    }
+    owner.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    assert_eq!(thefts(&bench).await, 0);
+    assert!(owner.is_signed_in().await && other.is_signed_in().await);
+    assert!(!bench.kinds().contains(&LetterKind::DeviceCopied));
+    // A copy from before that day is one, whatever time somebody writes on it.
+    let stamp = at_backup.len() - 48;
+    let late = format!("{}7fffffff{}", &at_backup[..stamp], &at_backup[stamp + 8..]);
+    with_token(&bench, &late).sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&bench).await, 1);
+});
+
+// So it is for whoever signed out at the shop.
+both_engines!(nor_does_signing_out_at_the_shop_hide_it, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
+    let mut owner = behind.browser();
+    owner.get("/").await;
+    owner.sign_in("ella").await.leads_to("/account");
+    let copied = owner.browser.cookie(DEVICE).unwrap();
+    behind.bench.advance(3_600);
+    owner.sign_in("ella").await;
+    owner.post("/logout", &[]).await;
+    owner.sign_in("ella").await.leads_to("/account");
+    owner.post("/logout", &[]).await;
+    behind.bench.advance(3_600);
+    let mut thief = behind.browser();
+    thief.browser = with_token(&behind.bench, &copied);
+    thief.get("/").await;
+    thief.sign_in("ella").await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&behind.bench).await, 1);
+});
+
 // The same at the shop's own sign-in.
 both_engines!(behind_the_shield_it_is_no_thief_either, MIGRATIONS, async |db| {
     let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
