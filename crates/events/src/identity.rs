@@ -99,7 +99,8 @@ pub struct CustomerAddressChanged {
 pub struct SessionsRevoked {
     pub customer: CustomerId,
     pub count: u64,
-    /// `one`, `all_others`, `not_me`, `recovery`, `password_changed`, `theft` or `staff`.
+    /// `one`, `all_others`, `not_me`, `recovery`, `password_changed`, `theft` or `staff`; `replaced`: whoever signed in with the same device
+    /// token showed more.
     pub reason: String,
 }
 

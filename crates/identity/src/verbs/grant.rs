@@ -329,7 +329,7 @@ impl Draft {
         if let Some(device) = self.elsewhere {
             let count = sql::session::delete_of_device(tx, customer, device)?;
             if count > 0 {
-                let fact = SessionsRevoked { customer, count, reason: "one".to_owned() };
+                let fact = SessionsRevoked { customer, count, reason: "replaced".to_owned() };
                 tx.append(Actor::Customer { id: customer }, None, fact)?;
             }
         }
