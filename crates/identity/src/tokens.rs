@@ -58,12 +58,9 @@ macro_rules! token {
 token!(SessionToken, "identity-session-csrf", "Of a signed-in browser: 256 random bits in hexadecimal.");
 token!(FlowToken, "identity-flow-csrf", "Of something begun: 256 random bits in hexadecimal.");
 
-fn is_token(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
 /// Of a device: its id, and a secret that changes with each sign-in: 128 bits that nobody can guess, signed with 128 of a key of ours. So one
-/// that was given out once is told from one that was made up, also when its hash is kept no more: it was copied.
+/// that was given out once is told from one that was made up, also when its hash is kept no more: it was copied. Behind that, signed as
+/// well, when it was given out: a database that was put back from a backup knows none of the newer ones.
 #[derive(Clone, Debug)]
 pub struct DeviceToken {
     pub id: DeviceId,

@@ -1,7 +1,7 @@
 //! Which browser a request came from: its cookie, while the person is on our pages.
 
 use storeward_base::{Entropy, Secret};
-use storeward_seal::fingerprint::token_hash;
+use storeward_seal::fingerprint::{is_token, token_hash};
 use storeward_web::http::{HeaderMap, HeaderValue};
 use storeward_web::{Cookie, SameSite};
 
@@ -16,10 +16,7 @@ pub struct BrowserToken(Secret<String>);
 impl BrowserToken {
     /// The one that the browser has, or another one.
     pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Self {
-        let is_token = |text: &&str| {
-            text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        };
-        let known = COOKIE.read(headers).filter(is_token).map(str::to_owned);
+        let known = COOKIE.read(headers).filter(|text| is_token(text)).map(str::to_owned);
         BrowserToken(Secret::new(known.unwrap_or_else(|| entropy.token::<32>())))
     }
 

@@ -135,6 +135,11 @@ pub fn token_hash(token: &str) -> String {
     sha256_hex(format!("token/1\n{token}").as_bytes())
 }
 
+/// Whether a text may be a token of 256 random bits (`Entropy::token::<32>`): 64 digits in hexadecimal, in small letters.
+pub fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ use storeward_adapter::{Asked, DoorKind, Login, Reading, Spoken};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange};
-use storeward_seal::fingerprint::token_hash;
+use storeward_seal::fingerprint::{is_token, token_hash};
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use self::cookies::CameWith;
@@ -593,8 +593,4 @@ fn closed() -> Refusal {
 fn is_part(headers: &HeaderMap) -> bool {
     let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
     headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok()).is_some_and(|what| parts.contains(&what))
-}
-
-fn is_token(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
