@@ -173,7 +173,8 @@ impl Crossing {
         let is_shown = self.is_document && !status.is_informational() && status != StatusCode::NOT_MODIFIED;
         let Some(own) = known.pages.get(self.number).filter(|_| is_shown) else {
             // What a script asked for goes by the policy of the page that asked; the browser must not keep it and show it as a page later.
-            if is_html(headers) {
+            let has_body = !status.is_informational() && status != StatusCode::NOT_MODIFIED;
+            if is_html(headers) || (has_body && !is_part(headers)) {
                 do_not_keep(headers);
             }
             return Passage::On;
@@ -280,6 +281,19 @@ fn is_script(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     !kind.is_empty() && notes::runs(kind) && kind.contains('/')
+}
+
+/// Whether it is plainly nothing that browsers show as a page with scripts in it: JSON, a script, a style, a picture other than SVG, a font.
+/// Two lines, or two types in one, are not plain; without one browsers look at the bytes (MIME Sniffing).
+fn is_part(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::to_str);
+    let (Some(Ok(line)), None) = (lines.next(), lines.next()) else { return false };
+    let kind = line.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    let is_picture = kind.starts_with("image/") && !kind.ends_with("+xml");
+    let is_one =
+        is_json || is_picture || kind == "text/css" || kind.starts_with("font/") || is_script(headers);
+    is_one && !line.contains(',')
 }
 
 /// A page of HTML that is shown and not saved.

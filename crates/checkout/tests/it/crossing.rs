@@ -76,10 +76,35 @@ both_engines!(
         assert_eq!(went.text(), PAGE);
         assert_eq!(went.headers["cache-control"], "private, no-store");
         assert!(!went.headers.contains_key("etag") && !went.headers.contains_key("last-modified"));
-        // An answer that is no page is the shop's own affair.
-        let json = [("content-type", "application/json"), ("cache-control", "private, max-age=300")];
-        let went = bench.visit(Visit { asked, answered: &json, ..Visit::page(PAGE) }).await.unwrap();
-        assert_eq!(went.headers["cache-control"], "private, max-age=300");
+        // So is whatever else browsers may show as a page; an answer that is plainly none is the shop's own affair.
+        let age = ("cache-control", "private, max-age=300");
+        for (kind, is_kept) in [
+            ("application/xhtml+xml", false),
+            ("image/svg+xml", false),
+            ("text/xml", false),
+            ("text/plain", false),
+            ("application/json, text/html", false),
+            ("image/png; a, text/html", false),
+            ("application/json", true),
+            ("application/vnd.api+json; charset=utf-8", true),
+            ("text/javascript", true),
+            ("Text/CSS", true),
+            ("image/webp", true),
+            ("font/woff2", true),
+        ] {
+            let answered = [("content-type", kind), age];
+            let went = bench.visit(Visit { asked, answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
+            assert_eq!(went.headers["cache-control"] == age.1, is_kept, "{kind}");
+        }
+        let twice = [("content-type", "application/json"), ("content-type", "text/html"), age];
+        for answered in [&[age][..], &twice] {
+            let went = bench.visit(Visit { asked, answered, ..Visit::page(PAGE) }).await.unwrap();
+            assert_eq!(went.headers["cache-control"], "private, no-store", "{answered:?}");
+        }
+        // What is unchanged is as it was.
+        let status = StatusCode::NOT_MODIFIED;
+        let went = bench.visit(Visit { asked, status, answered: &[age], ..Visit::page("") }).await.unwrap();
+        assert_eq!(went.headers["cache-control"], age.1);
     }
 );
 
