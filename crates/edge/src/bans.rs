@@ -12,8 +12,6 @@ mod responder;
 mod state;
 mod timed;
 
-pub(crate) use journal::replace;
-
 pub use book::{BanBook, BansError};
 pub use model::{ActiveBan, Ban, BanKey, BanRefusal, BanStats, Ended, NotBanned, PastBan, PastKey};
 pub use options::{BanMode, BanOptions, BansSection};

@@ -21,6 +21,8 @@ pub mod tls;
 pub mod trust;
 
 pub use acme::kept_at;
+pub(crate) use disk::replace;
+
 pub use challenges::HttpChallenges;
 pub use config::{AcmeConfig, CertificateConfig, Challenge, ExternalAccount, FilesConfig, Source};
 pub use error::CertificateError;

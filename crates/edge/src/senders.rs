@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use storeward_base::{AddressBlock, Clock, Timestamp};
 
-use crate::bans::replace;
+use crate::certificates::replace;
 use crate::rates::Rate;
 
 /// Messages under way at once, of each of the two kinds; each is [`storeward_host::OWN_REQUEST_BYTES`] long at most.

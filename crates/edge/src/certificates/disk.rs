@@ -1,7 +1,7 @@
 //! Files that must survive a crash and must not be read by others: whole or not at all, mode 0600 in 0700.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::Path;
 
@@ -24,31 +24,34 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), CertificateError> {
     make().map_err(|e| CertificateError::file(path, &e))
 }
 
-/// Puts `bytes` in place of the file at `path`: a reader, or this program after a crash, sees the old file or the
-/// new one, never a part. On return it is on the disk.
+/// [`replace`], for what belongs to certificates.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CertificateError> {
-    let draft = path.with_extension("tmp");
-    let write = || {
-        // A draft left by a crash may have been made with another mode; the mode is only set at creation.
-        if let Err(e) = fs::remove_file(&draft)
-            && e.kind() != ErrorKind::NotFound
-        {
-            return Err(e);
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
-            fchown(&file, Some(uid), Some(gid))?;
-        }
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        // The rename itself is only durable once the directory is.
-        match path.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
-    };
-    write().map_err(|e| CertificateError::file(path, &e))
+    replace(path, bytes).map_err(|e| CertificateError::file(path, &e))
+}
+
+/// Puts `bytes` in place of the file at `path`: a reader, or this program after a crash, sees the old file or the
+/// new one, never a part. On return it is on the disk. Nobody else reads it.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    // A draft left by a crash may have been made with another mode; the mode is only set at creation.
+    if let Err(e) = fs::remove_file(&draft)
+        && e.kind() != ErrorKind::NotFound
+    {
+        return Err(e);
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
+        fchown(&file, Some(uid), Some(gid))?;
+    }
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    // The rename itself is only durable once the directory is.
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// A command under sudo (`storeward ca install`) must not leave files that the service, which is not root, cannot
@@ -119,7 +122,11 @@ mod tests {
         fs::create_dir(&dir).unwrap();
         private_dir(&dir).unwrap();
         let path = dir.join("key.json");
-        fs::write(dir.join("key.tmp"), "left by a crash").unwrap();
+        // What an older version, or a crash, left beside it was opened as it was: everybody's to read.
+        for file in ["key.json", "key.json.new"] {
+            fs::write(dir.join(file), "longer than what is written now").unwrap();
+            fs::set_permissions(dir.join(file), Permissions::from_mode(0o644)).unwrap();
+        }
         write_private(&path, b"one").unwrap();
         write_private(&path, b"two").unwrap();
         let mode = |p: &Path| fs::metadata(p).unwrap().permissions().mode() & 0o777;
