@@ -215,7 +215,9 @@ fn at(call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
 /// `{/if}`), write in brackets.
 fn may_hold_object(rest: &[u8]) -> bool {
     let begins = |inside: &[u8]| {
-        let inside = inside.trim_ascii_start();
+        // Some readers pass over other blanks than ours does.
+        let at = inside.iter().position(u8::is_ascii_graphic).unwrap_or(0);
+        let inside = inside.get(at..).unwrap_or_default();
         [&b"\""[..], b"'", b"/*", b"//"].iter().any(|sign| inside.starts_with(sign))
     };
     let mut before = 0;

@@ -290,6 +290,7 @@ fn a_sign_in_in_a_field_of_a_form_is_one() {
         (FORM, in_field(&format!("[[], {deep}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("[0,{deep}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("{{\"a\":1}}[{{ }},{deep}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field("[0,{\u{a0}'mail':'e','code':'p'}]"), Some(Err(Unreadable::Form))),
         (FORM, in_field(r#"{{ "mail" | t }} and {{ 'code' | t }}"#), None),
         (FORM, in_field("{if $mail}{$code}{/if}"), None),
         (FORM, in_field(r#"{"m\u0061il":"e","code":"p",}"#), Some(Err(Unreadable::Form))),
