@@ -66,7 +66,6 @@ async fn print_behind(db: &Db, after: &mut u64, line: &impl Fn(&str)) {
         let (from, committed) = (*after, *db.ledger_watch().borrow());
         match db.read(move |r| ledger::believed_after(r, from, PAGE)).await {
             Ok(page) => {
-                // Emptied entries are not listed: nothing more comes up to there.
                 let Some(last) = page.last else { return *after = from.max(committed) };
                 *after = last;
                 for (_, record) in &page.rows {

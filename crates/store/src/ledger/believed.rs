@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use storeward_base::{Page, PageSize};
-use storeward_events::Record;
 use storeward_events::system::RowHarmed;
+use storeward_events::{Event, Record};
 use storeward_seal::{Hash, merkle};
 
 use super::query::{Filter, Head, counted, search_statement};
-use super::{end, head, leaves_after, prove_inclusion_in, to_column};
+use super::{Runs, end, head, leaves_after, prove_inclusion_in, to_column};
 use crate::guard::Told;
+use crate::harmed::MOST_AT_ONCE;
 use crate::statements::{FIND_ENTRIES_AFTER, FIND_ENTRIES_OF_KIND};
 use crate::{Error, Reader, params};
 
@@ -47,31 +48,59 @@ pub fn believed(
 pub struct After {
     /// Those that are in the signed tree with these words, the oldest first.
     pub rows: Vec<(u64, Record)>,
-    /// Those that are not: somebody changed them.
+    /// Those that are not, a hundred at most: somebody changed, emptied or deleted them.
     pub changed: Vec<u64>,
     /// The last one that was looked at; nothing where there is none.
     pub last: Option<u64>,
 }
 
 /// Up to `limit` entries (at most 1000) with numbers above `seq`, as [`super::read_after`], without what somebody changed. What this
-/// process wrote itself needs no proof.
+/// process wrote itself needs no proof. Numbers count without a gap, whichever node wrote them: one whose row is gone, or is empty and
+/// named by no `system.entries_forgotten`, is among the changed.
 ///
 /// # Errors
 /// [`Error::Ledger`] where the head bears no signature that counts.
 pub fn believed_after(reader: &mut Reader<'_>, seq: u64, limit: u32) -> Result<After, Error> {
-    let end = end(reader)?;
-    let values = params![to_column(seq), limit.clamp(1, 1000), to_column(end)];
+    let (end, limit) = (end(reader)?, limit.clamp(1, 1000));
+    let values = params![to_column(seq), limit, to_column(end)];
     let rows: Vec<(u64, Vec<u8>)> =
         reader.query_many(FIND_ENTRIES_AFTER, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // Behind the last row there is more only where the page is full.
+    let is_full = u64::try_from(rows.len()).is_ok_and(|count| count >= limit.into());
+    let last = rows.last().map(|(seq, _)| *seq).filter(|_| is_full).unwrap_or(end);
+    let numbers = rows.iter().map(|(seq, _)| *seq).chain([last.saturating_add(1)]);
+    let changed = not_forgotten(reader, Runs::between(seq, numbers))?;
     let mut proof = Proof { head: head(reader)?, is_checked: false };
-    let mut after = After { last: rows.last().map(|(seq, _)| *seq), ..After::default() };
+    let mut after = After { changed, last: Some(last).filter(|last| *last > seq), ..After::default() };
     for (seq, body) in rows {
         match record_of(seq, &body) {
             Ok(record) if proof.holds(reader, seq, &body)? => after.rows.push((seq, record)),
             _ => after.changed.push(seq),
         }
     }
+    after.changed.sort_unstable();
+    after.changed.truncate(MOST_AT_ONCE);
     Ok(after)
+}
+
+/// Of numbers that no row says anything of, those of which no fact says that they were forgotten; a hundred at most.
+fn not_forgotten(reader: &mut Reader<'_>, mut gaps: Runs) -> Result<Vec<u64>, Error> {
+    if gaps.first().is_some() {
+        for (first, last) in forgotten(reader)? {
+            gaps.remove(first, last);
+        }
+    }
+    Ok(gaps.iter().flat_map(|(first, last)| first..=last).take(MOST_AT_ONCE).collect())
+}
+
+/// The runs of entries that the program emptied itself, as the ledger says.
+pub(super) fn forgotten(reader: &mut Reader<'_>) -> Result<Vec<(u64, u64)>, Error> {
+    let facts = told(reader, &["system.entries_forgotten"])?;
+    let runs = facts.iter().filter_map(|(_, record)| match &record.event {
+        Event::EntriesForgotten(fact) => Some(fact.entries.iter().copied()),
+        _ => None,
+    });
+    Ok(runs.flatten().collect())
 }
 
 /// What is told of an entry that somebody changed.

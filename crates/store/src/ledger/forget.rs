@@ -108,6 +108,19 @@ fn true_record(body: &[u8], tree: &[u8]) -> Option<Record> {
 pub struct Runs(BTreeMap<u64, u64>);
 
 impl Runs {
+    /// What lies between numbers that grow, behind `after`.
+    pub(super) fn between(after: u64, numbers: impl Iterator<Item = u64>) -> Self {
+        let mut runs = Runs::default();
+        let mut next = after.saturating_add(1);
+        for number in numbers {
+            if next < number {
+                runs.0.insert(next, number - 1);
+            }
+            next = number.saturating_add(1);
+        }
+        runs
+    }
+
     pub fn insert(&mut self, seq: u64) {
         let before = self.0.range(..=seq).next_back().map(|(first, last)| (*first, *last));
         let mut run = (seq, seq);

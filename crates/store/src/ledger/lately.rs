@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use storeward_base::Timestamp;
-use storeward_events::{Event, Record};
+use storeward_events::Record;
 use storeward_seal::{CompactRange, Hash, merkle};
 
-use super::believed::{Proof, record_of, told};
+use super::believed::{Proof, forgotten, record_of};
 use super::prove::node;
 use super::{Head, head, leaves_after, to_column};
 use crate::statements::FIND_ENTRIES_OF_KIND;
@@ -149,12 +149,7 @@ fn forgotten_leaf(
     known: &mut Option<Vec<(u64, u64)>>,
 ) -> Result<Hash, Error> {
     if known.is_none() {
-        let facts = told(reader, &["system.entries_forgotten"])?;
-        let runs = facts.iter().filter_map(|(_, record)| match &record.event {
-            Event::EntriesForgotten(fact) => Some(fact.entries.clone()),
-            _ => None,
-        });
-        *known = Some(runs.flatten().collect());
+        *known = Some(forgotten(reader)?);
     }
     let is_named = known.iter().flatten().any(|(first, last)| (*first..=*last).contains(&seq));
     let leaf = nodes.first_chunk::<32>().copied().filter(|_| is_named);

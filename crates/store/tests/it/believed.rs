@@ -236,6 +236,37 @@ both_engines!(an_entry_that_was_changed_is_handed_to_nobody_and_told, async |mut
     assert_eq!(numbers(&mut subscription).await, [6, 7]);
 });
 
+// An alarm that was deleted or emptied before its reader came by was passed unseen, and acknowledged.
+both_engines!(an_entry_that_was_taken_away_is_told_by_whoever_follows, async |mut db| {
+    append(&db, 6).await;
+    db.drop_guards();
+    let nothing = db.blob(b"");
+    db.tamper("DELETE FROM ledger_entry WHERE seq = 2");
+    db.tamper(&format!("UPDATE ledger_entry SET body = {nothing} WHERE seq = 4 OR seq = 5"));
+    let told = async |db: &TestDb| {
+        let mut rows: Vec<String> = harms(db).await.into_iter().map(|(_, row)| row).collect();
+        rows.sort();
+        rows
+    };
+    let page = async |db: &TestDb, after: u64, limit: u32| {
+        let page = db.read(move |reader| ledger::believed_after(reader, after, limit)).await;
+        let page = page.unwrap_or_else(|why: Error| panic!("{why}"));
+        (page.rows.len(), page.changed, page.last)
+    };
+    assert_eq!(numbers(&mut db.subscribe("a")).await, [1, 3, 6]);
+    assert_eq!(told(&db).await, ["2", "4", "5"]);
+    // A page that ends before them says nothing of them yet.
+    assert_eq!(page(&db, 2, 1).await, (1, vec![], Some(3)));
+    // A program that remembers nothing cannot prove what a deleted row had the nodes for.
+    db.reopen();
+    assert_eq!(numbers(&mut db.subscribe("a")).await, [6, 7, 8, 9]);
+    assert_eq!(told(&db).await, ["1", "2", "3", "4", "5"]);
+    // Nothing but gaps up to the end: whoever follows goes behind them all the same.
+    db.tamper("DELETE FROM ledger_entry WHERE seq > 6");
+    assert_eq!(page(&db, 6, 100).await, (0, vec![7, 8, 9, 10, 11], Some(11)));
+    assert_eq!(page(&db, 11, 100).await, (0, vec![], None));
+});
+
 async fn numbers(subscription: &mut storeward_store::Subscription) -> Vec<u64> {
     let batch = tokio::time::timeout(std::time::Duration::from_secs(20), subscription.next_batch(100)).await;
     batch.unwrap().unwrap().into_iter().map(|(seq, _)| seq).collect()

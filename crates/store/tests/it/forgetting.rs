@@ -196,3 +196,22 @@ both_engines!(the_table_lets_an_entry_be_emptied_and_nothing_else, async |db| {
         );
     }
 });
+
+// By whoever reads late, also on another node than the one that forgot, and with a cursor behind what is forgotten meanwhile.
+both_engines!(what_was_forgotten_is_not_told_as_taken_away, async |db| {
+    let other = db.open_again();
+    append_three(&db).await;
+    db.clock.advance(DAY * 90 + Duration::from_secs(1));
+    append_three(&db).await;
+    let mut on_other = other.subscribe("b");
+    let seqs =
+        |batch: Vec<(u64, storeward_events::Record)>| batch.into_iter().map(|one| one.0).collect::<Vec<_>>();
+    let batch = on_other.next_batch(2).await.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(seqs(batch), [1, 2]);
+    assert_eq!(forget(&db).await, 2);
+    for subscription in [&mut db.subscribe("a"), &mut on_other] {
+        let batch = subscription.next_batch(100).await.unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(seqs(batch), [1, 4, 5, 6, 7]);
+    }
+    assert_eq!(size(&db).await, 7, "nothing was told");
+});
