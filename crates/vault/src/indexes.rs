@@ -203,27 +203,55 @@ pub fn by_part(name: &str) -> Result<&'static Field, Error> {
     if BY_PART.contains(&name) { Ok(field) } else { Err(Error::Value { field: field.name, why }) }
 }
 
+/// Most customers of one answer.
+const MOST_FOUND: usize = 100;
+
+/// Which of those to whom a mark leads.
+#[derive(Clone, Copy)]
+enum Led {
+    /// A page of them, in order.
+    Behind(Option<CustomerId>),
+    /// This one, if it does.
+    To(CustomerId),
+}
+
 impl Vault {
-    /// Customers who have this value in the field, as far as normal forms tell. Empty for a field that cannot be looked up. The marks only
-    /// lead there: what is sealed is compared, and somebody to whom a changed mark leads is left out and told of.
+    /// Customers who have this value in the field, as far as normal forms tell; a hundred. Empty for a field that cannot be looked up. The
+    /// marks only lead there: what is sealed is compared, and somebody to whom a changed mark leads is left out and told of. They hide
+    /// nobody behind them, however many there are.
     pub async fn find(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
         let wanted = field.take(value).ok().and_then(|kept| field.normal(&kept));
-        let mut found = Vec::new();
-        for customer in self.led_to(field, value).await? {
-            match self.has_value(customer, field, wanted.as_deref()).await? {
-                Some(true) => found.push(customer),
-                // What was written since the marks were read has other marks.
-                Some(false) if self.led_to(field, value).await?.contains(&customer) => {
-                    let flaw = Flaw { customer, place: field.full_name(), harm: Harm::Found };
-                    match self.alarm::<()>(Actor::System, Err(Error::Harmed(Box::new(flaw)))).await {
-                        Ok(()) | Err(Error::Harmed(_)) => {}
-                        Err(other) => return Err(other),
+        let (mut found, mut behind, mut told) = (Vec::new(), None, 0);
+        loop {
+            let led = self.led_behind(field, value, Led::Behind(behind)).await?;
+            for customer in &led {
+                match self.has_value(*customer, field, wanted.as_deref()).await? {
+                    Some(true) => found.push(*customer),
+                    // What was written since the marks were read has other marks.
+                    Some(false)
+                        if told < MOST_FOUND
+                            && !self.led_behind(field, value, Led::To(*customer)).await?.is_empty() =>
+                    {
+                        self.tell_of_mark(*customer, field).await?;
+                        told += 1;
                     }
+                    Some(false) | None => {}
                 }
-                Some(false) | None => {}
+            }
+            behind = led.last().copied();
+            if behind.is_none() || found.len() >= MOST_FOUND {
+                found.truncate(MOST_FOUND);
+                return Ok(found);
             }
         }
-        Ok(found)
+    }
+
+    async fn tell_of_mark(&self, customer: CustomerId, field: &'static Field) -> Result<(), Error> {
+        let flaw = Flaw { customer, place: field.full_name(), harm: Harm::Found };
+        match self.alarm::<()>(Actor::System, Err(Error::Harmed(Box::new(flaw)))).await {
+            Ok(()) | Err(Error::Harmed(_)) => Ok(()),
+            Err(other) => Err(other),
+        }
     }
 
     /// Whether a field has this value, by what is sealed; nothing of somebody who is gone. Of a record that cannot be opened nothing can be
@@ -249,30 +277,52 @@ impl Vault {
         Ok(Some(rows.iter().filter(of_field).any(is_wanted)))
     }
 
-    /// Customers to whom the marks of a value lead, without opening anything.
+    /// Customers to whom the marks of a value lead, without opening anything; the first hundred.
     pub(crate) async fn led_to(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
+        self.led_behind(field, value, Led::Behind(None)).await
+    }
+
+    async fn led_behind(
+        &self,
+        field: &'static Field,
+        value: &str,
+        led: Led,
+    ) -> Result<Vec<CustomerId>, Error> {
         let Ok(kept) = field.take(value) else { return Ok(Vec::new()) };
         if field.lookup != Lookup::Whole {
             return Ok(Vec::new());
         }
-        match self.find_once(field, kept.clone()).await {
+        match self.find_once(field, kept.clone(), led).await {
             Err(Error::OtherRoots(_)) => {
                 self.keys().read_indexes().await?;
-                self.find_once(field, kept).await
+                self.find_once(field, kept, led).await
             }
             other => other,
         }
     }
 
-    async fn find_once(&self, field: &'static Field, kept: String) -> Result<Vec<CustomerId>, Error> {
+    async fn find_once(
+        &self,
+        field: &'static Field,
+        kept: String,
+        led: Led,
+    ) -> Result<Vec<CustomerId>, Error> {
         let roots = self.keys().indexes();
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
             let mut all = Vec::new();
-            for (name, root, mark) in Plan::read(reader, &roots)?.to_find(field, &kept) {
-                all.extend(crate::sql::by_mark(reader, &name, root, &mark)?);
+            for mark in Plan::read(reader, &roots)?.to_find(field, &kept) {
+                match led {
+                    Led::Behind(behind) => all.extend(crate::sql::by_mark(reader, &mark, behind)?),
+                    Led::To(customer) if crate::sql::is_marked(reader, &mark, customer)? => {
+                        all.push(customer)
+                    }
+                    Led::To(_) => {}
+                }
             }
             all.sort_unstable();
             all.dedup();
+            // Of several roots each has a page of its own: behind the first hundred of all the next page begins.
+            all.truncate(MOST_FOUND);
             Ok(all)
         });
         found.await
@@ -303,7 +353,7 @@ impl Vault {
                 all.push(customer);
             }
         }
-        all.truncate(100);
+        all.truncate(MOST_FOUND);
         Ok(all)
     }
 

@@ -49,7 +49,8 @@ statements! {
               FROM vault_customer";
     COUNT_FIELDS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field";
     BY_MARK = "SELECT DISTINCT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 \
-               ORDER BY customer LIMIT 100";
+               AND customer > $4 ORDER BY customer LIMIT 100";
+    IS_MARKED = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark = $3 AND customer = $4 LIMIT 1";
 }
 
 /// Where a customer stands.
@@ -233,13 +234,25 @@ pub fn replace_marks(
     Ok(())
 }
 
+/// A hundred customers behind one, to whom a mark leads.
 pub fn by_mark(
     reader: &mut Reader<'_>,
-    field: &str,
-    root: u32,
-    mark: &[u8],
+    (field, root, mark): &crate::indexes::Mark,
+    behind: Option<CustomerId>,
 ) -> Result<Vec<CustomerId>, Error> {
-    reader.query_many(BY_MARK, params![field, root, mark], |row| row.get(0))
+    let behind = behind.map_or_else(String::new, |customer| customer.to_string());
+    reader.query_many(BY_MARK, params![field, *root, mark, behind], |row| row.get(0))
+}
+
+/// Whether a mark leads to this customer.
+pub fn is_marked(
+    reader: &mut Reader<'_>,
+    (field, root, mark): &crate::indexes::Mark,
+    customer: CustomerId,
+) -> Result<bool, Error> {
+    let found = reader
+        .query_optional(IS_MARKED, params![field, *root, mark, customer], |row| row.get::<CustomerId>(0))?;
+    Ok(found.is_some())
 }
 
 type FieldKey = (CustomerId, String, String, String);

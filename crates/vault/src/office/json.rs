@@ -84,23 +84,38 @@ const BY_WORDS: [(&str, &[&str]); 9] = [
     ("note.text", &["note", "notes", "comment", "message", "dedication", "greeting"]),
 ];
 
-/// What the words of a name say, such as `_billing_vatName` or `gift-recipient`.
+/// What the words of a name say, such as `_billing_vatName` or `gift-recipient`. One that asks whether something is so has no personal
+/// data behind it, nor has what a product is called.
 fn by_words(name: &str) -> Option<&'static Field> {
-    let mut words = vec![String::new()];
-    let mut was_small = false;
-    for sign in name.chars() {
-        let begins = !sign.is_alphanumeric() || (sign.is_uppercase() && was_small);
-        if begins {
+    let words = words_of(name);
+    let has = |one: &str| words.iter().any(|word| word == one);
+    if matches!(words.first().map(String::as_str), Some("is" | "has")) {
+        return None;
+    }
+    let counts = |one: &&str| has(one) && !(*one == "name" && has("product"));
+    let found = BY_WORDS.iter().find(|(_, known)| known.iter().any(&counts));
+    found.and_then(|(field, _)| Field::find(field).ok())
+}
+
+/// The words of a name in small letters: `customerIPAddress1` is customer, ip, address and 1.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = ' ';
+    let mut signs = name.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let ends_capitals = before.is_uppercase() && signs.peek().is_some_and(|next| next.is_lowercase());
+        let begins = !before.is_alphanumeric()
+            || (sign.is_uppercase() && (before.is_lowercase() || ends_capitals))
+            || sign.is_numeric() != before.is_numeric();
+        if begins && sign.is_alphanumeric() {
             words.push(String::new());
         }
         if let (true, Some(word)) = (sign.is_alphanumeric(), words.last_mut()) {
             word.extend(sign.to_lowercase());
         }
-        was_small = sign.is_lowercase();
+        before = sign;
     }
-    let is_one = |known: &&str| words.iter().any(|word| word == known);
-    let found = BY_WORDS.iter().find(|(_, known)| known.iter().any(is_one));
-    found.and_then(|(field, _)| Field::find(field).ok())
+    words
 }
 
 /// Notes every string and number that stands behind a name that the file knows, in lists, too.
@@ -181,4 +196,31 @@ fn string_end(bytes: &[u8], from: usize) -> usize {
         }
     }
     bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Names of one word to whoever looks for blanks and dashes alone were shown as they lay there; a form that sent back what is no
+    // personal data was refused.
+    #[test]
+    fn a_name_says_by_its_words_what_stands_behind_it() {
+        for (name, field) in [
+            ("customerIPAddress", Some("address.street")),
+            ("VATName", Some("identity_document.number")),
+            ("_billing_vatName", Some("identity_document.number")),
+            ("phone1", Some("contact.phone")),
+            ("phoneNumber2", Some("contact.phone")),
+            ("gift-recipient", Some("contact.name")),
+            ("recipientName", Some("contact.name")),
+            ("product_recipient", Some("contact.name")),
+            ("SortOrder", None),
+            ("is_vat_exempt", None),
+            ("hasPhone", None),
+            ("_product_name", None),
+        ] {
+            assert_eq!(by_words(name).map(Field::full_name).as_deref(), field, "{name}");
+        }
+    }
 }

@@ -307,3 +307,17 @@ both_engines!(an_address_is_found_in_each_of_its_forms, MIGRATIONS, async |db| {
     put("eve@shop.example");
     assert_eq!(vault.verify(Actor::Operator, |_| {}).await.unwrap().faults, 1);
 });
+
+// A hundred marks with lower ids hid whom somebody asked to be erased.
+both_engines!(marks_that_somebody_put_there_hide_nobody_behind_them, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault, 120).await;
+    let last = storeward_base::CustomerId::from_bits(u128::MAX >> 1);
+    vault.write(staff(), last, item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    db.tamper(&format!(
+        "INSERT INTO vault_mark SELECT DISTINCT one.field, one.root, one.mark, other.customer, other.item FROM vault_mark AS one, \
+         vault_mark AS other WHERE one.customer = '{last}' AND one.field = 'contact.email' AND other.customer <> '{last}' \
+         AND other.field = 'contact.email'"
+    ));
+    assert_eq!(vault.find(field("contact.email"), "ada@shop.example").await.unwrap(), [last]);
+});
