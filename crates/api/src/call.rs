@@ -154,6 +154,18 @@ impl Answer {
         Answer { status: StatusCode::OK.as_u16(), content_type, body, headers: Vec::new() }
     }
 
+    /// The body as JSON; null where it is none.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    /// With another body.
+    #[must_use]
+    pub fn with_value(mut self, body: &Value) -> Self {
+        self.body = body.to_string();
+        self
+    }
+
     /// Text with signs that no header has is left out.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {

@@ -208,12 +208,14 @@ impl Frame {
         if operation.is_conditional {
             call.if_match = one_line(&head.headers, &header::IF_MATCH)?;
         }
+        let mut before = None;
         if operation.repeat == Repeat::ByKey
             && let Some(name) = repeat::name_of(head)?
         {
             let named = Named::new(&self.marks, caller.key.id, &name, head, &call.body);
             match named.begin(&self.db).await? {
-                Standing::Answered(answer) => return Ok(*answer),
+                Standing::Answered(answer) if answer.status >= 300 => return Ok(*answer),
+                Standing::Answered(answer) => before = Some(*answer),
                 Standing::Do(begun_at) => {
                     call.begun_at = begun_at;
                     call.chance = named.chance(&self.marks);
@@ -221,7 +223,11 @@ impl Frame {
                 }
             }
         }
-        let answer = tokio::time::timeout(PATIENCE, (operation.work)(call)).await;
+        let answer = match before {
+            Some(answer) => (operation.again)(answer),
+            None => (operation.work)(call),
+        };
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
         answer.unwrap_or_else(|_| {
             let detail = "That took too long. What was begun may have been done; ask again.";
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "api.too_slow", detail))

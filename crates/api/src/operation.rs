@@ -18,6 +18,9 @@ pub const PREFIX: &str = "/api/v1";
 
 pub(crate) type Work =
     Arc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> + Send + Sync>;
+/// What becomes of an answer that is given again.
+pub(crate) type Again =
+    Arc<dyn Fn(Answer) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> + Send + Sync>;
 type Schema = fn(&mut Book) -> Value;
 
 /// What happens to a request that is sent again.
@@ -63,6 +66,7 @@ pub struct Operation {
     pub(crate) repeat: Repeat,
     pub(crate) is_conditional: bool,
     pub(crate) work: Work,
+    pub(crate) again: Again,
 }
 
 impl Operation {
@@ -87,6 +91,7 @@ impl Operation {
             work: Arc::new(|_| {
                 Box::pin(async { Err(Problem::missing("api.no_such_address", "There is nothing here.")) })
             }),
+            again: Arc::new(|answer| Box::pin(async { Ok(answer) })),
         }
     }
 
@@ -199,6 +204,16 @@ impl Operation {
         F: Future<Output = Result<Answer, Problem>> + Send + 'static,
     {
         self.work = Arc::new(move |call| Box::pin(work(call)));
+        self
+    }
+
+    /// What a good answer is by now, where the request is sent again under its name: whom it names may be gone since.
+    #[must_use]
+    pub fn again<F>(mut self, look: impl Fn(Answer) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Answer, Problem>> + Send + 'static,
+    {
+        self.again = Arc::new(move |answer| Box::pin(look(answer)));
         self
     }
 }

@@ -9,6 +9,7 @@ mod words;
 use std::future::Future;
 use std::pin::Pin;
 
+use serde_json::{Value, json};
 use storeward_api::{Answer, Call, FieldFault, Operation, Problem};
 use storeward_base::{CustomerId, Secret};
 use storeward_policy::Purpose;
@@ -41,9 +42,47 @@ where
     let vault = vault.cloned();
     move |call| match &vault {
         Some(vault) => Box::pin(work(vault.clone(), call)),
-        None => Box::pin(async {
-            Err(Problem::missing("api.no_such_address", "Customers' data is not kept here."))
-        }),
+        None => Box::pin(async { Err(nowhere()) }),
+    }
+}
+
+fn nowhere() -> Problem {
+    Problem::missing("api.no_such_address", "Customers' data is not kept here.")
+}
+
+/// An answer that is given again, as it is by now: nobody is said to be kept who was erased since.
+fn again(
+    vault: Option<&Vault>,
+) -> impl Fn(Answer) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> + Send + Sync + 'static
+{
+    let vault = vault.cloned();
+    move |answer| {
+        let vault = vault.clone();
+        Box::pin(async move {
+            let vault = vault.ok_or_else(nowhere)?;
+            let mut body = answer.value();
+            let Some(results) = body["results"].as_array_mut() else {
+                let gone = gone_since(&vault, &body).await?;
+                return gone.map_or(Ok(answer), Err);
+            };
+            for result in results {
+                if let Some(problem) = gone_since(&vault, result).await? {
+                    *result =
+                        json!({ "id": result["id"], "status": problem.status(), "problem": problem.body() });
+                }
+            }
+            Ok(answer.with_value(&body))
+        })
+    }
+}
+
+/// What is answered in the place of somebody who is not kept any more.
+async fn gone_since(vault: &Vault, named: &Value) -> Result<Option<Problem>, Problem> {
+    let Some(customer) = named["id"].as_str().and_then(|id| id.parse().ok()) else { return Ok(None) };
+    match vault.standing(customer).await {
+        Ok(_) => Ok(None),
+        Err(Error::NoCustomer) => Ok(Some(problem(Error::NoCustomer))),
+        Err(other) => Err(problem(other)),
     }
 }
 

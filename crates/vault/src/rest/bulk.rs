@@ -11,7 +11,7 @@ use super::messages::{
     BulkAsked, BulkCustomer, BulkOpened, BulkOpenedResult, BulkOpening, BulkResult, BulkWriting, BulkWritten,
 };
 use super::words::CustomerWord;
-use super::{ask, items_of, problem, with, writing};
+use super::{again, ask, items_of, problem, with, writing};
 use crate::Field;
 use crate::records::Vault;
 
@@ -29,6 +29,7 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
             }))
             .gives::<BulkWritten>(200, "What became of each.")
             .repeats(Repeat::ByKey)
+            .again(again(vault))
             .does(with(vault, write)),
         Operation::post("openCustomers", "/bulk/open", "Open the same of many customers")
             .about("bulk")

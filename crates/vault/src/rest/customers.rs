@@ -12,7 +12,7 @@ use super::messages::{
 use super::words::{
     Collection, CustomerWord, FieldWord, ItemName, Moment, collection_schema, customer_schema, item_schema,
 };
-use super::{ask, asker, item_of, items_of, problem, with, writing};
+use super::{again, ask, asker, item_of, items_of, problem, with, writing};
 use crate::catalogue::Lookup;
 use crate::opening::{self, Opened};
 use crate::programs::Expected;
@@ -41,6 +41,7 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
             .fails(404, "Whoever has this number in the shop was erased, and stays it.")
             .fails(422, "A value does not fit its field; nothing was written.")
             .repeats(Repeat::ByKey)
+            .again(again(vault))
             .does(with(vault, create)),
         Operation::post("findCustomers", "/customers/find", "Find by an exact value")
             .says("In a body, because an address is logged everywhere. That somebody looked is in the ledger, the value is not.")
@@ -81,6 +82,7 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
         .fails(422, "A value does not fit its field; nothing was written.")
         .conditional()
         .repeats(Repeat::ByKey)
+        .again(again(vault))
         .does(with(vault, put)),
     ]
 }

@@ -8,7 +8,7 @@ use super::messages::{
     CopiedCustomer, Copy, Correction, ErasureState, KeptCustomer, Reason, Restriction, RestrictionState,
 };
 use super::words::{CustomerWord, Moment, customer_schema};
-use super::{ask, asker, item_of, problem, with};
+use super::{again, ask, asker, item_of, problem, with};
 use crate::records::{Provenance, Vault};
 use crate::{Error, Use, copy};
 
@@ -24,6 +24,7 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
             .gives::<KeptCustomer>(200, "Corrected.")
             .fails(422, "A value does not fit its field; nothing was written.")
             .repeats(Repeat::ByKey)
+            .again(again(vault))
             .does(with(vault, correct)),
         one(Operation::put("putRestriction", "/customers/{customer}/restriction", "Restrict the use"))
             .needs(Act::Write)

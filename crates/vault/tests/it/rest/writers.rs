@@ -233,3 +233,81 @@ both_engines!(no_item_is_named_by_a_card_number, &migrations(), async |db| {
         assert!(got.status < 300, "{}", got.text);
     }
 });
+
+// A request that was sent again was told that somebody is kept who was erased meanwhile.
+both_engines!(what_is_sent_again_says_nobody_is_kept_who_was_erased, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.master().await;
+    let id = stand.ada(&key).await;
+    let items = |name: &str| json!([{ "collection": "contact", "values": { "name": name, "phone": "+49 30 1234567" } }]);
+    let calls = [
+        ("POST", "/customers".to_owned(), json!({ "shop_id": "4711", "items": items("Ada King") })),
+        ("PUT", format!("/customers/{id}/items/address/shipping"), json!({ "values": { "city": "Ockham" } })),
+        (
+            "POST",
+            format!("/customers/{id}/corrections"),
+            json!({ "purpose": "rights_request", "collection": "contact", "values": { "company": "Engines" } }),
+        ),
+        (
+            "POST",
+            "/bulk/write".to_owned(),
+            json!({ "customers": [
+                { "shop_id": "4711", "items": items("Ada Byron") },
+                { "shop_id": "4712", "items": items("Bob") },
+                { "shop_id": "4713", "items": [{ "collection": "contact", "values": { "email": "no-address" } }] }
+            ] }),
+        ),
+        ("PUT", format!("/customers/{id}/items/contact/own"), json!({ "values": { "email": "no-address" } })),
+    ];
+    let send = async |at: usize| {
+        let (method, path, body) = &calls[at];
+        let name = format!("call-{at}");
+        stand.send(request(method, path, &key, &[("idempotency-key", &name)], Some(body))).await
+    };
+    let mut first = Vec::new();
+    for at in 0..calls.len() {
+        first.push(send(at).await);
+    }
+    assert_eq!(first.iter().map(|got| got.status).collect::<Vec<_>>(), [201, 200, 200, 200, 422]);
+    for (at, before) in first.iter().enumerate() {
+        assert_eq!(send(at).await.text, before.text, "nobody was erased yet");
+    }
+    let erase = json!({ "purpose": "rights_request" });
+    let erased = stand.post(&key, &format!("/customers/{id}/erasure"), erase).await;
+    assert_eq!(erased.status, 200, "{}", erased.text);
+    for at in 0..3 {
+        let again = send(at).await;
+        assert_eq!(
+            (again.status, &again.json()["code"]),
+            (404, &json!("vault.no_customer")),
+            "{}",
+            again.text
+        );
+        assert!(!again.text.contains(&id), "{}", again.text);
+    }
+    let again = send(3).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (200, "true"));
+    let (before, results) = (first[3].json(), again.json()["results"].clone());
+    assert_eq!(results[0]["id"], json!(id));
+    assert_eq!(
+        (&results[0]["status"], &results[0]["problem"]["code"]),
+        (&json!(404), &json!("vault.no_customer"))
+    );
+    assert_eq!([&results[1], &results[2]], [&before["results"][1], &before["results"][2]]);
+    assert_eq!(send(4).await.status, 422);
+    // No value stands in what is kept of answers, of whomever.
+    let kept: Vec<(String, String)> = db
+        .read(|reader| -> Result<_, storeward_store::Error> {
+            reader
+                .query_many("SELECT headers, body FROM api_answer", &[], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+        .await
+        .unwrap();
+    assert_eq!(kept.len(), calls.len());
+    for value in ["Ada", "Bob", "Ockham", "Engines", "1234567", "no-address"] {
+        assert!(
+            kept.iter().all(|(headers, body)| !headers.contains(value) && !body.contains(value)),
+            "{value}"
+        );
+    }
+});
