@@ -33,6 +33,7 @@ pub mod rules;
 mod said;
 pub mod sights;
 mod sql;
+mod taken;
 mod values;
 mod verify;
 mod walks;

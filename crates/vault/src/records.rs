@@ -7,13 +7,13 @@ use storeward_events::vault::{
     CustomersFound, FieldsRemoved, FieldsWritten, ReadingLimitReached, RecordHarmed, SearchDenied,
 };
 use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT};
-use storeward_seal::envelope::{CustomerKey, FieldPlace};
+use storeward_seal::envelope::CustomerKey;
 use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
 use crate::asking::Asker;
-use crate::catalogue::{Class, Field, Lookup};
-use crate::import::{Cells, Told};
+use crate::catalogue::{Field, Lookup};
+use crate::import::Told;
 use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::{Manifest, refuse_cut};
@@ -21,6 +21,7 @@ use crate::programs::{Expected, tag_in};
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
+use crate::taken::{Taken, Writes, seal_one};
 use crate::values::holds_card;
 use crate::walks::{Steps, Walks};
 use crate::whose;
@@ -245,7 +246,11 @@ impl Vault {
             }
             let plan = Plan::read(tx, &indexes)?;
             let before = taken.looks_before(tx, actor, customer)?;
-            let (values, told) = taken.due(tx, customer, &manifest, key)?;
+            let Writes { values, told } = match &expected {
+                // Whoever names a state is told the next one.
+                Some(_) => taken.all(),
+                None => taken.due(tx, customer, &manifest, key)?,
+            };
             if values.is_empty() {
                 tx.commit_silent("what the shop says is kept already, or was put right here");
                 return Ok((manifest.revision, Written { tag: String::new(), told }));
@@ -467,77 +472,6 @@ struct Written {
     told: Vec<(&'static Field, Told)>,
 }
 
-/// An item whose values were checked.
-struct Taken {
-    id: String,
-    collection: &'static str,
-    values: Vec<(&'static Field, String)>,
-    provenance: Provenance,
-    keep_until: Option<Timestamp>,
-}
-
-impl Taken {
-    fn new(item: Item, now: Timestamp) -> Result<Self, Error> {
-        item.check_name()?;
-        let class = item.values.first().map(|(field, _)| field.class);
-        let class = class.ok_or(Error::Value { field: "item", why: "has no values" })?;
-        if item.values.iter().any(|(field, _)| field.class != class) {
-            return Err(Error::Value { field: "item", why: "has fields of two collections" });
-        }
-        let take = |(field, value): &(&'static Field, Secret<String>)| {
-            Ok((*field, field.take_at(value.expose(), item.provenance, now)?))
-        };
-        let values = item.values.iter().map(take).collect::<Result<Vec<_>, Error>>()?;
-        let Item { id, provenance, keep_until, .. } = item;
-        Ok(Taken { id, collection: class.name(), values, provenance, keep_until })
-    }
-
-    /// The values that are written: all but those of an import that are kept already, or were changed here since the shop said them.
-    #[expect(clippy::type_complexity, reason = "the values, and what is told of the others")]
-    fn due(
-        &self,
-        tx: &mut Tx<'_>,
-        customer: CustomerId,
-        manifest: &Manifest,
-        key: &CustomerKey,
-    ) -> Result<(Vec<(&'static Field, String)>, Vec<(&'static Field, Told)>), Error> {
-        if self.provenance != Provenance::Import {
-            return Ok((self.values.clone(), Vec::new()));
-        }
-        let is_there =
-            |(field, _): &(&Field, String)| manifest.version(self.collection, &self.id, field.name).is_some();
-        let rows = if self.values.iter().any(is_there) { sql::fields(tx, customer)? } else { Vec::new() };
-        let mut cells = Cells::read(tx, key, customer, (self.collection, &self.id))?;
-        let (mut due, mut told) = (Vec::new(), Vec::new());
-        for (field, value) in &self.values {
-            let fate = cells.judge(field, value, &rows)?;
-            told.extend(fate.told().map(|one| (*field, one)));
-            if fate.is_written() {
-                due.push((*field, value.clone()));
-            }
-        }
-        cells.save(tx)?;
-        Ok((due, told))
-    }
-
-    /// What is there before the write, where something of it decides: refused where it would take the customer's own word away.
-    fn looks_before(
-        &self,
-        tx: &mut Tx<'_>,
-        actor: Actor,
-        customer: CustomerId,
-    ) -> Result<Vec<FieldRow>, Error> {
-        let is_said = self.collection == Class::Consent.name();
-        let is_address = self.values.iter().any(|(field, _)| whose::is_email(self.collection, field.name));
-        if !is_said && !is_address {
-            return Ok(Vec::new());
-        }
-        let rows = sql::fields(tx, customer)?;
-        whose::refuse_over_own_word(&rows, &self.id, (actor, self.provenance))?;
-        Ok(rows)
-    }
-}
-
 /// The customer's record for a write of it; an erasure that has begun refuses it.
 pub(crate) fn manifest_for(tx: &mut Tx<'_>, customer: CustomerId, held: &Held) -> Result<Manifest, Error> {
     sql::hold(tx, customer)?;
@@ -560,41 +494,4 @@ pub(crate) fn whole(
     let flaws = manifest.flaws(&held.key, &rows);
     let first = flaws.into_iter().find(|flaw| counts(flaw.place.split('.').next().unwrap_or_default()));
     first.map_or(Ok(rows), |flaw| Err(Error::Harmed(Box::new(flaw))))
-}
-
-#[expect(clippy::too_many_arguments, reason = "one value, and all that it is bound to")]
-fn seal_one(
-    tx: &mut Tx<'_>,
-    (customer, provenance): (CustomerId, String),
-    taken: &Taken,
-    field: &'static Field,
-    value: &str,
-    manifest: &Manifest,
-    held: &Held,
-    entropy: &dyn Entropy,
-) -> Result<FieldRow, Error> {
-    let before = manifest.version(taken.collection, &taken.id, field.name);
-    let version = before.unwrap_or(0) + 1;
-    let owner = customer.to_string();
-    let full = format!("{}.{}", taken.id, field.name);
-    let place = FieldPlace {
-        customer: &owner,
-        collection: taken.collection,
-        field: &full,
-        schema: field.form,
-        version,
-    };
-    let row = FieldRow {
-        collection: taken.collection.to_owned(),
-        item: taken.id.clone(),
-        field: field.name.to_owned(),
-        form: field.form,
-        version,
-        sealed: held.key.seal(value.as_bytes(), &place, entropy),
-        provenance,
-        written_at: tx.now(),
-        keep_until: taken.keep_until,
-    };
-    sql::upsert(tx, customer, &row)?;
-    Ok(row)
 }

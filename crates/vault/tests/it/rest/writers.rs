@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use storeward_store::both_engines;
 
-use super::{migrations, request, stand, told};
+use super::{ada, migrations, request, stand, told};
 
 both_engines!(a_request_under_one_name_is_done_once, &migrations(), async |db| {
     let stand = stand(&db).await;
@@ -232,6 +232,55 @@ both_engines!(no_item_is_named_by_a_card_number, &migrations(), async |db| {
         let got = stand.put(&key, &format!("/customers/{id}/items/order/{name}"), body).await;
         assert!(got.status < 300, "{}", got.text);
     }
+});
+
+// A nightly call for many made each value a new one: its time began anew, and what the customer or the owner had put right was the program's.
+both_engines!(what_a_program_keeps_again_unchanged_is_left_as_it_is, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (key, other) = (stand.master().await, stand.master().await);
+    let id = stand.ada(&key).await;
+    let right =
+        json!({ "purpose": "rights_request", "collection": "contact", "values": { "name": "Ada King" } });
+    assert_eq!(stand.post(&key, &format!("/customers/{id}/corrections"), right).await.status, 200);
+    let state = async || stand.get(&key, &format!("/customers/{id}")).await.json()["items"].clone();
+    let written = async || told(&db, "vault.fields_written").await;
+    let mut ada = ada();
+    ada["items"][0]["values"]["name"] = json!("Ada King");
+    let (first, count) = (state().await, written().await.len());
+    let by_id = json!({ "id": id, "items": ada["items"] });
+    for key in [&key, &other] {
+        db.clock.advance(Duration::from_secs(24 * 3_600));
+        assert_eq!(stand.post(key, "/customers", ada.clone()).await.status, 201);
+        for one in [&ada, &by_id] {
+            let got = stand.post(key, "/bulk/write", json!({ "customers": [one] })).await;
+            assert_eq!(got.json()["results"][0]["status"], 200, "{}", got.text);
+        }
+        assert_eq!((state().await, written().await.len()), (first.clone(), count));
+    }
+    let open = json!({ "purpose": "support", "fields": ["contact.name"] });
+    let opened = stand.post(&key, &format!("/customers/{id}/open"), open).await.json();
+    assert_eq!(
+        (&opened["values"][0]["value"], &opened["values"][0]["from"]),
+        (&json!("Ada King"), &json!("staff"))
+    );
+    // What changed is written, and nothing else of its item.
+    ada["items"][1]["values"]["country"] = json!("FR");
+    assert_eq!(stand.post(&key, "/bulk/write", json!({ "customers": [ada] })).await.status, 200);
+    let told = written().await;
+    assert_eq!((told.len(), &told[count]["data"]["fields"]), (count + 1, &json!(["country"])));
+    // So is another time until which it is kept; once.
+    let contact = json!({ "collection": "contact", "values": { "name": "Ada King" }, "keep_until": "2030-01-01T00:00:00Z" });
+    for _ in 0..2 {
+        let got =
+            stand.post(&key, "/bulk/write", json!({ "customers": [{ "id": id, "items": [contact] }] })).await;
+        assert_eq!((got.status, written().await.len()), (200, count + 2), "{}", got.text);
+    }
+    // A damaged value is no kept one.
+    db.tamper("UPDATE vault_field SET sealed = (SELECT o.sealed FROM vault_field o WHERE o.field = 'items') WHERE field = 'street'");
+    assert_eq!(stand.post(&key, "/customers", ada.clone()).await.status, 201);
+    let open = json!({ "purpose": "support", "fields": ["address.street"] });
+    let opened = stand.post(&key, &format!("/customers/{id}/open"), open).await.json();
+    assert_eq!(opened["values"][0]["value"], "12 St James's Square");
 });
 
 // A request that was sent again was told that somebody is kept who was erased meanwhile.
