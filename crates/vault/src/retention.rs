@@ -5,7 +5,7 @@ use std::time::Duration;
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
 use storeward_events::vault::RetentionChanged;
-use storeward_store::{Reader, ledger, params, statements};
+use storeward_store::{Reader, Row, ledger, params, statements};
 
 use crate::Error;
 use crate::catalogue::Class;
@@ -29,12 +29,26 @@ statements! {
                    WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2) \
                    ORDER BY f.customer LIMIT $3";
+    // What a customer ended must not be forgotten before what it ended, whichever items the two stand in.
+    BY_HISTORY = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
+                  WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
+                  AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 AND g.written_at >= $2) \
+                  ORDER BY f.customer LIMIT $3";
     COUNT_BY_VALUE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
                       WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL";
     COUNT_BY_CUSTOMER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
                          WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
                          AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2)";
-    COUNT_OVER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field WHERE keep_until <= $1";
+    COUNT_BY_HISTORY = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
+                        WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
+                        AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 AND g.written_at >= $2)";
+    // A consent's item goes as a whole: an end without its purpose is the end of nothing.
+    OVER = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f WHERE f.keep_until <= $1 AND NOT (f.collection = 'consent' \
+            AND EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = f.collection AND g.item = f.item \
+            AND (g.keep_until IS NULL OR g.keep_until > $1))) ORDER BY f.keep_until LIMIT $2";
+    COUNT_OVER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f WHERE f.keep_until <= $1 AND NOT (f.collection = 'consent' \
+                  AND EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = f.collection AND g.item = f.item \
+                  AND (g.keep_until IS NULL OR g.keep_until > $1)))";
 }
 
 /// What is due, class by class.
@@ -51,9 +65,14 @@ impl Due {
     }
 }
 
-/// Whether a class is kept from when anything of the customer was written last: an address of somebody who orders is no old one.
-const fn goes_by_customer(class: Class) -> bool {
-    matches!(class, Class::Contact | Class::Address)
+/// What is due of a class, as a list and as a count: by when each value was written; by when anything of the customer was, for an address
+/// of somebody who orders is no old one; or by when anything of the class was.
+const fn due_of(class: Class) -> (&'static str, &'static str) {
+    match class {
+        Class::Contact | Class::Address => (BY_CUSTOMER, COUNT_BY_CUSTOMER),
+        Class::Consent => (BY_HISTORY, COUNT_BY_HISTORY),
+        Class::Order | Class::Note | Class::IdentityDocument | Class::Payment => (BY_VALUE, COUNT_BY_VALUE),
+    }
 }
 
 type FieldKey = (CustomerId, String, String, String);
@@ -89,7 +108,7 @@ impl Vault {
                 ..Due::default()
             };
             for (class, days) in all(reader)? {
-                let count = if goes_by_customer(class) { COUNT_BY_CUSTOMER } else { COUNT_BY_VALUE };
+                let (_, count) = due_of(class);
                 let values = params![class.name(), before(now, days)];
                 due.by_class.push((class, reader.query_one(count, values, |row| row.get(0))?));
             }
@@ -154,16 +173,14 @@ fn told(reader: &mut Reader<'_>) -> Result<Vec<(String, Option<u32>)>, Error> {
     }
 }
 
-/// Some of what the classes' times are over for.
+/// Some of the values whose own times, or those of their classes, are over.
 pub(crate) fn over(reader: &mut Reader<'_>, now: Timestamp, limit: u32) -> Result<Vec<FieldKey>, Error> {
-    let mut found = Vec::new();
+    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let mut found: Vec<FieldKey> = reader.query_many(OVER, params![now, limit], key)?;
     for (class, days) in all(reader)? {
-        let list = if goes_by_customer(class) { BY_CUSTOMER } else { BY_VALUE };
+        let (list, _) = due_of(class);
         let values = params![class.name(), before(now, days), limit];
-        found.extend(
-            reader
-                .query_many(list, values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?,
-        );
+        found.extend(reader.query_many(list, values, key)?);
     }
     Ok(found)
 }

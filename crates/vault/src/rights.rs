@@ -286,11 +286,7 @@ impl Vault {
         let mut count = 0;
         loop {
             let now = self.0.db.now();
-            let over = self.0.db.read(move |reader| -> Result<_, Error> {
-                let mut over = sql::over(reader, now, AT_ONCE)?;
-                over.extend(retention::over(reader, now, AT_ONCE)?);
-                Ok(over)
-            });
+            let over = self.0.db.read(move |reader| retention::over(reader, now, AT_ONCE));
             // Periods that somebody changed past Storeward erase nothing: the sweep stops, and the ledger has it.
             let over = self.alarm(Actor::System, over.await).await?;
             let mut by_customer: BTreeMap<CustomerId, BTreeSet<(String, String, String)>> = BTreeMap::new();

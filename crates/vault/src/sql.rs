@@ -41,7 +41,6 @@ statements! {
                    ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
     DELETE_MARKS_OF_FIELD = "DELETE FROM vault_mark WHERE customer = $1 AND (field = $2 OR field = $4) AND item = $3";
     DELETE_MARKS = "DELETE FROM vault_mark WHERE customer = $1";
-    OVER = "SELECT customer, collection, item, field FROM vault_field WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2";
     DELETE_FIELD = "DELETE FROM vault_field WHERE customer = $1 AND collection = $2 AND item = $3 AND field = $4";
     COUNTS = "SELECT CAST(COUNT(*) AS BIGINT), \
               CAST(COALESCE(SUM(CASE WHEN erased_at IS NOT NULL THEN 1 ELSE 0 END), 0) AS BIGINT), \
@@ -253,14 +252,6 @@ pub fn is_marked(
     let found = reader
         .query_optional(IS_MARKED, params![field, *root, mark, customer], |row| row.get::<CustomerId>(0))?;
     Ok(found.is_some())
-}
-
-type FieldKey = (CustomerId, String, String, String);
-
-/// Values whose time is over.
-pub fn over(reader: &mut Reader<'_>, now: Timestamp, limit: u32) -> Result<Vec<FieldKey>, Error> {
-    reader
-        .query_many(OVER, params![now, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
 }
 
 /// One value with its marks.

@@ -481,3 +481,48 @@ both_engines!(what_is_due_is_counted_first_and_then_erased, MIGRATIONS, async |d
     vault.set_retention(staff(), Class::Order, None).await.unwrap();
     assert_eq!(vault.retention().await.unwrap(), [(Class::Contact, 30)]);
 });
+
+// An agreement was open again once the end of it, or the purpose beside that, was swept.
+both_engines!(the_end_of_a_consent_is_kept_for_as_long_as_what_it_ends, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let day = std::time::Duration::from_secs(24 * 3_600);
+    vault.set_retention(staff(), Class::Consent, Some(30)).await.unwrap();
+    let agreed = |id: &str, keep_until| storeward_vault::Item {
+        provenance: storeward_vault::Provenance::Shop,
+        keep_until,
+        ..item(id, &[("consent.purpose", "marketing"), ("consent.given_at", &db.now().rfc3339())])
+    };
+    let end = async |id: &str| {
+        db.clock.advance(day);
+        let ask = asks(ada(), Purpose::RightsRequest).because("by letter");
+        vault.correct(&ask, item(id, &[("consent.withdrawn_at", &db.now().rfc3339())])).await.unwrap();
+    };
+    let ask = Ask::new(in_group("marketing"), ada(), Purpose::Marketing);
+    let look = || seen(&vault, &ask, &[Class::Contact]);
+    let due = async || {
+        let due = vault.due().await.unwrap();
+        (due.by_class, due.by_own, vault.forget().await.unwrap())
+    };
+    let none = (vec![(Class::Consent, 0)], 0, 0);
+    // In the item of the agreement, twenty days later; the agreement's own time is over, too.
+    let soon = Some(db.now().plus(day * 25));
+    vault.write(staff(), ada(), agreed("c1", soon)).await.unwrap();
+    db.clock.advance(day * 20);
+    end("c1").await;
+    db.clock.advance(day * 10);
+    assert_eq!(due().await, none);
+    vault.write(staff(), ada(), agreed("c2", None)).await.unwrap();
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    // In an item of its own, before the agreement was written.
+    db.clock.advance(day * 25);
+    assert_eq!(due().await, none);
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    // All of it goes together, and an item whose values all have a time of their own in that time.
+    db.clock.advance(day * 6);
+    assert_eq!(due().await, (vec![(Class::Consent, 5)], 0, 5));
+    vault.write(staff(), ada(), agreed("c3", Some(db.now().plus(day)))).await.unwrap();
+    db.clock.advance(day);
+    assert_eq!(due().await, (vec![(Class::Consent, 0)], 2, 2));
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+});
