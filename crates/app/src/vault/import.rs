@@ -1,9 +1,10 @@
 //! `storeward vault import FILE`: an existing shop's customers from CSV, by a mapping; with a dry run, resumed where it
 //! stopped, and a report of what did not fit and why.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::BufReader;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use storeward_vault::Vault;
@@ -15,7 +16,7 @@ use super::{FOLDER, shelf};
 use crate::Done;
 use crate::breach_list::Bar;
 use crate::data::write_atomically;
-use crate::failure::{Context, Failure};
+use crate::failure::{Context, Failure, IoContext};
 use crate::oidc::finished;
 use crate::open::Opened;
 
@@ -23,12 +24,14 @@ use crate::open::Opened;
 const AT_ONCE: usize = 128;
 
 /// How far a run came: the file and the mapping by their fingerprint, the last line that is written.
-struct Mark {
-    path: std::path::PathBuf,
+pub(super) struct Mark {
+    path: PathBuf,
+    /// One for each file that is read.
+    lock: PathBuf,
 }
 
 impl Mark {
-    fn of(opened: &Opened, file: &Path, mapping: &str) -> Done<Mark> {
+    pub(super) fn of(opened: &Opened, file: &Path, mapping: &str) -> Done<Mark> {
         let data = fs::metadata(file).context(file.display())?;
         // The next night's export may have the same place and length. One that was only touched is read from its beginning,
         // which writes nothing twice.
@@ -36,9 +39,26 @@ impl Mark {
         let changed = changed.map_or(0, |at| at.as_nanos());
         let absolute = fs::canonicalize(file).context(file.display())?;
         let what = format!("{}\n{}\n{changed}\n{mapping}", absolute.display(), data.len());
-        let name = storeward_seal::fingerprint::sha256_hex(what.as_bytes());
-        let name = name.get(..16).unwrap_or("import").to_owned();
-        Ok(Mark { path: opened.data.join(FOLDER).join(format!("import-{name}.line")) })
+        let beside = |what: &str, end: &str| {
+            let name = storeward_seal::fingerprint::sha256_hex(what.as_bytes());
+            opened.data.join(FOLDER).join(format!("import-{}.{end}", name.get(..16).unwrap_or("import")))
+        };
+        Ok(Mark { path: beside(&what, "line"), lock: beside(&absolute.to_string_lossy(), "lock") })
+    }
+
+    /// Held by a run while it writes: a second one of the same file would go on from where this one is, and end before what this one has
+    /// under way is written.
+    pub(super) fn alone(&self, file: &Path) -> Done<File> {
+        let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&self.lock);
+        let lock = lock.doing(format!("cannot open {}", self.lock.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(format!("another import of {} is under way", file.display()))
+                    .hint("wait until it has ended; the same words again then write only what it did not"))
+            }
+            Err(TryLockError::Error(why)) => Err(why).doing(format!("cannot lock {}", self.lock.display())),
+        }
     }
 
     fn read(&self) -> u64 {
@@ -63,7 +83,10 @@ pub fn import(
     mapping_file: &Path,
     run: Run,
 ) -> Done<Report> {
-    let text = fs::read_to_string(mapping_file).context(mapping_file.display())?;
+    let text = fs::read_to_string(mapping_file).map_err(|why| {
+        Failure::new(format!("the mapping {} cannot be read: {why}", mapping_file.display()))
+            .hint("it says which column is which field: docs/vault.md, \"Import\", has one to begin with")
+    })?;
     let mapping: Mapping = toml::from_str(&text)
         .map_err(|why| Failure::new(format!("{}: {}", mapping_file.display(), why.message())))?;
     import_with(opened, vault, file, &mapping, &text, run)
@@ -78,14 +101,17 @@ pub fn import_with(
     text: &str,
     run: Run,
 ) -> Done<Report> {
-    let source = File::open(file).context(file.display())?;
+    let source = File::open(file).map_err(|why| {
+        Failure::new(format!("the file {} cannot be read: {why}", file.display()))
+            .hint("name the shop's export in CSV; `storeward vault import --help` has the words")
+    })?;
     let length = source.metadata().ok().map(|data| data.len()).filter(|length| *length > 0);
     let (mut records, header) = Records::new(BufReader::new(source)).context(file.display())?;
     let plan = Arc::new(Plan::new(mapping, &header).context("the mapping")?);
     let mark = Mark::of(opened, file, text)?;
     // No epoch ends while keys are made here.
     let _held = match run {
-        Run::Real => Some(shelf(&opened.data).hold().context("the vault's keys")?),
+        Run::Real => Some((mark.alone(file)?, shelf(&opened.data).hold().context("the vault's keys")?)),
         Run::Dry => None,
     };
     let mut report = Report::new("line");

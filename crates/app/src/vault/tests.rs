@@ -308,6 +308,64 @@ fn a_run_that_was_stopped_goes_on_where_it_was() {
     assert_eq!((size.customers, size.fields), (400, 1_200));
 }
 
+// Each wrote how far it came into the same place: whichever was slower went on, after a stop, behind what it had not written.
+#[test]
+fn a_second_import_of_a_file_waits_for_the_first() {
+    let folder = directory("");
+    let (file, mapping) = (folder.path().join("customers.csv"), folder.path().join("mapping.toml"));
+    let other = folder.path().join("other.csv");
+    for file in [&file, &other] {
+        fs::write(file, "id,mail,town\n1,ada@shop.example,London\n").unwrap();
+    }
+    fs::write(&mapping, MAPPING).unwrap();
+    with(folder.path(), |opened, standing| {
+        let run = |file: &Path, run: import::Run| {
+            import::import(opened, Some(&standing.vault), file, &mapping, run).map_err(|why| why.to_string())
+        };
+        let first = import::Mark::of(opened, &file, "another mapping").unwrap().alone(&file).unwrap();
+        // By another name of the file, too.
+        for name in [file.clone(), folder.path().join(".").join("customers.csv")] {
+            let told = run(&name, import::Run::Real).unwrap_err();
+            assert!(told.contains("another import of ") && told.contains("customers.csv"), "{told}");
+        }
+        assert_eq!(standing.vault.size_blocking().unwrap().customers, 0);
+        run(&file, import::Run::Dry).unwrap();
+        run(&other, import::Run::Real).unwrap();
+        drop(first);
+        assert_eq!(run(&file, import::Run::Real).unwrap().known, 1);
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_an_import_lacks_is_named_with_what_to_do() {
+    let folder = directory("");
+    let (file, missing) = (folder.path().join("customers.csv"), folder.path().join("missing.toml"));
+    fs::write(&file, "id,mail,town\n1,ada@shop.example,London\n").unwrap();
+    let opened = open::open(folder.path()).unwrap();
+    let told = import::import(&opened, None, &file, &missing, import::Run::Dry).unwrap_err().to_string();
+    assert!(told.contains("the mapping ") && told.contains("missing.toml cannot be read"), "{told}");
+    assert!(told.contains("→ ") && told.contains("docs/vault.md"), "{told}");
+    fs::write(&missing, MAPPING).unwrap();
+    fs::remove_file(&file).unwrap();
+    let told = import::import(&opened, None, &file, &missing, import::Run::Dry).unwrap_err().to_string();
+    assert!(told.contains("the file ") && told.contains("customers.csv cannot be read"), "{told}");
+    assert!(told.contains("--help"), "{told}");
+    // Without words: both ways to use it, and no word that has a value of its own.
+    for more in [&[][..], &["--dir", "x"]] {
+        use clap::Parser as _;
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            _options: super::words::Options,
+        }
+        let line = [&["vault", "import"], more].concat();
+        let told = Line::try_parse_from(line).unwrap_err().to_string();
+        assert!(told.contains("import [OPTIONS] <FILE> --mapping <FILE>"), "{told}");
+        assert!(told.contains("import [OPTIONS] --from <SHOP>") && !told.contains("--dir"), "{told}");
+    }
+}
+
 #[test]
 fn a_dry_run_before_the_first_start_makes_no_keys() {
     let folder = directory("");

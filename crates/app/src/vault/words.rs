@@ -78,6 +78,8 @@ enum Word {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "storeward vault import [OPTIONS] <FILE> --mapping <FILE>\n       \
+                            storeward vault import [OPTIONS] --from <SHOP>")]
 struct Import {
     /// A file of CSV.
     #[arg(required_unless_present = "from", conflicts_with = "from", requires = "mapping")]
