@@ -345,7 +345,7 @@ impl Vault {
 
     /// Takes one row. The same row again changes nothing; what changed in the shop takes the place of what was there, and what did not
     /// leaves what was changed here since.
-    pub async fn take(&self, plan: &Plan, cells: &[String], row: Row) -> Result<RowTaken, Error> {
+    pub async fn take(&self, plan: &Plan, cells: &[String], mut row: Row) -> Result<RowTaken, Error> {
         let number = plan.key_of(cells).to_owned();
         if plan.is_nothing(cells, &row) {
             return Ok(Taken::Nothing.into());
@@ -356,6 +356,8 @@ impl Vault {
             return Ok(taken.into());
         }
         let mut told = Vec::new();
+        // Last: what the sweep took of them comes back where something else is new.
+        row.parts.sort_by_key(|part| matches!(part.values[0].0.class, Class::Contact | Class::Address));
         for Part { name, values } in row.parts {
             let id = self.item_name(name, values[0].0.class);
             let item = Item { id, values, provenance: Provenance::Import, keep_until: None };

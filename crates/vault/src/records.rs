@@ -13,7 +13,7 @@ use storeward_store::{Db, Reader, Tx};
 use crate::Error;
 use crate::asking::Asker;
 use crate::catalogue::{Field, Lookup};
-use crate::import::Told;
+use crate::import::{Cells, Told};
 use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
 use crate::manifest::{Manifest, refuse_cut};
@@ -332,6 +332,9 @@ impl Vault {
                 return Ok((0, manifest.revision));
             };
             let collection = first.class.name().to_owned();
+            let mut cells = Cells::read(tx, &held.key, customer, (&collection, &item))?;
+            cells.take_away(&gone);
+            cells.save(tx)?;
             let names = gone.iter().map(|field| field.name.to_owned()).collect();
             tx.append(actor, None, FieldsRemoved { customer, collection, fields: names })?;
             let revision = manifest.save(tx, &held.key, entropy.as_ref(), 0)?;

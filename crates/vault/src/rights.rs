@@ -15,9 +15,11 @@ use crate::Error;
 use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
+use crate::import::Cells;
 use crate::manifest::{Flaw, Harm};
 use crate::opening::{Opening, decide_fields, decide_record};
 use crate::records::{Item, Provenance, Vault, manifest_for};
+use crate::sql::FieldRow;
 use crate::whose::says_whose;
 use crate::{pleas, retention, sights, sql};
 
@@ -328,7 +330,13 @@ impl Vault {
         let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
         let written = self.0.db.write(move |tx| -> Result<u64, Error> {
             let mut manifest = manifest_for(tx, customer, &held)?;
+            let (rows, now) = (sql::fields(tx, customer)?, tx.now());
             for (collection, item, field) in &values {
+                let is_it =
+                    |row: &&FieldRow| (&row.collection, &row.item, &row.field) == (collection, item, field);
+                let mut cells = Cells::read(tx, &held.key, customer, (collection.as_str(), item.as_str()))?;
+                rows.iter().filter(is_it).for_each(|row| cells.sweep(row, now));
+                cells.save(tx)?;
                 manifest.load(tx, &held.key, collection, item)?;
                 manifest.remove(collection, item, field);
                 sql::delete_field(tx, customer, collection, item, field)?;

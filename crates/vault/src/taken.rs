@@ -65,9 +65,10 @@ impl Taken {
         }
         let is_there =
             |(field, _): &(&Field, String)| manifest.version(self.collection, &self.id, field.name).is_some();
-        let rows = if self.values.iter().any(is_there) { sql::fields(tx, customer)? } else { Vec::new() };
+        let is_there = self.values.iter().any(is_there);
         let mut due = Writes::default();
         if self.provenance == Provenance::Shop {
+            let rows = if is_there { sql::fields(tx, customer)? } else { Vec::new() };
             let is_new = |(field, value): &&(&'static Field, String)| {
                 !self.is_kept(field, value, (customer, key), &rows)
             };
@@ -75,6 +76,7 @@ impl Taken {
             return Ok(due);
         }
         let mut cells = Cells::read(tx, key, customer, (self.collection, &self.id))?;
+        let rows = if is_there || cells.has_swept() { sql::fields(tx, customer)? } else { Vec::new() };
         for (field, value) in &self.values {
             let fate = cells.judge(field, value, &rows)?;
             due.told.extend(fate.told().map(|one| (*field, one)));

@@ -1,9 +1,9 @@
 //! What a shop's cells said before. A cell that says nothing new writes over nobody who changed the value here since; one that the
-//! shop changed is a newer word, and is taken.
+//! shop changed is a newer word, and is taken. How a customer is reached, which the sweep took, comes back with what is new of them.
 
 use std::collections::BTreeMap;
 
-use storeward_base::CustomerId;
+use storeward_base::{CustomerId, Timestamp};
 use storeward_seal::encoding::hex;
 use storeward_seal::envelope::CustomerKey;
 use storeward_seal::fingerprint::equal;
@@ -11,7 +11,7 @@ use storeward_store::{Reader, Tx};
 
 use super::Told;
 use crate::Error;
-use crate::catalogue::Field;
+use crate::catalogue::{Class, Field};
 use crate::opening::open_row;
 use crate::records::Provenance;
 use crate::sql::{self, FieldRow};
@@ -22,11 +22,13 @@ use crate::whose;
 const MOST: usize = 32;
 /// Of a tag's 128 bits: one word takes another's tag once in 2^64.
 const TAG_BYTES: usize = 8;
+/// Among the tags of a field: the sweep took its value away. Behind it, where the value comes back, when that was and the value's tag.
+const SWEPT: &str = "swept:";
 
 /// What becomes of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is kept already.
+    /// It is kept already, or is past its time.
     Same,
     /// The shop says what it said before, and here it was changed or taken away since.
     Stands,
@@ -84,9 +86,37 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// The sweep takes this value away: what the shop goes on saying of it is nothing that was changed here.
+    pub fn sweep(&mut self, row: &FieldRow, now: Timestamp) {
+        let tag =
+            open_row(self.key, self.customer, row).ok().map(|value| self.tag(&row.field, value.expose()));
+        let Some(said) = self.said.get_mut(&row.field) else { return };
+        let is_reached = [Class::Contact, Class::Address].iter().any(|class| class.name() == row.collection);
+        let is_of_class = row.keep_until.is_none_or(|until| until > now);
+        let of = tag.filter(|_| is_reached && is_of_class).map(|tag| format!("{}:{tag}", now.micros()));
+        said.retain(|one| !one.starts_with(SWEPT));
+        said.push(format!("{SWEPT}{}", of.unwrap_or_default()));
+        self.is_changed = true;
+    }
+
+    /// Somebody took the values of these fields away.
+    pub fn take_away(&mut self, fields: &[&'static Field]) {
+        for field in fields {
+            let Some(said) = self.said.get_mut(field.name) else { continue };
+            let before = said.len();
+            said.retain(|one| !one.starts_with(SWEPT));
+            self.is_changed |= said.len() != before;
+        }
+    }
+
+    /// Whether something of the item was swept: then what else is kept of the customer decides about its cells.
+    pub fn has_swept(&self) -> bool {
+        self.said.values().flatten().any(|one| one.starts_with(SWEPT))
+    }
+
     /// What becomes of a cell, beside all that is kept of the customer. That it was said is remembered.
     pub fn judge(&mut self, field: &Field, value: &str, rows: &[FieldRow]) -> Result<Fate, Error> {
-        let tag = self.tag(field, value);
+        let tag = self.tag(field.name, value);
         let (collection, item) = self.place;
         let of_field =
             |row: &&FieldRow| row.collection == collection && row.item == item && row.field == field.name;
@@ -95,10 +125,25 @@ impl<'a> Cells<'a> {
         let is_told = said.contains(&tag);
         let (is_first, is_full) = (said.is_empty(), said.len() >= MOST);
         if !is_told && !is_full {
-            said.push(tag);
+            said.push(tag.clone());
             self.is_changed = true;
         }
-        let Some(row) = row else { return Ok(if is_told { Fate::Stands } else { Fate::Written }) };
+        let Some(row) = row else {
+            let swept = said.iter().find_map(|one| one.strip_prefix(SWEPT));
+            let is_newer = |at: i64| rows.iter().any(|row| row.written_at.micros() > at);
+            let comes_back = swept
+                .and_then(|swept| swept.split_once(':'))
+                .is_some_and(|(at, of)| of == tag && at.parse().is_ok_and(is_newer));
+            return Ok(match (is_told && !comes_back, swept) {
+                (true, None) => Fate::Stands,
+                (true, Some(_)) => Fate::Same,
+                (false, _) => {
+                    said.retain(|one| !one.starts_with(SWEPT));
+                    self.is_changed = true;
+                    Fate::Written
+                }
+            });
+        };
         if open_row(self.key, self.customer, row)?.expose() == value {
             // The shop's own accounts prove an address, or a number, that a program wrote.
             let is_to_prove = whose::says_whose(field) && !whose::is_proven(&row.provenance);
@@ -130,9 +175,9 @@ impl<'a> Cells<'a> {
         Ok(())
     }
 
-    fn tag(&self, field: &Field, value: &str) -> String {
+    fn tag(&self, field: &str, value: &str) -> String {
         let (collection, item) = self.place;
-        let parts = [collection, item, field.name, value].map(str::as_bytes);
+        let parts = [collection, item, field, value].map(str::as_bytes);
         let tag = self.key.tag("storeward.imported/1", &parts);
         hex(tag.get(..TAG_BYTES).unwrap_or(&tag))
     }

@@ -1,12 +1,13 @@
 //! Rows of a shop's file.
 
+use serde_json::json;
 use storeward_policy::Purpose;
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_vault::import::{Mapping, Plan, Report, Run, Taken};
 use storeward_vault::{Ask, Class, Error, MIGRATIONS, Vault};
 
-use crate::support::{asks, both, field, in_group, item, own, owner, shown};
+use crate::support::{asks, both, field, in_group, item, own, owner, shown, staff};
 
 fn cells(line: &str) -> Vec<String> {
     line.split('|').map(str::to_owned).collect()
@@ -330,4 +331,59 @@ both_engines!(an_end_that_the_owner_put_right_is_opened_by_no_import, MIGRATIONS
     // The owner opens it again, where she says so.
     vault.say(&ask, Purpose::Marketing, storeward_vault::Word::Agree).await.unwrap();
     look().await.unwrap();
+});
+
+// Whoever ordered again was found by nobody: what the sweep had taken of them was "changed here" for good, though nobody had changed it.
+both_engines!(what_the_sweep_took_comes_back_with_what_is_new, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let day = std::time::Duration::from_secs(24 * 3_600);
+    for class in [Class::Contact, Class::Address, Class::Order] {
+        vault.set_retention(staff(), class, Some(30)).await.unwrap();
+    }
+    let mapping = serde_json::to_string(&json!({
+        "key": "id", "items": { "order": "order" }, "fields": {
+            "contact.email": "mail", "contact.phone": "tel", "contact.name": "name", "address.city": "town", "order.number": "order"
+        }
+    })).unwrap();
+    let line = |order: &str| format!("17|ada@shop.example|+44 20 7946 0001|Wrong Name|London|{order}");
+    let run = async |line: &str| night(&vault, &mapping, "id|mail|tel|name|town|order", &[line]).await;
+    let email = field("contact.email");
+    run(&line("A-1")).await;
+    let ada = vault.customer_of_shop("17");
+    let names = ["contact.email", "contact.shop_id", "contact.phone", "contact.name", "address.city"];
+    let kept = async || {
+        let mut kept = shown(&vault, ada, &names).await;
+        kept.sort();
+        kept
+    };
+    // What somebody put right, took away or gave a time of its own is no word of the shop's.
+    let by_owner = asks(ada, Purpose::RightsRequest);
+    vault.correct(&by_owner, item("own", &[("contact.name", "Right Name")])).await.unwrap();
+    vault.take_away(&by_owner, "own", &[field("contact.phone")]).await.unwrap();
+    for round in ["A-2", "A-3"] {
+        db.clock.advance(day * 31);
+        assert!(vault.forget().await.unwrap() >= 4);
+        assert_eq!(kept().await, [""; 0]);
+        db.clock.advance(day);
+        // Nothing is new: nothing comes back, night by night, and nobody is told to put right what nobody changed.
+        let before = head(&db).await;
+        let told = run(&line("A-1")).await;
+        assert_eq!((head(&db).await, kept().await), (before, vec![]));
+        assert!(told.contains("contact.phone was changed here") && !told.contains("email"), "{told}");
+        assert!(!told.contains("city") && !told.contains("order"), "{told}");
+        // A new order: how she is reached is the shop's to say again.
+        run(&line(round)).await;
+        assert_eq!(kept().await, ["own city London", "own email ada@shop.example", "own shop_id 17"]);
+        assert_eq!(vault.find(email, "ada@shop.example").await.unwrap(), [ada]);
+        assert_eq!(vault.of_email("ada@shop.example").await.unwrap(), [ada]);
+        assert_eq!(vault.number_of(ada).await.unwrap().as_deref(), Some("17"));
+        assert_eq!(vault.forget().await.unwrap(), 0);
+        let before = head(&db).await;
+        run(&line(round)).await;
+        assert_eq!(head(&db).await, before);
+    }
+    // Taken away here after it was swept and came back: it stays away.
+    vault.take_away(&by_owner, "own", &[email]).await.unwrap();
+    run(&line("A-4")).await;
+    assert_eq!(kept().await, ["own city London", "own shop_id 17"]);
 });
