@@ -67,8 +67,9 @@ pub fn has_foreign(bytes: &[u8]) -> bool {
         folded.push(byte);
         rest = behind;
     }
-    // A number that reads as it stands is found there, whatever few digits stand beside it.
-    (count >= 4 || count > 0 && find(bytes).is_empty()) && !find(&folded).is_empty()
+    // A number that reads as it stands is found there, whatever few digits stand beside it, and hides no other.
+    let found = if count > 0 { find(&folded).len() } else { 0 };
+    found > 0 && (count >= 4 || found > find(bytes).len())
 }
 
 /// Masks every card number but for its last four digits, keeping every length; returns how many were masked.

@@ -22,7 +22,7 @@ use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::taken::{Taken, Writes, seal_one};
-use crate::values::holds_card;
+use crate::values::name_holds_card;
 use crate::walks::{Steps, Walks};
 use crate::whose;
 
@@ -88,7 +88,7 @@ impl Item {
         if !Item::is_name(&self.id) {
             return wrong("is no name of letters, digits, - and _");
         }
-        if !Item::is_mark(&self.id) && holds_card(&self.id) {
+        if !Item::is_mark(&self.id) && name_holds_card(&self.id) {
             wrong("is named by a card number")
         } else {
             Ok(())

@@ -72,6 +72,19 @@ pub(crate) fn holds_card(text: &str) -> bool {
         || spread(&plain).iter().any(|run| is_card(run))
 }
 
+/// Whether one stands in the name of an item: `-` and `_` stand wherever they like there.
+pub(crate) fn name_holds_card(name: &str) -> bool {
+    let parts: Vec<&str> = name.split(['-', '_']).collect();
+    let is_run_from = |(at, _): (usize, &&str)| {
+        let mut run = String::new();
+        parts.iter().skip(at).take_while(|part| part.bytes().all(|b| b.is_ascii_digit())).any(|part| {
+            run.push_str(part);
+            CARD_DIGITS.contains(&run.len()) && !cards::find(run.as_bytes()).is_empty()
+        })
+    };
+    holds_card(name) || parts.iter().enumerate().any(is_run_from)
+}
+
 /// Lengths of cards' numbers (ISO/IEC 7812-1, and the shortest that are issued).
 const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 /// Digits of a group between blanks or dashes that is no usual one of a card.
@@ -103,6 +116,9 @@ fn is_iban(word: &str) -> bool {
 fn spread(plain: &str) -> Vec<String> {
     let mut runs = Vec::new();
     for run in plain.split(|c: char| !(c.is_ascii_digit() || c == ' ' || c == '-')) {
+        if run.split(" - ").all(is_four_pairs) {
+            continue;
+        }
         let mut number = String::new();
         let mut gap = 0;
         for group in run.split([' ', '-']) {
@@ -122,6 +138,12 @@ fn spread(plain: &str) -> Vec<String> {
     }
     runs.retain(|number| CARD_DIGITS.contains(&number.len()));
     runs
+}
+
+/// A telephone number as Denmark and Norway write it: two of them with a dash between are no card.
+fn is_four_pairs(text: &str) -> bool {
+    let pairs: Vec<&str> = text.trim().split(' ').collect();
+    pairs.len() == 4 && pairs.iter().all(|pair| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Zeros of Unicode's decimal digits (general category Nd) that people type: nine more follow each.
@@ -351,8 +373,18 @@ mod tests {
             "BE68539007547034",
             "said-withdraw-1790000000000000",
             "pm_1NXWPnLkdIwHu7ixgFGqUHoA",
+            "call 40 12 34 56 - 42 98 76 54",
         ] {
             assert!(check(Rule::Text(100), given).is_ok(), "{given}");
+        }
+        for name in ["42424242-42424242", "4242-424242424242", "a_1-42424242_42-424242", "42--42424242424242"]
+        {
+            assert!(name_holds_card(name), "{name}");
+        }
+        for name in
+            ["42424242-42424241", "2026-11-26-1030", "550e8400-e29b-41d4-a716-446655440000", "a-1", ""]
+        {
+            assert!(!name_holds_card(name), "{name}");
         }
         // Fourteen digits of which a card's check digit fits, but for the country before them.
         assert!(is_iban("BE68539007547034") && !is_iban("BE68539007547035"));

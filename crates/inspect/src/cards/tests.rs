@@ -359,3 +359,24 @@ fn a_row_of_groups_is_no_card_and_a_list_of_cards_is() {
         }
     }
 }
+
+// One number that reads as it stands led past one with a digit of another keyboard beside it.
+#[test]
+fn a_plain_number_hides_none_in_other_digits() {
+    for text in [
+        "4111111111111111 411111111111111\u{ff11}",
+        "411111111111111\u{661} 4111111111111111",
+        "4111111111111111 5555555555554444 411111111111111\u{6f1}",
+        "411111111111111\u{ff11}",
+    ] {
+        assert!(has_foreign(text.as_bytes()), "{text}");
+    }
+    for text in [
+        "4111111111111111 \u{ff11}",
+        "4111111111111111\u{ff11}\u{ff12}",
+        "411111111111111\u{ff12}",
+        "4111111111111111",
+    ] {
+        assert!(!has_foreign(text.as_bytes()), "{text}");
+    }
+}
