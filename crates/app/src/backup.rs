@@ -17,6 +17,7 @@ use serde::Deserialize;
 use storeward_backup::freeze::{self, Alarm};
 use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
+use storeward_backup::standing::TARGET;
 use storeward_backup::{
     Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Sources, Target, sql,
 };
@@ -278,7 +279,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
-            let told = tell_of_lost_packs(opened, &made);
+            let told = tell_lost(opened, (made.lost_packs > 0).then(|| "packs".to_owned()));
             thin_out(opened, backups, alone, &made)?;
             looked.and(copied).and(told)?;
             Ok((begin, made))
@@ -336,14 +337,26 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
     write_atomically(&file, &sights)
 }
 
-/// What was at the target is not there any more: somebody deleted it, or the disk fails.
-fn tell_of_lost_packs(opened: &Opened, made: &Made) -> Done {
-    if made.lost_packs == 0 {
-        return Ok(());
+/// Refuses to call a backup good that found others damaged.
+fn nothing_lost(made: &Made) -> Done {
+    let words = "packs of earlier backups were not at the target any more; what is still here of them was put away anew";
+    match made.lost_packs {
+        0 => Ok(()),
+        count => Err(Failure::new(format!("{count} {words}")).hint(
+            "somebody deleted them, or the disk fails: storeward backup verify names what older backups lack; docs/backup.md, \
+             \"When a backup is damaged\"",
+        )),
     }
-    let (table, row) = ("backup.target".to_owned(), "packs".to_owned());
-    let fact = RowHarmed { table, row, harm: "missing".to_owned() };
-    write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))
+}
+
+/// What was at the target is not there any more: somebody deleted it, or the disk fails.
+fn tell_lost(opened: &Opened, rows: impl IntoIterator<Item = String>) -> Done {
+    let fact = |row| RowHarmed { table: TARGET.to_owned(), row, harm: "missing".to_owned() };
+    let facts: Vec<RowHarmed> = rows.into_iter().map(fact).collect();
+    match facts.is_empty() {
+        true => Ok(()),
+        false => write(opened, move |tx| storeward_store::harmed::tell(tx, &facts)),
+    }
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use storeward_base::Timestamp;
 use storeward_events::system::RowHarmed;
+use storeward_store::harmed::told_since;
 use storeward_store::{Error, Reader};
 
 use crate::sql::{self, DrillRow, FreezeRow, RunRow};
@@ -27,21 +28,30 @@ pub struct Facts {
     pub last_drill: Option<DrillRow>,
     pub last_passed: Option<DrillRow>,
     pub frozen: Option<FreezeRow>,
+    /// The target lacked what was put away: told since a drill passed, or within two days.
+    pub is_lost: bool,
     /// Where the tables say something else than the ledger: somebody was at the database.
     pub harmed: Vec<RowHarmed>,
 }
 
 /// Rows that are looked at for the last try.
 const TRIES: u16 = 30;
+/// What facts of what lies at the target are told of.
+pub const TARGET: &str = "backup.target";
+/// A drill that passed at once does not hide what was lost before somebody has seen it.
+const LOSS_SHOWN: Duration = Duration::from_secs(2 * 24 * 3_600);
 
 impl Facts {
     pub fn read(reader: &mut Reader<'_>, now: Timestamp) -> Result<Self, Error> {
         let told = Told::read(reader)?;
         let tries = sql::runs(reader, TRIES)?;
+        let passed = told.passed.as_ref().map_or(Timestamp::EPOCH, |drill| drill.ended_at);
+        let lost = told_since(reader, passed.min(now.minus(LOSS_SHOWN)))?;
         Ok(Facts {
             // What has not come counts as never tried.
             last: tries.into_iter().find(|run| run.begun_at <= now),
             harmed: told.look(reader, now)?,
+            is_lost: lost.iter().any(|fact| fact.table == TARGET),
             last_drill: told.drill().cloned(),
             frozen: match told.frozen {
                 Some(frozen) => Some(frozen),
@@ -62,6 +72,8 @@ pub enum Trouble {
     DrillFailed { code: String },
     /// Nobody knows whether it can be had back.
     DrillOverdue { since: Option<Timestamp> },
+    /// The target lacked what was put away.
+    Lost,
     /// The shop's files look as after an attack.
     Frozen { code: String, changed: u64, of_files: u64 },
     /// No backup was ever made.
@@ -81,6 +93,7 @@ impl Trouble {
             Trouble::Harmed { .. }
             | Trouble::DrillFailed { .. }
             | Trouble::DrillOverdue { .. }
+            | Trouble::Lost
             | Trouble::Frozen { .. }
             | Trouble::NeverMade
             | Trouble::Overdue { .. } => true,
@@ -107,6 +120,11 @@ impl Trouble {
             Trouble::DrillOverdue { since: Some(since) } => (
                 format!("No drill passed since {since}"),
                 "storeward backup drill says why, and whether what is put away can be had back",
+            ),
+            Trouble::Lost => (
+                "Something that was put away was not at the target any more".to_owned(),
+                "Somebody deleted it, or the disk fails: storeward backup verify says what does not hold. This stands for two days and \
+                 until a drill passed: storeward backup drill. docs/backup.md, “When a backup is damaged”",
             ),
             Trouble::Frozen { code, changed, of_files } => (
                 format!(
@@ -148,6 +166,9 @@ pub fn troubles(facts: &Facts, rhythm: Rhythm, now: Timestamp) -> Vec<Trouble> {
     let runs_from = passed.or_else(|| facts.last_good.as_ref().map(|run| run.begun_at));
     if runs_from.is_some_and(|from| now.since(from) > rhythm.drill + DAY || from > now.plus(DAY)) {
         found.push(Trouble::DrillOverdue { since: passed });
+    }
+    if facts.is_lost {
+        found.push(Trouble::Lost);
     }
     if let Some(FreezeRow { code, changed, of_files, .. }) = facts.frozen.clone() {
         found.push(Trouble::Frozen { code, changed, of_files });
@@ -257,6 +278,10 @@ mod tests {
         let found = troubles(&never, RHYTHM, hours(193));
         assert_eq!(found.first(), Some(&Trouble::DrillOverdue { since: None }));
         assert!(found.iter().all(Trouble::is_grave), "{found:?}");
+        let lost = Facts { is_lost: true, ..failed.clone() };
+        let found = troubles(&lost, RHYTHM, hours(11));
+        assert_eq!(found, [Trouble::DrillFailed { code: "backup.damaged".to_owned() }, Trouble::Lost]);
+        assert!(Trouble::Lost.is_grave());
         // Both: the drill comes first.
         let both = Facts { last: run(192, Some("backup.target")), ..failed };
         let found = troubles(&both, RHYTHM, hours(300));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use storeward_backup::Run;
-use storeward_backup::standing::Facts;
+use storeward_backup::standing::{Facts, TARGET};
 use storeward_base::{BackupId, Timestamp};
 use storeward_events::system::RowHarmed;
 use storeward_seal::{LogKey, statement};
@@ -58,7 +58,7 @@ pub fn held(opened: &Opened, runs: &[Run]) -> Done<Option<String>> {
     let newest = told(opened)?;
     let Some(words) = missing(newest.as_ref(), runs) else { return Ok(None) };
     let row = newest.map(|newest| newest.run.to_string()).unwrap_or_default();
-    let fact = RowHarmed { table: "backup.target".to_owned(), row, harm: "missing".to_owned() };
+    let fact = RowHarmed { table: TARGET.to_owned(), row, harm: "missing".to_owned() };
     super::write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))?;
     Ok(Some(words))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use storeward_backup::standing::Facts;
+use storeward_backup::standing::{Facts, Trouble};
 use storeward_backup::{Alone, Backups, Restored, Run};
 use storeward_base::{Actor, BackupId};
 use storeward_events::backup::BackupRestored;
@@ -215,6 +215,11 @@ pub fn standing(opened: &Opened) -> Done<String> {
 fn facts(opened: &Opened) -> Done<Facts> {
     let now = opened.clock.now();
     opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")
+}
+
+/// What the target lacked lately, or since a drill passed; nothing where that is over.
+pub fn lacked(opened: &Opened) -> Done<Option<String>> {
+    Ok(facts(opened)?.is_lost.then(|| Trouble::Lost.words().0))
 }
 
 /// What the tables of backups say otherwise than the ledger, and what is missing at the target, in words; told to the ledger, too.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storeward_backup::Target;
 use storeward_backup::desk::{Desk, tell};
 use storeward_backup::standing::{Due, Facts, Rhythm, due, troubles};
+use storeward_backup::{Made, Target};
 use storeward_base::Timestamp;
 use storeward_console::BackupProblem;
 use storeward_seal::LogKey;
@@ -212,14 +212,15 @@ pub fn scheduled(dir: &Path) -> Done {
     };
     let copy = Copies::of(&opened);
     let next = |facts: &Facts| due_with(facts, rhythm, copy.as_ref(), opened.clock.now());
-    if next(&facts()?) == Some(Due::Backup) {
-        super::now(&opened, &backups, &alone)?;
-    }
+    let made = match next(&facts()?) {
+        Some(Due::Backup) => super::now(&opened, &backups, &alone)?.1,
+        _ => Made::default(),
+    };
     if next(&facts()?) == Some(Due::Drill) {
         let report = trial::drill(&opened, &backups, &alone, None)?;
         if !report.has_passed() {
             return Err(crate::failure::Failure::new(format!("the drill failed: {}", report.code)));
         }
     }
-    Ok(())
+    super::nothing_lost(&made)
 }

@@ -116,13 +116,7 @@ fn now(at: &Directory, takes_over: bool) -> Done {
         size(made.read_bytes),
         size(made.added_bytes)
     ))?;
-    if made.lost_packs > 0 {
-        let words = "packs of earlier backups were not at the target any more; what is still here of them was put away anew";
-        return Err(Failure::new(format!("{} {words}", made.lost_packs)).hint(
-            "somebody deleted them, or the disk fails: storeward backup verify names what older backups lack; docs/backup.md, \
-             \"When a backup is damaged\"",
-        ));
-    }
+    super::nothing_lost(&made)?;
     match made.unread {
         0 => Ok(()),
         unread => {
@@ -167,7 +161,9 @@ fn list(at: &Directory, json: bool) -> Done {
     // The target was read without the database; that it does not open is told by `check`.
     let Ok(opened) = open::open(&at.dir) else { return Ok(()) };
     say(&restore::standing(&opened)?)?;
-    named(&restore::harmed(&opened, &runs)?)
+    let mut lines = restore::harmed(&opened, &runs)?;
+    lines.extend(restore::lacked(&opened)?);
+    named(&lines)
 }
 
 /// Says what is not as it was written, and ends with status 1 then.

@@ -1,5 +1,7 @@
 //! Two installations at one target, and a target that lost something.
 
+use storeward_backup::standing::Facts;
+
 use super::*;
 
 fn shop(files: u8) -> tempfile::TempDir {
@@ -92,3 +94,31 @@ fn a_restore_refuses_at_once_what_cannot_end_well_and_check_names_a_missing_fold
     let told = checked(&house).unwrap_err();
     assert!(told.0.contains(&path) && told.0.contains("is not there"), "{told:?}");
 }
+
+fn facts_at(house: &House, days: u64) -> Facts {
+    house.with(|opened| {
+        let now = opened.clock.now().plus(Duration::from_secs(days * 24 * 3_600));
+        opened.db.read_blocking(move |reader| Facts::read(reader, now)).unwrap()
+    })
+}
+
+// By the clock nobody heard of it: the page said that all was well.
+on_both!(a_backup_that_finds_others_damaged_is_not_called_good, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    assert!(!facts_at(&house, 0).is_lost);
+    let packs = files_below(&house.target().join("files/data"));
+    let largest = packs.iter().max_by_key(|pack| std::fs::metadata(pack).unwrap().len()).unwrap();
+    std::fs::remove_file(largest).unwrap();
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let (_, made) = now(opened, &backups, &backups.alone().unwrap()).unwrap();
+        assert!(nothing_lost(&made).is_err() && nothing_lost(&Made::default()).is_ok());
+        let says = super::super::restore::lacked(opened).unwrap();
+        assert!(says.unwrap().contains("not at the target any more"));
+    });
+    // Until somebody has seen it and a drill has passed.
+    assert!(facts_at(&house, 0).is_lost && facts_at(&house, 30).is_lost);
+    assert!(house.drill().has_passed());
+    assert!(facts_at(&house, 1).is_lost && !facts_at(&house, 3).is_lost);
+});
