@@ -1,6 +1,7 @@
 //! Backups from `[backup]`: what is put away and where, and `storeward backup`.
 
 mod bars;
+mod broken;
 mod newest;
 mod restore;
 mod schedule;
@@ -364,7 +365,8 @@ fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> D
     // Where the target lost something, nothing more goes in this run.
     let stands_still = frozen.is_some() || made.lost_packs > 0;
     let frozen = if stands_still { Frozen::Yes } else { Frozen::No };
-    let gone = backups.thin_out(alone, opened.clock.now(), frozen).map_err(|error| told(&error))?;
+    let gone = backups.thin_out(alone, opened.clock.now(), frozen);
+    let gone = gone.map_err(|why| broken::stands_still(opened, backups, alone, &why))?;
     if gone == 0 {
         return Ok(());
     }

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod broken;
 pub mod desk;
 pub mod drill;
 mod dump;
@@ -32,6 +33,7 @@ mod target;
 mod tests;
 mod told;
 
+pub use broken::Broken;
 pub use dump::Server;
 pub use engine::{Alone, Backups, Begin, Frozen, Lost, Made, Plan, Restored, Run};
 pub use error::Error;

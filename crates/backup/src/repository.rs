@@ -1,6 +1,6 @@
 //! One repository in restic's format: made, written into, read out of, checked, thinned out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -361,9 +361,14 @@ impl Repo {
     pub(crate) fn lacking(&self, snapshots: &[String]) -> Result<Vec<String>, Error> {
         let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
         let flat = LsOptions::default().recursive(false);
-        let is_whole = |tree: TreeId| -> Result<bool, Box<RusticError>> {
-            let mut open = vec![tree];
+        // Snapshots share most of their folders: those of a whole one are not looked into again.
+        let mut whole: BTreeSet<TreeId> = BTreeSet::new();
+        let mut is_whole = |tree: TreeId| -> Result<bool, Box<RusticError>> {
+            let (mut open, mut seen) = (vec![tree], BTreeSet::new());
             while let Some(tree) = open.pop() {
+                if whole.contains(&tree) || !seen.insert(tree) {
+                    continue;
+                }
                 if repo.get_index_entry(&tree).is_err() {
                     return Ok(false);
                 }
@@ -376,6 +381,7 @@ impl Repo {
                     open.extend(node.subtree);
                 }
             }
+            whole.append(&mut seen);
             Ok(true)
         };
         let mut lacking = Vec::new();

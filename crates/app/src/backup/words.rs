@@ -1,4 +1,4 @@
-//! `storeward backup`: now, list, verify, restore, drill.
+//! `storeward backup`: now, list, verify, restore, drill, release, forget-broken.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use storeward_seal::LogKey;
 
 use super::bars::{bars, size};
 use super::restore::{self, Beside, Wanted};
-use super::{BackupSection, backups, section, told, trial};
+use super::{BackupSection, backups, broken, section, told, trial};
 use crate::data::DataDir;
 use crate::failure::{Context, Failure, say};
 use crate::open;
@@ -48,6 +48,15 @@ enum Word {
     },
     /// Read one out into a new folder.
     Restore(RestoreOptions),
+    /// Name kept backups of which the target lacks something, for which nothing old is deleted; with --yes, take them away. The newest must
+    /// be whole.
+    ForgetBroken {
+        #[command(flatten)]
+        at: Directory,
+        /// Take them away for good, with what can still be read out of them.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Say that you have looked at what stopped retention: old backups may be deleted again.
     Release(Directory),
     /// What is due, for the running program.
@@ -96,6 +105,7 @@ pub fn backup(options: &Options) -> Done {
         Word::List { at, json } => list(at, *json),
         Word::Verify { at, quick } => verify(at, if *quick { Reading::Structure } else { Reading::All }),
         Word::Restore(options) => read_out(options),
+        Word::ForgetBroken { at, yes } => forget_broken(at, *yes),
         Word::Release(at) => release(at),
         Word::Scheduled(at) => super::schedule::scheduled(&at.dir),
         Word::Drill { at, run, json } => drill(at, run.as_deref(), *json),
@@ -282,6 +292,29 @@ fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {
         seconds(report.recovery_ms),
         seconds(report.age_ms)
     ))
+}
+
+fn forget_broken(at: &Directory, is_sure: bool) -> Done {
+    let opened = open::open(&at.dir)?;
+    let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
+    let alone = backups.alone().map_err(|error| told(&error))?;
+    let found = broken::look(&opened, &backups, &alone)?;
+    if found.runs.is_empty() {
+        return say(
+            "Every backup that is kept is whole; flipped bytes are found by storeward backup verify.",
+        );
+    }
+    for (run, made_at) in &found.runs {
+        say(format!("{made_at}  {run}  lacks something"))?;
+    }
+    if !is_sure {
+        return Err(Failure::new(format!("kept backups lack something: {}", found.runs.len())).hint(
+            "read out what you still need of them: storeward backup restore --run ID --shop-to DIR; then take them away: storeward backup \
+             forget-broken --yes",
+        ));
+    }
+    broken::forget(&opened, &backups, &alone, &found)?;
+    say("They were taken away. That you said so stands in the ledger.")
 }
 
 fn release(at: &Directory) -> Done {

@@ -137,6 +137,52 @@ fn nothing_is_thinned_out_while_a_kept_backup_lacks_something() {
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
 }
 
+/// One pack that was gone stopped thinning out until the last backup that needed it was too old.
+#[test]
+fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let keep = Keep { last: 3, days: 0, weeks: 0, months: 0 };
+    let backups = Backups::new(Plan { keep, ..house.backups(&target).plan().clone() }, Bars::none());
+    house.run(&backups, 1).unwrap();
+    pictures(&house, "a", 12);
+    house.run(&backups, 2).unwrap();
+    let alone = backups.alone().unwrap();
+    assert_eq!(backups.broken(&alone).unwrap(), crate::Broken::default());
+    std::fs::remove_file(shops_pack(&target)).unwrap();
+    // The newest itself: whatever else is whole, it stays.
+    let broken = backups.broken(&alone).unwrap();
+    assert_eq!((broken.lost_packs, broken.runs.keys().copied().collect::<Vec<_>>()), (1, vec![run_of(2)]));
+    assert!(matches!(backups.forget_broken(&alone, &broken), Err(Error::Damaged(_))));
+    drop(alone);
+    std::fs::remove_dir_all(house.at("shop/a")).unwrap();
+    for hour in [3, 4] {
+        house.run(&backups, hour).unwrap();
+    }
+    let alone = backups.alone().unwrap();
+    assert!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No).is_err());
+    let broken = backups.broken(&alone).unwrap();
+    assert_eq!(broken.runs.into_iter().collect::<Vec<_>>(), [(run_of(2), at_hour(2))]);
+    assert_eq!(runs(&backups).len(), 4, "to look takes nothing away");
+    let broken = backups.broken(&alone).unwrap();
+    backups.forget_broken(&alone, &broken).unwrap();
+    let left = [1, 3, 4].map(|hour| (run_of(hour), Whose::Own));
+    assert_eq!(runs(&backups), left);
+    assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
+    assert_eq!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No).unwrap(), 0);
+    // Another Storeward's is not looked at, and stays.
+    let second = House::new(2);
+    let two = second.backups(&target).taking_over();
+    second.run(&two, 6).unwrap();
+    for folder in std::fs::read_dir(target.join("files/data")).unwrap() {
+        for pack in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            std::fs::remove_file(pack.unwrap().path()).unwrap();
+        }
+    }
+    let broken = two.broken(&two.alone().unwrap()).unwrap();
+    assert_eq!(broken.runs.keys().copied().collect::<Vec<_>>(), [run_of(6)]);
+}
+
 /// A disk that was unplugged in the middle of a restore: each file that came after was told as gone from the backup.
 #[test]
 fn a_target_that_goes_away_in_the_middle_ends_the_restore_and_loses_nothing() {

@@ -122,3 +122,65 @@ on_both!(a_backup_that_finds_others_damaged_is_not_called_good, |house: House| {
     assert!(house.drill().has_passed());
     assert!(facts_at(&house, 1).is_lost && !facts_at(&house, 3).is_lost);
 });
+
+/// A shop whose files cannot be had back from one kept backup.
+#[test]
+fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
+    let shop = tempfile::tempdir().unwrap();
+    let more = format!(
+        "[backup.keep]\nlast = 3\ndays = 0\nweeks = 0\nmonths = 0\n[backup.shop]\npaths = ['{}']\n",
+        shop.path().display()
+    );
+    let house = House::new(Engine::Sqlite, &more);
+    house.vault(|_| ());
+    std::fs::write(shop.path().join("index.php"), "<?php").unwrap();
+    house.backup();
+    let before = files_below(&house.target().join("files/data"));
+    let entropy: &dyn storeward_base::Entropy = &SystemEntropy;
+    std::fs::write(shop.path().join("film"), entropy.bytes::<60_000>()).unwrap();
+    let second = house.backup();
+    let packs = files_below(&house.target().join("files/data"));
+    let of_film = |pack: &&PathBuf| std::fs::metadata(pack).unwrap().len() > 60_000 && !before.contains(pack);
+    std::fs::remove_file(packs.iter().find(of_film).unwrap()).unwrap();
+    std::fs::remove_file(shop.path().join("film")).unwrap();
+    house.backup();
+    let refused = house.try_backup().unwrap_err().to_string();
+    assert!(refused.contains("lack something (1)") && refused.contains("forget-broken"), "{refused}");
+    let forget = || {
+        house.with(|opened| {
+            let backups = backups(&opened.data, section(&opened.loaded.config)?, Bars::none())?;
+            let alone = backups.alone().map_err(|error| told(&error))?;
+            let found = broken::look(opened, &backups, &alone)?;
+            assert_eq!(found.runs.keys().copied().collect::<Vec<_>>(), [second]);
+            broken::forget(opened, &backups, &alone, &found)
+        })
+    };
+    // Not while it may be all that there is.
+    let row = FreezeRow {
+        frozen_at: storeward_base::Timestamp::EPOCH,
+        run: second,
+        code: "backup.scrambled".to_owned(),
+        changed: 1,
+        of_files: 1,
+    };
+    house.with(|opened| {
+        let fact = RetentionFrozen { run: second, code: row.code.clone(), changed: 1, of_files: 1 };
+        write(opened, move |tx| {
+            sql::freeze(tx, &row)?;
+            tx.append(Actor::System, None, fact.clone()).map(drop)
+        })
+        .unwrap();
+    });
+    assert!(forget().unwrap_err().to_string().contains("release"));
+    house.with(|opened| {
+        finished(storeward_backup::desk::release(&opened.db, Actor::Operator)).unwrap().unwrap()
+    });
+    forget().unwrap();
+    assert_eq!(house.kinds()[0], "backup.thinned_out");
+    house.backup();
+    assert_eq!(house.verify(), Vec::<String>::new());
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        assert_eq!(backups.list().unwrap().len(), 3, "old ones go again");
+    });
+}
