@@ -271,11 +271,13 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 read_bytes: made.read_bytes,
                 added_bytes: made.added_bytes,
                 unread: made.unread,
+                takes_over: made.takes_over,
             };
+            let actor = if made.takes_over { Actor::Operator } else { Actor::System };
             let sums = made.clone();
             write(opened, move |tx| {
                 sql::end(tx, run, "", &sums)?;
-                tx.append(Actor::System, None, fact.clone()).map(drop)
+                tx.append(actor, None, fact.clone()).map(drop)
             })?;
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);

@@ -83,6 +83,8 @@ pub struct Made {
     pub unread: u64,
     /// Packs of earlier backups that were not at the target any more. What is still here of them was put away anew.
     pub lost_packs: u64,
+    /// The newest at the target was another ledger's, and the owner said that it goes on all the same.
+    pub takes_over: bool,
 }
 
 /// A whole backup, as the target has it.
@@ -139,7 +141,7 @@ pub struct Alone(#[expect(dead_code, reason = "its end is the lock's")] File);
 pub struct Backups {
     plan: Plan,
     bars: Bars,
-    pub(crate) is_taking_over: bool,
+    is_taking_over: bool,
     repos: Mutex<BTreeMap<Part, Arc<Repo>>>,
 }
 
@@ -213,7 +215,9 @@ impl Backups {
     /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.
     pub fn run(&self, _alone: &Alone, begin: &Begin, sources: &Sources) -> Result<Made, Error> {
         sources.check(&self.plan)?;
-        self.claim(&begin.key, begin.at)?;
+        let claimed = self.claim(&begin.key, begin.at);
+        let takes_over = self.is_taking_over && matches!(claimed, Err(Error::AnotherLedger { .. }));
+        claimed.or_else(|why| if takes_over { Ok(()) } else { Err(why) })?;
         self.bars.tell(Step::Began("copying"));
         let mut staged = Staging::new(&self.plan.scratch)?;
         stage(&mut staged, sources)?;
@@ -255,6 +259,7 @@ impl Backups {
             files: kept.iter().map(|snapshot| snapshot.files).sum(),
             unread,
             lost_packs,
+            takes_over,
         })
     }
 

@@ -92,9 +92,6 @@ impl Backups {
     /// Refuses a target whose newest backup another ledger signed, before anything is written there. What lies in the future counts
     /// only where nothing of one's own is there yet: the clock of who made it was wrong.
     pub fn claim(&self, key: &LogKey, now: Timestamp) -> Result<(), Error> {
-        if self.is_taking_over {
-            return Ok(());
-        }
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, Some(key))?;
         let is_own = |one: &&Snapshot| owners.whose(one) == Whose::Own;

@@ -13,6 +13,9 @@ pub struct BackupMade {
     pub added_bytes: u64,
     /// Files of the shop that could not be read, and so are not in it.
     pub unread: u64,
+    /// The newest at the target was another ledger's, and somebody at the command line said that it goes on all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_over: bool,
 }
 
 /// A backup was not made.

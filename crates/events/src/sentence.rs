@@ -535,6 +535,10 @@ fn of_the_gate(event: &Event) -> Option<String> {
 /// What was put away, and whether it can be had back.
 fn of_backups(event: &Event) -> Option<String> {
     Some(match event {
+        Event::BackupMade(e) if e.takes_over => format!(
+            "{} was made at a target that was another Storeward's until then: {} files; {} of the shop's could not be read",
+            e.run, e.files, e.unread
+        ),
         Event::BackupMade(e) if e.unread > 0 => format!(
             "{} was made: {} files; {} of the shop's could not be read and are not in it",
             e.run, e.files, e.unread

@@ -31,9 +31,12 @@ fn a_second_house_is_refused_and_where_it_takes_over_nothing_of_the_first_goes()
     assert_eq!(runs(&one), [(run_of(1), Whose::Own)], "nothing was written, nothing deleted");
     assert!(matches!(two.find(None), Err(Error::NoRun(_))), "another's is not restored");
     // By the owner's word, and from then on without it.
-    second.run(&second.backups(&target).taking_over(), 3).unwrap();
+    assert!(second.run(&second.backups(&target).taking_over(), 3).unwrap().takes_over);
     for hour in [4, 5] {
-        second.run(&two, hour).unwrap();
+        // The word takes nothing over a second time.
+        let again = second.backups(&target);
+        let again = if hour == 4 { again.taking_over() } else { again };
+        assert!(!second.run(&again, hour).unwrap().takes_over);
         assert_eq!(thin_out(&two, hour), 1);
     }
     // More than the days that customers' keys are kept: the first one's are not the second one's to delete.

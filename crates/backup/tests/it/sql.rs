@@ -29,7 +29,7 @@ both_engines!(runs_and_drills_are_kept_and_what_was_killed_is_told, MIGRATIONS, 
     // Killed; the next one says so.
     db.clock.advance(std::time::Duration::from_secs(60));
     db.write(begin(second)).await.unwrap();
-    let made = Made { read_bytes: 9_000_000_000, added_bytes: 7, files: 3, unread: 1, lost_packs: 0 };
+    let made = Made { read_bytes: 9_000_000_000, added_bytes: 7, files: 3, unread: 1, ..Made::default() };
     end(&db, second, &made).await;
     let rows = db.read(|reader| sql::runs(reader, 10)).await.unwrap();
     let told: Vec<_> = rows.iter().map(|row| (row.run, row.code.clone())).collect();
@@ -60,7 +60,7 @@ async fn end(db: &Db, run: BackupId, made: &Made) {
     let made = made.clone();
     let (files, read_bytes, added_bytes, unread) =
         (made.files, made.read_bytes, made.added_bytes, made.unread);
-    let fact = BackupMade { run, files, read_bytes, added_bytes, unread };
+    let fact = BackupMade { run, files, read_bytes, added_bytes, unread, takes_over: false };
     let write = db.write(move |tx| -> Result<(), Error> {
         sql::end(tx, run, "", &made)?;
         tx.append(Actor::System, None, fact.clone()).map(drop)
@@ -100,7 +100,7 @@ const RHYTHM: Rhythm =
 async fn attacked(db: TestDb) {
     let run = BackupId::from_bits(3);
     begin(&db, run).await;
-    end(&db, run, &Made { read_bytes: 9, added_bytes: 7, files: 3, unread: 0, lost_packs: 0 }).await;
+    end(&db, run, &Made { read_bytes: 9, added_bytes: 7, files: 3, ..Made::default() }).await;
     let (begun_at, report, signature) = (db.now(), String::new(), String::new());
     let (drill, code, recovery_ms) = (DrillId::from_bits(3), String::new(), Some(1_234));
     let row = DrillRow {

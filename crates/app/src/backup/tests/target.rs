@@ -184,3 +184,29 @@ fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
         assert_eq!(backups.list().unwrap().len(), 3, "old ones go again");
     });
 }
+
+/// Whoever took another's target over left no word of it.
+#[test]
+fn who_takes_a_target_over_is_in_the_ledger() {
+    let (first, second) = (House::new(Engine::Sqlite, ""), House::new(Engine::Sqlite, ""));
+    for house in [&first, &second] {
+        house.vault(|_| ());
+    }
+    first.backup();
+    let file = second.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let theirs = text.replace(&second.target().display().to_string(), &first.target().display().to_string());
+    std::fs::write(&file, theirs).unwrap();
+    assert!(second.try_backup().is_err());
+    second.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let backups = backups.taking_over();
+        now(opened, &backups, &backups.alone().unwrap()).unwrap();
+        let last = |reader: &mut storeward_store::Reader<'_>| {
+            storeward_store::ledger::last_believed(reader, "backup.made")
+        };
+        let (_, record) = opened.db.read_blocking(last).unwrap().unwrap();
+        assert_eq!(record.actor, Actor::Operator);
+        assert!(matches!(record.event, storeward_events::Event::BackupMade(fact) if fact.takes_over));
+    });
+}
