@@ -20,7 +20,7 @@ use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
 use storeward_backup::standing::TARGET;
 use storeward_backup::{
-    Alone, Backups, Bars, Begin, Frozen, Keep, Made, Plan, S3Account, Sources, Target, sql,
+    Alone, Backups, Bars, Begin, Frozen, Gone, Keep, Made, Plan, S3Account, Sources, Target, sql,
 };
 use storeward_base::{Actor, BackupId, Clock as _, Fault as _, Id, Secret, SystemClock};
 use storeward_events::backup::{BackupFailed, BackupMade, BackupsThinnedOut, RetentionFrozen};
@@ -296,7 +296,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // Customers' keys are kept no longer for a backup that fails; all else is.
             match backups.thin_out(alone, opened.clock.now(), Frozen::Yes) {
                 Err(error) if error.to_string() != failure.what() => Err(kept_longer(failure, &error)),
-                _ => Err(failure),
+                Err(_) => Err(failure),
+                Ok(gone) => Err(tell_lost(opened, lacking_keys(&gone)).err().unwrap_or(failure)),
             }
         }
     }
@@ -369,11 +370,23 @@ fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> D
     let frozen = if stands_still { Frozen::Yes } else { Frozen::No };
     let gone = backups.thin_out(alone, opened.clock.now(), frozen);
     let gone = gone.map_err(|why| broken::stands_still(opened, backups, alone, &why))?;
-    if gone == 0 {
-        return Ok(());
+    if gone.runs > 0 {
+        let fact = BackupsThinnedOut { count: u64::try_from(gone.runs).unwrap_or(u64::MAX) };
+        write(opened, move |tx| tx.append(Actor::System, None, fact.clone()).map(drop))?;
     }
-    let fact = BackupsThinnedOut { count: u64::try_from(gone).unwrap_or(u64::MAX) };
-    write(opened, move |tx| tx.append(Actor::System, None, fact.clone()).map(drop))
+    tell_lost(opened, lacking_keys(&gone))?;
+    match gone.lacking_keys {
+        0 => Ok(()),
+        count => Err(Failure::new(format!(
+            "{count} copies of customers' keys lacked something, and were deleted with those whose time is over"
+        ))
+        .hint("a restore takes the newest whole one: storeward backup drill says whether it opens")),
+    }
+}
+
+/// Copies of customers' keys from which nothing came back, as they are told.
+fn lacking_keys(gone: &Gone) -> Option<String> {
+    (gone.lacking_keys > 0).then(|| "keys".to_owned())
 }
 
 /// The one copy of the epochs' keys, where one is wanted: replaced, never kept beside an older one.

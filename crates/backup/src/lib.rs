@@ -38,7 +38,7 @@ pub use dump::Server;
 pub use engine::{Alone, Backups, Begin, Frozen, Lost, Made, Plan, Restored, Run};
 pub use error::Error;
 pub use manifest::Manifest;
-pub use owner::{Mark, Whose};
+pub use owner::{Gone, Mark, Whose};
 pub use place::s3::S3Account;
 pub use progress::{Bars, Step};
 pub use repository::{Part, Reading, Snapshot};

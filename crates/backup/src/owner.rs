@@ -53,6 +53,14 @@ pub enum Whose {
     Unknown,
 }
 
+/// What was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    pub runs: usize,
+    /// Copies of customers' keys that lacked something and whose time was not over: nothing came back from them.
+    pub lacking_keys: usize,
+}
+
 /// Whose the snapshots at a target are, for who has the key `mark` is of.
 pub(crate) struct Owners {
     mark: Option<Mark>,
@@ -126,17 +134,18 @@ impl Backups {
         }
     }
 
-    /// Deletes what need not be kept any more of the plan's own ledger; how many runs went. Another's stay, whatever their age. While
+    /// Deletes what need not be kept any more of the plan's own ledger; what went. Another's stay, whatever their age. While
     /// `frozen` only customers' keys go, whose time is over.
-    pub fn thin_out(&self, _alone: &Alone, now: Timestamp, frozen: Frozen) -> Result<usize, Error> {
+    pub fn thin_out(&self, _alone: &Alone, now: Timestamp, frozen: Frozen) -> Result<Gone, Error> {
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, self.plan().ledger.as_ref())?;
         // First: no key is kept longer because of a fault in what lies beside it.
-        if let Some(keys) = self.perhaps(Part::Keys)? {
-            self.thin_out_keys(&keys, &owners, now)?;
-        }
+        let lacking_keys = match self.perhaps(Part::Keys)? {
+            Some(keys) => self.thin_out_keys(&keys, &owners, now)?,
+            None => 0,
+        };
         if frozen == Frozen::Yes {
-            return Ok(0);
+            return Ok(Gone { runs: 0, lacking_keys });
         }
         let whole = || in_files.iter().filter(|snapshot| snapshot.label == OWN);
         let own: Vec<(BackupId, Timestamp)> = whole()
@@ -161,20 +170,20 @@ impl Backups {
                 self.repo(part, Missing::Refuse)?.forget(&ids, Pruning::Thrifty)?;
             }
         }
-        Ok(goes.len())
+        Ok(Gone { runs: goes.len(), lacking_keys })
     }
 
     /// Customers' keys whose time is over. A younger copy that lacks something would keep them: nothing comes back from it, and a
-    /// restore takes the newest one alone, so it goes with them.
-    fn thin_out_keys(&self, keys: &Repo, owners: &Owners, now: Timestamp) -> Result<(), Error> {
+    /// restore takes the newest one alone, so it goes with them; how many did.
+    fn thin_out_keys(&self, keys: &Repo, owners: &Owners, now: Timestamp) -> Result<usize, Error> {
         let made = keys.snapshots()?;
         let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
         let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
         let mut ids = too_old(&made, self.plan().keys_kept, now);
         if ids.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        let Err(why) = keys.forget(&ids, Pruning::Strict) else { return Ok(()) };
+        let Err(why) = keys.forget(&ids, Pruning::Strict) else { return Ok(0) };
         keys.forget_missing_packs()?;
         let kept: Vec<String> = made.into_iter().map(|(id, _)| id).filter(|id| !ids.contains(id)).collect();
         let lacking = keys.lacking(&kept)?;
@@ -182,8 +191,9 @@ impl Backups {
         if lacking.len() == kept.len() {
             return Err(why);
         }
+        let count = lacking.len();
         ids.extend(lacking);
-        keys.forget(&ids, Pruning::Strict)
+        keys.forget(&ids, Pruning::Strict).map(|()| count)
     }
 }
 

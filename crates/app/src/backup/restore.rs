@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use storeward_backup::standing::{Facts, Trouble};
-use storeward_backup::{Alone, Backups, Restored, Run};
+use storeward_backup::{Alone, Backups, Part, Restored, Run};
 use storeward_base::{Actor, BackupId};
 use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
@@ -88,6 +88,19 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
 
 /// How the line begins that names what the target did not give.
 pub const LOST: &str = "BAD   could not be read out of the backup";
+const NO_KEYS: &str = "BAD   no copy of customers' keys is at the target";
+
+/// Why a restore whose lines these are ends with status 1.
+pub fn fell_short(lines: &[String]) -> Done {
+    let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
+    match (has(NO_KEYS), has(LOST)) {
+        (true, _) => Err(Failure::new("customers' records in this copy do not open: their keys are not there")
+            .hint("lay vault/keys.sqlite of the machine that is gone beside it, where you still have that; see storeward backup list")),
+        (false, true) => Err(Failure::new("not all of the shop's files could be read out")
+            .hint("try an older backup, too: --run ID")),
+        (false, false) => Ok(()),
+    }
+}
 
 fn lost(restored: &Restored) -> Option<String> {
     let lost = &restored.shop_lost;
@@ -136,6 +149,10 @@ fn keys(
         lines.push(format!(
             "customers' keys are those of {run}, the newest: who was erased since stays erased"
         ));
+    }
+    if restored.keys_of.is_none() && restored.manifest.of_part(Part::Keys).next().is_some() {
+        let words = "any more (they are kept for keys_days, or somebody deleted them): no customer's record opens in this copy";
+        lines.push(format!("{NO_KEYS} {words}"));
     }
     let Some(from) = &wanted.keys_from else { return Ok(()) };
     let taken = take_keys(from, data)?;

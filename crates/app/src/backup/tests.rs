@@ -466,6 +466,15 @@ fn customers_keys_are_gone_after_their_days_and_data_stays() {
         assert_eq!((packs(), backups.list().unwrap().len()), (0, 1), "keys are kept, or data is not");
         assert!(!backups.list().unwrap()[0].has_keys);
     });
+    // Each file was as it was put away, and nobody said that no customer's record opens.
+    let lines = house.restore(None, "restored").unwrap();
+    assert!(lines.iter().any(|line| line.starts_with("BAD   no copy of customers' keys")), "{lines:?}");
+    let short = super::restore::fell_short(&lines).unwrap_err().to_string();
+    assert!(short.contains("keys are not there"), "{short}");
+    house.backup();
+    let lines = house.restore(None, "again").unwrap();
+    super::restore::fell_short(&lines).unwrap();
+    assert!(lines.iter().all(|line| !line.starts_with("BAD")), "{lines:?}");
 }
 
 #[test]

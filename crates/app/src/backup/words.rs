@@ -255,11 +255,7 @@ fn read_out(options: &RestoreOptions) -> Done {
         }
     };
     lines.iter().try_for_each(say)?;
-    match lines.iter().any(|line| line.starts_with(restore::LOST)) {
-        true => Err(Failure::new("not all of the shop's files could be read out")
-            .hint("try an older backup, too: --run ID")),
-        false => Ok(()),
-    }
+    restore::fell_short(&lines)
 }
 
 fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {

@@ -132,7 +132,7 @@ fn nothing_is_thinned_out_while_a_kept_backup_lacks_something() {
     assert_eq!(runs(&backups).len(), 3, "the first one is gone");
     // The one that lacks something goes by its age, and all is as it was.
     house.run(&backups, 4).unwrap();
-    assert_eq!(thin_out(5).unwrap(), 2);
+    assert_eq!(thin_out(5).unwrap().runs, 2);
     assert_eq!(runs(&backups), [(run_of(3), Whose::Own), (run_of(4), Whose::Own)]);
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
 }
@@ -169,7 +169,7 @@ fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
     let left = [1, 3, 4].map(|hour| (run_of(hour), Whose::Own));
     assert_eq!(runs(&backups), left);
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
-    assert_eq!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No).unwrap(), 0);
+    assert_eq!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No).unwrap().runs, 0);
     // Another Storeward's is not looked at, and stays.
     let second = House::new(2);
     let two = second.backups(&target).taking_over();
@@ -260,7 +260,8 @@ fn the_last_copy_of_customers_keys_stays_until_there_is_a_whole_one() {
     drop(alone);
     house.run(&backups, 1 + 30 * 24 + 2).unwrap();
     let alone = backups.alone().unwrap();
-    backups.thin_out(&alone, at_hour(1 + 30 * 24 + 3), crate::Frozen::Yes).unwrap();
+    let gone = backups.thin_out(&alone, at_hour(1 + 30 * 24 + 3), crate::Frozen::Yes).unwrap();
+    assert_eq!(gone, crate::Gone::default(), "a whole one that is younger goes with none");
     // The run put away anew what was lost, and so the younger copy is whole again.
     assert_eq!(left(), [Some(run_of(400)), Some(run_of(1 + 30 * 24 + 2))]);
 }
@@ -273,7 +274,8 @@ fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     let packs = runs_with_keys(&house, &backups, &target, &[1, 400, 500]);
     lose(&packs[1]);
     let alone = backups.alone().unwrap();
-    backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
+    let gone = backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
+    assert_eq!(gone, crate::Gone { runs: 0, lacking_keys: 1 }, "it is told");
     assert!(packs[0].iter().all(|pack| !pack.exists()), "keys of the oldest copy are still there");
     let left: Vec<_> = backups.snapshots(Part::Keys).unwrap().into_iter().map(|one| one.run).collect();
     assert_eq!(left, [Some(run_of(500))], "one that nothing comes back from is no copy");
