@@ -127,6 +127,8 @@ impl Default for KeepSection {
 pub struct ShopSection {
     /// Files and folders, from `/` on.
     pub paths: Vec<PathBuf>,
+    /// Folders in them whose files come and go as visitors like (sessions, caches): put away, but no sign of an attack.
+    pub transient: Vec<PathBuf>,
     /// `sqlite:/path`, `postgres://…` or `mysql://user:password@host:port/name`.
     pub database: Option<Secret<String>>,
 }
@@ -135,7 +137,11 @@ impl PartialEq for BackupSection {
     fn eq(&self, other: &Self) -> bool {
         let shop = |section: &Self| {
             let shop = section.shop.clone().unwrap_or_default();
-            (shop.paths.clone(), shop.database.as_ref().map(|url| url.expose().clone()))
+            (
+                shop.paths.clone(),
+                shop.transient.clone(),
+                shop.database.as_ref().map(|url| url.expose().clone()),
+            )
         };
         // Debug shows every setting but the shop's database.
         shop(self) == shop(other) && format!("{self:?}") == format!("{other:?}")
@@ -179,6 +185,14 @@ pub fn check(config: &Config) -> Done {
     }
     let shop = section.shop.clone().unwrap_or_default();
     shop.paths.iter().try_for_each(|path| absolute("shop.paths", path))?;
+    for folder in &shop.transient {
+        if !shop.paths.iter().any(|path| folder != path && folder.starts_with(path)) {
+            return Err(Failure::new(format!(
+                "backup.shop.transient: {} lies in none of shop.paths",
+                folder.display()
+            )));
+        }
+    }
     sources::shop_database(&shop).map(drop)
 }
 
@@ -316,13 +330,16 @@ fn kept_longer(failure: Failure, why: &storeward_backup::Error) -> Failure {
 
 /// Compares the shop's files with those of the last backup. What looks like an attack stops retention until somebody has looked.
 fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
-    let paths = opened.loaded.config.backup.as_ref().and_then(|section| section.shop.as_ref());
-    let Some(paths) = paths.map(|shop| &shop.paths).filter(|paths| !paths.is_empty()) else { return Ok(()) };
+    let shop = opened.loaded.config.backup.as_ref().and_then(|section| section.shop.as_ref());
+    let Some(ShopSection { paths, transient, .. }) = shop.filter(|shop| !shop.paths.is_empty()) else {
+        return Ok(());
+    };
     let file = opened.data.join(SIGHTS);
     // One that cannot be read is begun anew: it says nothing of an attack.
-    let before: freeze::Sights =
+    let mut before: freeze::Sights =
         fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let now = freeze::look(paths, &before);
+    before.retain(|path, _| !freeze::is_transient(Path::new(path), transient));
+    let now = freeze::look(paths, transient, &before);
     let sights = serde_json::to_vec(&now).context("the shop's files")?;
     let Some(Alarm { code, changed, of_files }) = freeze::compare(&before, &now) else {
         return write_atomically(&file, &sights);
