@@ -39,7 +39,19 @@ pub use pages::{PATHS, PREFIX};
 pub use provider::{Provider, ProviderParts};
 pub use sql::STATEMENTS;
 
-/// Sign-ins to shops, and their tokens, that are not what Storeward wrote; of each table a hundred at most. For the look of each day.
+/// Gives clients of a version that bound none their tags, as they lie there; how many. Nothing where any has one: whoever takes tags away
+/// gains nothing by it. The caller sees to it that this happens once. Panics inside of a runtime.
+///
+/// # Errors
+/// What the database says where it cannot be written.
+pub fn bind_old_blocking(db: &storeward_store::Db) -> Result<u64, storeward_store::Error> {
+    db.write_blocking(|tx| {
+        tx.commit_silent("who may let customers sign in stays as it was");
+        sql::client::bind_old(tx)
+    })
+}
+
+/// Clients, sign-ins to them, and their tokens, that are not what Storeward wrote; of each table a hundred at most. For the look of each day.
 ///
 /// # Errors
 /// What the database says where it cannot be read.
@@ -75,5 +87,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "oidc",
         number: 5,
         sql: include_str!("../migrations/0005_bound.sql"),
+    },
+    storeward_store::Migration {
+        domain: "oidc",
+        number: 6,
+        sql: include_str!("../migrations/0006_clients.sql"),
     },
 ];

@@ -9,10 +9,10 @@ pub mod token;
 use storeward_events::system::RowHarmed;
 use storeward_store::{Db, Error};
 
-/// Grants and tokens that are not as they were bound.
+/// Clients, grants and tokens that are not as they were bound.
 pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
     let mut harmed = Vec::new();
-    for table in [grant::TABLE, token::ACCESS_TABLE, token::REFRESH_TABLE] {
+    for table in [client::TABLE, grant::TABLE, token::ACCESS_TABLE, token::REFRESH_TABLE] {
         harmed.extend(table.look(db).await?);
     }
     Ok(harmed)

@@ -13,6 +13,8 @@ use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure};
 
 const MARK: &str = "keys/rows-bound";
+/// What stands in it once clients of OpenID Connect are bound, too: they came later.
+const CLIENTS: &str = "oidc_client";
 
 /// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, here or at a shop, and of whose data
 /// the shop's pages showed to whom.
@@ -40,7 +42,7 @@ pub fn look(opened: &Opened) -> Done {
     write.context("it could not be written down")?;
     Err(Failure::new(words).hint(
         "somebody was at the database: nobody is let in by such a row; `storeward events --kind system.row_harmed` names each; take a \
-         member of staff back with `storeward staff reset`, and put other rows back from a backup; of office_shown the ledger says who \
+         member of staff back with `storeward staff reset`, take a client away with `storeward oidc client remove` and add it anew, and put other rows back from a backup; of office_shown the ledger says who \
          saw whom, whatever became of the row",
     ))
 }
@@ -60,7 +62,12 @@ fn without_tags(mark: &Path) -> Failure {
 pub fn bind_old(data: &DataDir, db: &Db) -> Done {
     let mark = data.join(MARK);
     let is_over = mark.exists();
+    let is_over_with_clients =
+        std::fs::read_to_string(&mark).is_ok_and(|said| said.lines().any(|line| line == CLIENTS));
     let bind = || -> Result<bool, Error> {
+        if !is_over_with_clients {
+            storeward_oidc::bind_old_blocking(db)?;
+        }
         if is_over {
             return db.read_blocking(|reader| {
                 Ok(Console::are_old(reader)? || storeward_identity::are_old(reader)?)
@@ -74,11 +81,11 @@ pub fn bind_old(data: &DataDir, db: &Db) -> Done {
     let are_left = bound.unwrap_or(Err(Error::Panicked)).context("rows of an earlier version")?;
     match (is_over, are_left) {
         (true, true) => return Err(without_tags(&mark)),
-        (true, false) => return Ok(()),
-        (false, _) => {}
+        (true, false) if is_over_with_clients => return Ok(()),
+        (true | false, _) => {}
     }
     // Where this fails the next start finds tags, and says it then.
-    write_atomically(&mark, b"").map_err(|failure| {
+    write_atomically(&mark, CLIENTS.as_bytes()).map_err(|failure| {
         failure.hint("make keys/ writable for one start: rows of an earlier version get their tags then, and rows-bound says so")
     })
 }

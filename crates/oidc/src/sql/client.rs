@@ -1,8 +1,9 @@
-//! The table of clients.
+//! The table of clients: each row bears a tag, and one that somebody wrote or changed past Storeward is as none.
 
 use storeward_base::{RelyingId, Timestamp};
 use storeward_seal::jws::Algorithm;
-use storeward_store::{Error, Reader, Row, Tx, params, statements};
+use storeward_store::Column::{Number, Text};
+use storeward_store::{Bound, Error, Reader, Row, Tx, Value, params, statements};
 
 use crate::model::{Assured, Client, Consent, Kind};
 use crate::protocol::scope::Scopes;
@@ -14,15 +15,33 @@ statements! {
     BY_ID = "SELECT id, name, preset, pkce, consent, algorithm, id_token, redirect_uris, logout_uris, \
              backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until, scopes, answers \
              FROM oidc_client WHERE id = $1";
-    ALL = "SELECT id, name, preset, pkce, consent, algorithm, id_token, redirect_uris, logout_uris, \
-           backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until, scopes, answers \
-           FROM oidc_client ORDER BY created_at, id LIMIT 200";
+    ALL = "SELECT id FROM oidc_client ORDER BY created_at, id LIMIT 200";
+    BOUND = "SELECT id, name, preset, secret_mark, previous_mark, previous_until, pkce, consent, algorithm, id_token, \
+             redirect_uris, logout_uris, backchannel_uri, origins, created_at, scopes, answers, tag \
+             FROM oidc_client WHERE id = $1";
+    BIND = "UPDATE oidc_client SET tag = $2 WHERE id = $1";
+    PAGE = "SELECT id FROM oidc_client WHERE id > $1 ORDER BY id LIMIT 500";
+    TAGGED = "SELECT CAST(COUNT(*) AS BIGINT) FROM oidc_client WHERE tag IS NOT NULL";
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM oidc_client";
     ROTATE = "UPDATE oidc_client SET previous_mark = secret_mark, previous_until = $3, secret_mark = $2 \
               WHERE id = $1 AND secret_mark IS NOT NULL";
     SET_SCOPES = "UPDATE oidc_client SET scopes = $2 WHERE id = $1";
     DELETE = "DELETE FROM oidc_client WHERE id = $1";
 }
+
+/// To whom customers are sent, for what, and by which secret it is known: never what somebody wrote there.
+pub const TABLE: Bound = Bound {
+    table: "oidc_client",
+    label: "storeward.oidc_client/1",
+    columns: &[
+        Text, Text, Text, Text, Text, Number, Text, Text, Text, Text, Text, Text, Text, Text, Number, Text,
+        Text,
+    ],
+    find: BOUND,
+    bind: BIND,
+    page: PAGE,
+    parts: None,
+};
 
 /// A client with what is kept of its secrets.
 #[derive(Clone, Debug)]
@@ -94,15 +113,35 @@ pub fn insert(tx: &mut Tx<'_>, client: &Client, secret_mark: Option<String>) -> 
         client.scopes.to_string(),
         client.answers,
     ];
-    tx.execute(INSERT, values).map(drop)
+    tx.execute(INSERT, values)?;
+    TABLE.bind(tx, params![client.id])
+}
+
+/// Binds those of a version that bound none.
+pub fn bind_old(tx: &mut Tx<'_>) -> Result<u64, Error> {
+    let tagged: u64 = tx.query_one(TAGGED, &[], |row| row.get(0))?;
+    if tagged > 0 { Ok(0) } else { TABLE.bind_all(tx) }
 }
 
 pub fn by_id(reader: &mut Reader<'_>, id: RelyingId) -> Result<Option<Kept>, Error> {
-    reader.query_optional(BY_ID, params![id], kept)
+    good(reader, params![id])
 }
 
 pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Kept>, Error> {
-    reader.query_many(ALL, &[], kept)
+    let ids: Vec<String> = reader.query_many(ALL, &[], |row| row.get(0))?;
+    let mut all = Vec::new();
+    for id in ids {
+        all.extend(good(reader, params![id])?);
+    }
+    Ok(all)
+}
+
+/// Its columns are read only where they are what was written.
+fn good(reader: &mut Reader<'_>, id: &[Value]) -> Result<Option<Kept>, Error> {
+    if !TABLE.fits(reader, id)? {
+        return Ok(None);
+    }
+    reader.query_optional(BY_ID, id, kept)
 }
 
 pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
@@ -111,11 +150,14 @@ pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
 
 /// Whether there is such a client with a secret.
 pub fn rotate(tx: &mut Tx<'_>, id: RelyingId, mark: &str, previous_until: Timestamp) -> Result<bool, Error> {
-    tx.execute(ROTATE, params![id, mark, previous_until]).map(|rows| rows == 1)
+    if !TABLE.fits(tx, params![id])? || tx.execute(ROTATE, params![id, mark, previous_until])? != 1 {
+        return Ok(false);
+    }
+    TABLE.bind(tx, params![id]).map(|()| true)
 }
 
 pub fn set_scopes(tx: &mut Tx<'_>, id: RelyingId, scopes: &Scopes) -> Result<(), Error> {
-    tx.execute(SET_SCOPES, params![id, scopes.to_string()]).map(drop)
+    TABLE.change(tx, params![id], |tx| tx.execute(SET_SCOPES, params![id, scopes.to_string()]).map(drop))
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: RelyingId) -> Result<bool, Error> {

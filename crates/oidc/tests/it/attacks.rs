@@ -165,6 +165,7 @@ both_engines!(nobody_without_a_secret_gets_what_lasts_without_a_question, &MIGRA
         tx.execute(FROM_BEFORE, &[]).map(drop)
     });
     written.await.unwrap();
+    assert_eq!(bench.bind_clients().await, 1);
     let asked = browser.get(&page.request(&[])).await;
     assert_eq!((asked.status.as_u16(), asked.location()), (200, ""), "the customer is asked");
     assert_eq!(bench.registry.find(page.id).await.unwrap().consent, storeward_oidc::registry::Consent::Asked);

@@ -23,7 +23,7 @@ use storeward_seal::fingerprint::sha256;
 use storeward_seal::jws::{PublicKey, Unchecked};
 use storeward_seal::{DataKey, PseudonymKey};
 use storeward_store::jobs::{Runner, RunnerOptions};
-use storeward_store::testing::TestDb;
+use storeward_store::testing::{TestDb, blocking};
 use storeward_store::{Migration, ledger};
 use storeward_web::http::{HeaderMap, Request, StatusCode};
 
@@ -207,6 +207,13 @@ impl Bench {
         let Added { client, secret } = self.registry.add(draft, Actor::Operator).await.unwrap();
         let Client { id, .. } = client;
         Party { id, secret: secret.map(|secret| secret.expose().clone()) }
+    }
+
+    /// Clients as a version left them that bound none: they get their tags where they lie.
+    pub async fn bind_clients(&self) -> u64 {
+        self.db.tamper("UPDATE oidc_client SET tag = NULL");
+        let db = (*self.db).clone();
+        blocking(move || storeward_oidc::bind_old_blocking(&db)).await.unwrap()
     }
 
     /// A client with the settings of our own kind.

@@ -1,8 +1,11 @@
 //! Whoever writes the database and holds no key file signs in as nobody else: grants and tokens are what was written.
 
+use storeward_base::Actor;
+use storeward_oidc::Error;
+use storeward_oidc::registry::Scopes;
 use storeward_store::both_engines;
 
-use super::bench::{Bench, MIGRATIONS, text};
+use super::bench::{Bench, MIGRATIONS, Party, text};
 
 // A customer with a sign-in of their own made it another's in the database, and was that one at the shop.
 both_engines!(nobody_s_grant_or_token_is_made_another_s, &MIGRATIONS, async |db| {
@@ -87,4 +90,67 @@ both_engines!(each_grant_and_token_that_was_changed_is_found, &MIGRATIONS, async
         bench.db.tamper(&format!("UPDATE {table} SET {back}"));
         assert_eq!(storeward_oidc::harmed(&bench.db).await.unwrap(), [], "{back}");
     }
+});
+
+// Whoever followed a link while signed in gave a code to an address that somebody had written into the database.
+both_engines!(no_client_is_another_one_than_was_registered, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let party = bench.own().await;
+    let other = bench.add(bench.draft("browser")).await;
+    let mut ada = bench.customer().await;
+    bench.db.tamper("CREATE TABLE kept AS SELECT * FROM oidc_client");
+    let of_other = |column: &str| format!("(SELECT {column} FROM kept WHERE id = '{}')", other.id);
+    let evil = ("redirect_uri", "https://evil.example/cb");
+    for change in [
+        "redirect_uris = redirect_uris || '\nhttps://evil.example/cb'".to_owned(),
+        "redirect_uris = 'https://evil.example/cb', tag = NULL".to_owned(),
+        format!("tag = {}", of_other("tag")),
+        format!("secret_mark = {}", of_other("secret_mark")),
+        "previous_mark = secret_mark, previous_until = created_at + 86400000000".to_owned(),
+        "scopes = scopes || ' phone'".to_owned(),
+        "consent = CASE consent WHEN 'skipped' THEN 'asked' ELSE 'skipped' END".to_owned(),
+        "pkce = CASE pkce WHEN 'waived' THEN 'required' ELSE 'waived' END".to_owned(),
+        "backchannel_uri = 'https://evil.example/logout'".to_owned(),
+        "logout_uris = 'https://evil.example/out'".to_owned(),
+        "origins = 'https://evil.example'".to_owned(),
+        "name = 'another', algorithm = 'none'".to_owned(),
+    ] {
+        bench.db.tamper(&format!("UPDATE oidc_client SET {change} WHERE id = '{}'", party.id));
+        for more in [&[evil][..], &[]] {
+            let answer = ada.get(&party.request(more)).await;
+            let went = (answer.given("code"), answer.location().contains("evil"));
+            assert_eq!(went, (None, false), "{change}: {}", answer.location());
+        }
+        assert_eq!(bench.registry.find(party.id).await, Err(Error::NoClient), "{change}");
+        let listed: Vec<_> = bench.registry.list().await.unwrap().iter().map(|one| one.id).collect();
+        assert_eq!(listed, [other.id], "{change}");
+        // No word of ours makes it good again.
+        let rotated = bench.registry.rotate_secret(party.id, 0, Actor::Operator).await;
+        assert_eq!(rotated.unwrap_err(), Error::NoClient);
+        let cut = bench.registry.set_scopes(party.id, Scopes::parse("openid"), Actor::Operator).await;
+        assert_eq!(cut, Err(Error::NoClient));
+        let found = storeward_oidc::harmed(&bench.db).await.unwrap();
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|one| (one.table.as_str(), one.row.as_str())).collect();
+        assert_eq!(found, [("oidc_client", party.id.to_string().as_str())], "{change}");
+        bench.db.tamper(&format!("DELETE FROM oidc_client WHERE id = '{}'", party.id));
+        bench.db.tamper(&format!("INSERT INTO oidc_client SELECT * FROM kept WHERE id = '{}'", party.id));
+        ada.code(&party, &[]).await;
+    }
+    // One of their own, with a tag that was good for another.
+    let id = "rp_00000000000000000000000009";
+    bench.db.tamper("CREATE TABLE theirs AS SELECT * FROM kept WHERE secret_mark IS NULL");
+    bench.db.tamper(&format!("UPDATE theirs SET id = '{id}', redirect_uris = 'https://evil.example/cb'"));
+    bench.db.tamper("INSERT INTO oidc_client SELECT * FROM theirs");
+    let theirs = Party { id: id.parse().unwrap(), secret: None };
+    let answer = ada.get(&theirs.request(&[evil])).await;
+    assert_eq!((answer.given("code"), answer.location().contains("evil")), (None, false));
+    // It gets no tag by a second start either: others have theirs.
+    let db = (*bench.db).clone();
+    let bound = storeward_store::testing::blocking(move || storeward_oidc::bind_old_blocking(&db)).await;
+    assert_eq!(bound.unwrap(), 0);
+    // What is changed by our own words stays good.
+    bench.registry.set_scopes(party.id, Scopes::parse("openid"), Actor::Operator).await.unwrap();
+    bench.registry.rotate_secret(party.id, 1, Actor::Operator).await.unwrap();
+    ada.code(&party, &[("scope", "openid")]).await;
 });

@@ -139,6 +139,7 @@ both_engines!(clients_from_before_keep_what_they_had, &MIGRATIONS, async |db| {
         tx.execute(old, params![id]).map(drop)
     });
     written.await.unwrap();
+    assert!(bench.bind_clients().await > 1);
     let found = bench.registry.find("rp_00000000000000000000000007".parse().unwrap()).await.unwrap();
     assert_eq!(found.scopes.to_string(), "openid profile email offline_access");
     assert_eq!(found.answers, Answers::Either);
