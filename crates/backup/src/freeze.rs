@@ -99,9 +99,15 @@ fn walk(path: &Path, transient: &[PathBuf], before: &Sights, found: &mut Sights)
     if is_transient(path, transient) {
         return;
     }
-    let Ok(facts) = std::fs::symlink_metadata(path) else { return };
+    let facts = match std::fs::symlink_metadata(path) {
+        Ok(facts) => facts,
+        Err(why) => return unread(path, &why, before, found),
+    };
     if facts.is_dir() {
-        let Ok(entries) = std::fs::read_dir(path) else { return };
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(why) => return unread(path, &why, before, found),
+        };
         entries.filter_map(Result::ok).for_each(|entry| walk(&entry.path(), transient, before, found));
     } else if facts.is_file() {
         let micros =
@@ -122,6 +128,14 @@ fn walk(path: &Path, transient: &[PathBuf], before: &Sights, found: &mut Sights)
             |old: &&Sight| old.encoded.is_some() && Sight { noise, known, encoded, ..**old } == new;
         let sight = old.filter(is_untouched).copied().or_else(|| looked_into(path, new, old));
         found.extend(sight.map(|sight| (name, sight)));
+    }
+}
+
+/// What lay in a folder that cannot be read, or a file that is there and closed to us, is as it was, and counts as not read.
+fn unread(path: &Path, why: &std::io::Error, before: &Sights, found: &mut Sights) {
+    if why.kind() != std::io::ErrorKind::NotFound {
+        let below = before.iter().filter(|(name, _)| Path::new(name).starts_with(path));
+        found.extend(below.map(|(name, old)| (name.clone(), Sight { touched: 0, ..*old })));
     }
 }
 
@@ -203,6 +217,14 @@ pub fn compare(before: &Sights, now: &Sights) -> Option<Alarm> {
     let renamed = plain.min(new);
     if many(renamed) {
         return Some(Alarm { code: "backup.renamed", changed: renamed, of_files });
+    }
+    // Whoever encrypts may take the right to read away as well: what was read the last time, and cannot be any more.
+    let is_closed = |(path, now): &(&String, &Sight)| {
+        now.touched == 0 && before.get(*path).is_some_and(|old| old.touched != 0)
+    };
+    let closed = count(&is_closed, now);
+    if many(closed) {
+        return Some(Alarm { code: "backup.unreadable", changed: closed, of_files });
     }
     if of_files >= SHRUNK_OF && gone.saturating_mul(2) > of_files {
         return Some(Alarm { code: "backup.shrunk", changed: gone, of_files });
@@ -433,7 +455,11 @@ mod tests {
             std::fs::write(folder.path().join(format!("pictures2/{n}.jpg")), noise(n)).unwrap();
         }
         let now = look(&paths, &transient, &before);
-        assert_eq!((compare(&before, &now), now.len()), (None, 60), "a name that begins alike is another folder");
+        assert_eq!(
+            (compare(&before, &now), now.len()),
+            (None, 60),
+            "a name that begins alike is another folder"
+        );
         for n in 0..25 {
             std::fs::write(folder.path().join(format!("{n}.php")), noise(n + 500)).unwrap();
         }
@@ -441,12 +467,37 @@ mod tests {
         assert_eq!(alarm, Alarm { code: "backup.scrambled", changed: 25, of_files: 60 });
     }
 
+    /// Encrypted, and the right to read taken away: each file counted as it was, for ever.
+    #[test]
+    fn many_files_that_can_no_longer_be_read_are_an_alarm() {
+        let folder = shop(100);
+        let before = seen(&folder, &Sights::new());
+        let closed = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        // A folder in which nothing can be read; it hides what is in no other.
+        let mut now = before.clone();
+        unread(&folder.path().join("pictures"), &closed, &before, &mut now);
+        let alarm = compare(&before, &now).unwrap();
+        assert_eq!(alarm, Alarm { code: "backup.unreadable", changed: 100, of_files: 200 });
+        assert_eq!(compare(&now, &now), None, "told once");
+        // What is in them when they can be read again is held against what they were.
+        for n in 0..100 {
+            std::fs::write(folder.path().join(format!("pictures/{n}.jpg")), text(n)).unwrap();
+        }
+        for n in 0..25 {
+            std::fs::write(folder.path().join(format!("{n}.php")), noise(n + 500)).unwrap();
+        }
+        assert_eq!(compare(&now, &seen(&folder, &now)).unwrap().code, "backup.scrambled");
+        let mut gone = Sights::new();
+        unread(folder.path(), &std::io::Error::from(std::io::ErrorKind::NotFound), &before, &mut gone);
+        assert!(gone.is_empty(), "what is not there is not closed");
+    }
+
     /// A file that could not be read once was taken for one that was no noise, and for scrambled when it could be again.
     #[test]
     fn a_file_that_cannot_be_read_once_counts_as_it_was() {
         let folder = shop(30);
         let before = seen(&folder, &Sights::new());
-        let aside: Vec<_> = (0..30).map(|n| folder.path().join(format!("pictures/{n}.jpg"))).collect();
+        let aside: Vec<_> = (0..15).map(|n| folder.path().join(format!("pictures/{n}.jpg"))).collect();
         let mut unread = before.clone();
         for path in &aside {
             let name = path.to_string_lossy().into_owned();

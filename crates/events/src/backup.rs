@@ -64,7 +64,7 @@ pub struct DrillFailed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetentionFrozen {
     pub run: BackupId,
-    /// `backup.scrambled`, `backup.renamed` or `backup.shrunk`.
+    /// `backup.scrambled`, `backup.renamed`, `backup.unreadable` or `backup.shrunk`.
     pub code: String,
     /// Files that look so.
     pub changed: u64,
