@@ -348,7 +348,8 @@ impl Backups {
         Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files, shop_lost })
     }
 
-    /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are.
+    /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one
+    /// nobody can tell.
     fn newest_keys(
         &self,
         files: &Repo,
@@ -362,9 +363,7 @@ impl Backups {
         let mark = mark.and_then(|own| own.ledger.clone());
         let is_unclear = mark.is_none() && made.last().is_some_and(|newest| newest.ledger.is_some());
         if key.is_none() && is_unclear {
-            let words =
-                "of which it is known without the ledger's key whose customers' keys go with it: --keys-from";
-            return Err(Error::NoRun(words.to_owned()));
+            return Ok(None);
         }
         let fits = |one: &Snapshot| {
             let may_be = key.is_some() && (mark.is_none() || one.ledger.is_none());

@@ -97,14 +97,14 @@ impl Backups {
         Ok(Owners { mark: Some(Mark::of(key)), by_manifest })
     }
 
-    /// Refuses a target whose newest backup another ledger signed, before anything is written there. What lies in the future counts
-    /// only where nothing of one's own is there yet: the clock of who made it was wrong.
+    /// Refuses a target whose newest backup another ledger signed, before anything is written there. What another dated into
+    /// the future counts only where nothing of one's own is there yet: their clock was wrong.
     pub fn claim(&self, key: &LogKey, now: Timestamp) -> Result<(), Error> {
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, Some(key))?;
         let is_own = |one: &&Snapshot| owners.whose(one) == Whose::Own;
         let is_taken = in_files.iter().filter(is_own).any(is_whole);
-        let counts = |one: &&Snapshot| is_whole(one) && (one.made_at <= now || !is_taken);
+        let counts = |one: &&Snapshot| is_whole(one) && (one.made_at <= now || !is_taken || is_own(one));
         let mut newest = in_files.iter().rfind(counts).cloned();
         if self.keys_lie_apart() && !newest.as_ref().is_some_and(|one| owners.whose(one) == Whose::Another) {
             // Not every run has customers' keys: one's own data is newer than another's keys where the place was taken over.
@@ -173,8 +173,8 @@ impl Backups {
         Ok(Gone { runs: goes.len(), lacking_keys })
     }
 
-    /// Customers' keys whose time is over. A younger copy that lacks something would keep them: nothing comes back from it, and a
-    /// restore takes the newest one alone, so it goes with them; how many did.
+    /// Customers' keys whose time is over. A younger copy that lacks something would keep them: where a whole one is younger still, which a
+    /// restore takes, it goes with them; how many did.
     fn thin_out_keys(&self, keys: &Repo, owners: &Owners, now: Timestamp) -> Result<usize, Error> {
         let made = keys.snapshots()?;
         let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
@@ -187,12 +187,15 @@ impl Backups {
         keys.forget_missing_packs()?;
         let kept: Vec<String> = made.into_iter().map(|(id, _)| id).filter(|id| !ids.contains(id)).collect();
         let lacking = keys.lacking(&kept)?;
-        // The last copies go only once there is a whole one: the next run that ends well makes it.
-        if lacking.len() == kept.len() {
+        // The last copies go only once there is a whole one that is younger: the next run that ends well makes it.
+        let newest_whole = kept.iter().rposition(|id| !lacking.contains(id));
+        if newest_whole.is_none() && !kept.is_empty() {
             return Err(why);
         }
-        let count = lacking.len();
-        ids.extend(lacking);
+        let goes: Vec<String> =
+            kept.into_iter().take(newest_whole.unwrap_or(0)).filter(|id| lacking.contains(id)).collect();
+        let count = goes.len();
+        ids.extend(goes);
         keys.forget(&ids, Pruning::Strict).map(|()| count)
     }
 }

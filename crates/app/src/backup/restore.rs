@@ -75,7 +75,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
     lines.extend(lost(&restored));
-    keys(beside, &data, wanted, &restored, &mut lines)?;
+    keys((beside, key.is_some()), &data, wanted, &restored, &mut lines)?;
     let keys_of = restored.keys_of.filter(|run| *run != restored.manifest.run);
     since::tell(beside, &data, restored.manifest.made_at, keys_of, &mut lines)?;
     advise(&data, wanted, &restored, &mut lines);
@@ -88,7 +88,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
 
 /// How the line begins that names what the target did not give.
 pub const LOST: &str = "BAD   could not be read out of the backup";
-const NO_KEYS: &str = "BAD   no copy of customers' keys is at the target";
+const NO_KEYS: &str = "BAD   no customers' keys were laid";
 
 /// Why a restore whose lines these are ends with status 1.
 pub fn fell_short(lines: &[String]) -> Done {
@@ -139,7 +139,7 @@ fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
 
 /// Lays the keys beside the copy, and erases again whoever was erased since.
 fn keys(
-    beside: &Beside<'_>,
+    (beside, has_key): (&Beside<'_>, bool),
     data: &DataDir,
     wanted: &Wanted,
     restored: &Restored,
@@ -151,8 +151,15 @@ fn keys(
         ));
     }
     if restored.keys_of.is_none() && restored.manifest.of_part(Part::Keys).next().is_some() {
-        let words = "any more (they are kept for keys_days, or somebody deleted them): no customer's record opens in this copy";
-        lines.push(format!("{NO_KEYS} {words}"));
+        let why = match has_key {
+            true => {
+                "none of this ledger's is at the target any more (they are kept for keys_days, or somebody deleted them)"
+            }
+            false => {
+                "without the ledger's key it cannot be told whose those at the target are (--keys-from), or there are none any more"
+            }
+        };
+        lines.push(format!("{NO_KEYS}: {why}; no customer's record opens in this copy"));
     }
     let Some(from) = &wanted.keys_from else { return Ok(()) };
     let taken = take_keys(from, data)?;

@@ -468,7 +468,10 @@ fn customers_keys_are_gone_after_their_days_and_data_stays() {
     });
     // Each file was as it was put away, and nobody said that no customer's record opens.
     let lines = house.restore(None, "restored").unwrap();
-    assert!(lines.iter().any(|line| line.starts_with("BAD   no copy of customers' keys")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("BAD   no customers' keys were laid: none")),
+        "{lines:?}"
+    );
     let short = super::restore::fell_short(&lines).unwrap_err().to_string();
     assert!(short.contains("keys are not there"), "{short}");
     house.backup();

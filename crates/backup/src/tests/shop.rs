@@ -225,7 +225,6 @@ fn packs_of_keys(target: &Path) -> std::collections::BTreeSet<PathBuf> {
     packs.map(|pack| pack.unwrap().path()).collect()
 }
 
-/// One lost pack of a younger copy kept the keys of whoever was erased for as long again.
 /// Runs at these hours, each with other wrapped keys; and the packs that each added to the keys.
 fn runs_with_keys(house: &House, backups: &Backups, target: &Path, hours: &[u32]) -> Vec<Vec<PathBuf>> {
     let mut packs = Vec::new();
@@ -266,6 +265,24 @@ fn the_last_copy_of_customers_keys_stays_until_there_is_a_whole_one() {
     assert_eq!(left(), [Some(run_of(400)), Some(run_of(1 + 30 * 24 + 2))]);
 }
 
+/// A night that failed took the newest copy away where an older one was whole: of customers since then no key was left anywhere.
+#[test]
+fn the_newest_copy_of_customers_keys_stays_for_whoever_mends_it() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    let packs = runs_with_keys(&house, &backups, &target, &[1, 400, 500]);
+    lose(&packs[2]);
+    let alone = backups.alone().unwrap();
+    assert!(backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).is_err());
+    assert_eq!(backups.snapshots(Part::Keys).unwrap().len(), 3);
+    // Too old are all of them in the end, and none is kept for its fault.
+    backups.thin_out(&alone, at_hour(500 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
+    assert_eq!(backups.snapshots(Part::Keys).unwrap(), []);
+    assert!(packs[0].iter().all(|pack| !pack.exists()));
+}
+
+/// One lost pack of a younger copy kept the keys of whoever was erased for as long again.
 #[test]
 fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     let house = House::new(1);
