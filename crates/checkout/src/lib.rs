@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod approved;
 mod config;
 pub mod desk;
 mod error;
@@ -38,6 +39,20 @@ pub use evidence::{Evidence, Names, Period};
 pub use guard::{Checkout, CheckoutParts, PAGES, ShopServer};
 pub use sql::STATEMENTS;
 pub use staff::STATEMENTS as STAFF_STATEMENTS;
+
+/// Scripts with an approval that staff did not give, or gave otherwise, by the signed ledger; a hundred at most. For the look of each day.
+///
+/// # Errors
+/// What the database says where it cannot be read.
+pub async fn harmed(
+    db: &storeward_store::Db,
+) -> Result<Vec<storeward_events::system::RowHarmed>, storeward_store::Error> {
+    db.read(|reader| {
+        let rows = sql::as_they_lie(reader)?;
+        approved::harmed(reader, &rows)
+    })
+    .await
+}
 
 /// The tables of the guard.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[

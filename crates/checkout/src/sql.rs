@@ -3,6 +3,7 @@
 use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
+use crate::approved::held;
 use crate::keep::Room;
 use crate::model::{
     Alert, Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version,
@@ -158,12 +159,9 @@ fn script(row: &Row<'_>) -> Result<Script, StoreError> {
     })
 }
 
-/// With its status at a moment.
-fn at(now: Timestamp) -> impl Fn(Script) -> Script {
-    move |mut row| {
-        row.status = row.status_at(now);
-        row
-    }
+/// Whatever they say of approvals.
+pub(crate) fn as_they_lie(reader: &mut Reader<'_>) -> Result<Vec<Script>, StoreError> {
+    reader.query_many(ALL, params![MOST_ROWS], script)
 }
 
 pub(crate) fn find(
@@ -171,12 +169,14 @@ pub(crate) fn find(
     id: &ScriptId,
     now: Timestamp,
 ) -> Result<Option<Script>, StoreError> {
-    Ok(reader.query_optional(FIND, params![id.as_str()], script)?.map(at(now)))
+    let found = reader.query_optional(FIND, params![id.as_str()], script)?;
+    Ok(held(reader, found.into_iter().collect(), now)?.pop())
 }
 
 /// The oldest come first, so that nobody can push them out.
 pub(crate) fn all(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Script>, StoreError> {
-    Ok(reader.query_many(ALL, params![MOST_ROWS], script)?.into_iter().map(at(now)).collect())
+    let rows = as_they_lie(reader)?;
+    held(reader, rows, now)
 }
 
 pub(crate) fn page(
@@ -185,7 +185,8 @@ pub(crate) fn page(
     most: u32,
     now: Timestamp,
 ) -> Result<Vec<Script>, StoreError> {
-    Ok(reader.query_many(PAGE, params![after, most], script)?.into_iter().map(at(now)).collect())
+    let rows = reader.query_many(PAGE, params![after, most], script)?;
+    held(reader, rows, now)
 }
 
 /// Scripts whose body was not fetched since.
@@ -195,7 +196,8 @@ pub(crate) fn due(
     most: u32,
     now: Timestamp,
 ) -> Result<Vec<Script>, StoreError> {
-    Ok(reader.query_many(DUE, params![before, most], script)?.into_iter().map(at(now)).collect())
+    let rows = reader.query_many(DUE, params![before, most], script)?;
+    held(reader, rows, now)
 }
 
 /// Approved rows that were seen since, and whose approval ends before a moment.
@@ -205,11 +207,10 @@ pub(crate) fn ending(
     most: u32,
     now: Timestamp,
 ) -> Result<Vec<Script>, StoreError> {
-    Ok(reader
-        .query_many(ENDING, params![before, seen_since, most], script)?
-        .into_iter()
-        .map(at(now))
-        .collect())
+    let rows = reader.query_many(ENDING, params![before, seen_since, most], script)?;
+    let mut rows = held(reader, rows, now)?;
+    rows.retain(|row| row.approval.is_some());
+    Ok(rows)
 }
 
 fn count(reader: &mut Reader<'_>, sql: &str, values: &[storeward_store::Value]) -> Result<u64, StoreError> {

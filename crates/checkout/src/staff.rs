@@ -4,6 +4,7 @@ use storeward_base::{PageSize, Timestamp};
 use storeward_events::Event;
 use storeward_store::{Error as StoreError, Reader, Row, Tx, ledger, params, statements};
 
+use crate::approved;
 use crate::model::{Act, Alert, Counted, Decision, Held, Hold, Kind, Scope, Script, ScriptId};
 use crate::sql::{self, read};
 
@@ -36,14 +37,15 @@ statements! {
 }
 
 pub(crate) fn holds(reader: &mut Reader<'_>) -> Result<Vec<Held>, StoreError> {
-    reader.query_many(HOLDS, &[], |row| {
+    let table = reader.query_many(HOLDS, &[], |row| {
         Ok(Held {
             page: row.get(0)?,
             hold: read(Hold::of_word(&row.get::<String>(1)?), 1)?,
             at: row.get(2)?,
             by: row.get(3)?,
         })
-    })
+    })?;
+    approved::holds(reader, table)
 }
 
 pub(crate) fn hold(tx: &mut Tx<'_>, page: &str, hold: Hold, by: &str) -> Result<(), StoreError> {

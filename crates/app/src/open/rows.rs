@@ -16,12 +16,14 @@ const MARK: &str = "keys/rows-bound";
 /// What stands in it once clients of OpenID Connect are bound, too: they came later.
 const CLIENTS: &str = "oidc_client";
 
-/// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, here or at a shop, and of whose data
+/// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, here or at a shop, by which a script may
+/// run on paying pages, and of whose data
 /// the shop's pages showed to whom.
 pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
     let mut harmed = Console::harmed(db).await?;
     harmed.extend(storeward_identity::harmed(db).await?);
     harmed.extend(storeward_oidc::harmed(db).await?);
+    harmed.extend(storeward_checkout::harmed(db).await?);
     harmed.extend(storeward_vault::office::harmed(db).await?);
     Ok(harmed)
 }

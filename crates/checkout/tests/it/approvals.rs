@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storeward_checkout::desk::{Error, Kind, NewApproval, Scope, ScriptId, Status};
+use storeward_checkout::desk::{Error, Hold, Kind, NewApproval, Scope, ScriptId, Status};
 use storeward_checkout::{MIGRATIONS, STAFF_STATEMENTS, STATEMENTS};
 use storeward_events::Event;
 use storeward_store::both_engines;
@@ -275,4 +275,76 @@ both_engines!(an_approval_that_ends_is_told_before_and_then, MIGRATIONS, async |
     assert_eq!((open().await.len(), days(17).await), (0, 1));
     // What no page had for long is missed by nobody.
     assert_eq!(days(90).await, 0);
+});
+
+// Who had brought a script into a paying page approved it in the database.
+both_engines!(nobody_approves_a_script_by_writing_the_database, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    bench.settled(PAGE).await;
+    let (evil, own) = ("https://evil.example/skim.js", "https://shop.example/assets/shop.js");
+    let was = bench.row(own).await;
+    bench.approve(&was, Scope::Address).await;
+    let runs = async |address: &str| {
+        bench.checkout.refresh().await.unwrap();
+        bench.page(PAGE).await.policy("content-security-policy").contains(address)
+    };
+    assert!(runs(own).await && !runs(evil).await);
+    assert_eq!(storeward_checkout::harmed(&bench.db).await.unwrap(), []);
+    bench.db.tamper("CREATE TABLE kept AS SELECT * FROM checkout_script");
+    let of_own = format!("FROM kept WHERE address = '{own}'");
+    let columns =
+        ["scope", "approved_hash", "owner", "justification", "approved_by", "approved_at", "approved_until"];
+    let copied: Vec<String> =
+        columns.iter().map(|name| format!("{name} = (SELECT {name} {of_own})")).collect();
+    for (change, address, still) in [
+        // The approval of another; the whole row of it at another address; and with another's id.
+        (format!("UPDATE checkout_script SET {} WHERE address = '{evil}'", copied.join(", ")), evil, true),
+        (format!("UPDATE checkout_script SET address = '{evil}' WHERE address = '{own}'"), evil, false),
+        (
+            format!("UPDATE checkout_script SET approved_until = approved_until + 1 WHERE address = '{own}'"),
+            own,
+            false,
+        ),
+        (
+            format!(
+                "UPDATE checkout_script SET scope = 'exact', approved_hash = hash WHERE address = '{own}'"
+            ),
+            own,
+            false,
+        ),
+        (format!("UPDATE checkout_script SET kind = 'frame' WHERE address = '{own}'"), own, false),
+    ] {
+        bench.db.tamper(&change);
+        assert_eq!((runs(address).await, runs(own).await), (false, still), "{change}");
+        assert_eq!(storeward_checkout::harmed(&bench.db).await.unwrap().len(), 1, "{change}");
+        bench.db.tamper("DELETE FROM checkout_script");
+        bench.db.tamper("INSERT INTO checkout_script SELECT * FROM kept");
+        assert!(runs(own).await && !runs(evil).await);
+    }
+    // One that was taken back stays so when its row of before comes back.
+    bench.checkout.revoke(&was.id, STAFF).await.unwrap();
+    bench.db.tamper("DELETE FROM checkout_script");
+    bench.db.tamper("INSERT INTO checkout_script SELECT * FROM kept");
+    assert!(!runs(own).await);
+    bench.approve(&bench.row(own).await, Scope::Address).await;
+    assert!(runs(own).await);
+});
+
+// And so a page that somebody held to what was approved went on as it was.
+both_engines!(nobody_makes_a_page_laxer_by_writing_the_database, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    bench.settled(PAGE).await;
+    let is_held = async || {
+        bench.checkout.refresh().await.unwrap();
+        bench.page(PAGE).await.headers.contains_key("content-security-policy")
+    };
+    assert!(!is_held().await);
+    bench.checkout.hold("/checkout", Hold::Enforce, STAFF).await.unwrap();
+    assert!(is_held().await);
+    for change in ["UPDATE checkout_page SET hold = 'learn'", "DELETE FROM checkout_page"] {
+        bench.db.tamper(change);
+        assert!(is_held().await, "{change}");
+    }
+    bench.checkout.hold("/checkout", Hold::Learn, STAFF).await.unwrap();
+    assert!(!is_held().await);
 });
