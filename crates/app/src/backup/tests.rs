@@ -452,35 +452,6 @@ fn neither_epochs_nor_passphrases_nor_keys_are_put_away() {
 }
 
 #[test]
-fn customers_keys_are_gone_after_their_days_and_data_stays() {
-    let house = House::new(Engine::Sqlite, "");
-    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
-    house.backup();
-    house.with(|opened| {
-        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        let alone = backups.alone().unwrap();
-        let packs = || files_below(&house.target().join("keys/data")).len();
-        assert!(packs() > 0);
-        let in_31_days = opened.clock.now().plus(Duration::from_secs(31 * 24 * 3_600));
-        backups.thin_out(&alone, in_31_days, Frozen::Yes).unwrap();
-        assert_eq!((packs(), backups.list().unwrap().len()), (0, 1), "keys are kept, or data is not");
-        assert!(!backups.list().unwrap()[0].has_keys);
-    });
-    // Each file was as it was put away, and nobody said that no customer's record opens.
-    let lines = house.restore(None, "restored").unwrap();
-    assert!(
-        lines.iter().any(|line| line.starts_with("BAD   no customers' keys were laid: none")),
-        "{lines:?}"
-    );
-    let short = super::restore::fell_short(&lines).unwrap_err().to_string();
-    assert!(short.contains("keys are not there"), "{short}");
-    house.backup();
-    let lines = house.restore(None, "again").unwrap();
-    super::restore::fell_short(&lines).unwrap();
-    assert!(lines.iter().all(|line| !line.starts_with("BAD")), "{lines:?}");
-}
-
-#[test]
 fn a_second_one_at_once_is_refused_and_a_wrong_password_says_so() {
     let house = House::new(Engine::Sqlite, "");
     house.vault(|_| ());
