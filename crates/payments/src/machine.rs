@@ -211,8 +211,13 @@ pub(crate) fn outcome_of(call: &Call, seen: &Seen) -> Option<String> {
         Operation::Open => call.target.clone(),
         Operation::Authorize => (seen.authorized > 0).then(|| seen.inner.clone()).flatten(),
         Operation::Capture => {
-            let ours = |mark: &Option<String>| mark.as_deref().is_none_or(|mark| mark == short(&call.key));
-            let capture = seen.captures.iter().find(|one| ours(&one.mark));
+            // Stripe's bear no mark: one of another amount is another call's.
+            let amount = call.amount.unwrap_or(seen.authorized);
+            let ours = |one: &&SeenCapture| match one.mark.as_deref() {
+                Some(mark) => mark == short(&call.key),
+                None => one.amount.minor == amount,
+            };
+            let capture = seen.captures.iter().find(ours);
             capture.map(|one| one.reference.clone())
         }
         Operation::Refund => {

@@ -147,6 +147,16 @@ impl Money {
         }
     }
 
+    /// Whether Stripe takes a payment of it: docs.stripe.com/currencies, "Minimum and maximum charge amounts", and `amount` of a charge in its
+    /// API reference.
+    pub fn is_taken_by_stripe(self) -> bool {
+        let code = self.currency.code();
+        let least = STRIPE_LEAST.iter().find(|(known, _)| *known == code).map_or(1, |(_, least)| *least);
+        // Eight digits; twelve where a unit is worth little.
+        let most = if is_in(STRIPE_EIGHT_DIGITS, code) { 99_999_999 } else { 999_999_999_999 };
+        self.to_stripe().is_ok_and(|amount| (least..=most).contains(&amount))
+    }
+
     /// Reads Stripe's number. Its currency codes are in small letters.
     pub fn from_stripe(amount: i64, currency: &str) -> Result<Self, MoneyFault> {
         let currency: Currency = currency.to_ascii_uppercase().parse()?;
@@ -217,6 +227,32 @@ impl fmt::Debug for Money {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// The least that Stripe takes, in its units, where it publishes one.
+const STRIPE_LEAST: [(&str, i64); 19] = [
+    ("AUD", 50),
+    ("BRL", 50),
+    ("CAD", 50),
+    ("CHF", 50),
+    ("CZK", 1500),
+    ("DKK", 250),
+    ("EUR", 50),
+    ("GBP", 30),
+    ("HKD", 400),
+    ("HUF", 17_500),
+    ("INR", 50),
+    ("JPY", 50),
+    ("MXN", 1000),
+    ("NOK", 300),
+    ("NZD", 50),
+    ("PLN", 200),
+    ("RON", 200),
+    ("SEK", 300),
+    ("USD", 50),
+];
+
+/// Currencies in which Stripe's amounts have eight digits at most.
+const STRIPE_EIGHT_DIGITS: &str = "AUD BRL CAD CHF CZK DKK EUR GBP HKD MXN NOK NZD PLN RON SEK USD";
 
 /// Stripe's decimals: ISK and UGX are written with two although they have none; MGA with none although ISO 4217 gives it two.
 fn stripe_decimals(currency: Currency) -> u32 {

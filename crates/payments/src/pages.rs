@@ -448,11 +448,14 @@ impl Pages {
             Err(Error::Unsure | Error::State(_)) => {
                 return Ok(redirect(&pages.0.payments.page_path(payment.id)));
             }
-            Err(Error::Refused { .. } | Error::NotReached { .. } | Error::Raced) => {
+            Err(why @ (Error::Refused { .. } | Error::NotReached { .. } | Error::Raced)) => {
+                let (words, label, status) = match why {
+                    Error::Refused { .. } => (Text::NotTaken, Text::OtherWay, StatusCode::CONFLICT),
+                    _ => (Text::NotReached, Text::Again, StatusCode::SERVICE_UNAVAILABLE),
+                };
                 let link = pages.0.payments.page_path(payment.id);
-                let again = Some((link, say(language, Text::Again, &[])));
-                let page = pages.stands(payment, language, Text::NotReached, again);
-                return Ok(explained(StatusCode::SERVICE_UNAVAILABLE, Html(render(&page)?)));
+                let page = pages.stands(payment, language, words, Some((link, say(language, label, &[]))));
+                return Ok(explained(status, Html(render(&page)?)));
             }
             Err(other) => return Err(other.into()),
         };

@@ -146,7 +146,7 @@ impl Payments {
     /// Which ways to pay an amount has.
     pub fn ways_for(&self, amount: crate::money::Money) -> Vec<Provider> {
         let takes = |gateway: &&Gateway| match gateway {
-            Gateway::Stripe(_) => amount.to_stripe().is_ok(),
+            Gateway::Stripe(_) => amount.is_taken_by_stripe(),
             Gateway::PayPal(_) => amount.to_paypal().is_ok(),
         };
         self.0.gateways.iter().filter(takes).map(Gateway::provider).collect()
@@ -292,7 +292,8 @@ impl Shared {
         self.unseal(id, &sealed)
     }
 
-    /// A payment was asked for by a link that is good until then: an older one for its order counts no more.
+    /// A payment was asked for by a link that is good until then: an older one for its order counts no more. Where a program asked for it
+    /// (`None`), no link counts.
     pub fn note_link(
         &self,
         tx: &mut storeward_store::Tx<'_>,
@@ -300,7 +301,8 @@ impl Shared {
         until: Option<i64>,
     ) -> Result<(), Error> {
         let details = self.unseal(id, &sql::details(tx, id)?)?;
-        if until > details.signed_until {
+        let is_news = details.signed_until.is_some() && (until.is_none() || until > details.signed_until);
+        if is_news {
             let details = self.seal(id, &Details { signed_until: until, ..details });
             sql::set_details(tx, id, details)?;
         }

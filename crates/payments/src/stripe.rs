@@ -354,8 +354,11 @@ fn lines(
         unit_amount: payment.amount.minor,
     };
     let one = [whole];
-    // Stripe takes no line below zero, such as a discount.
-    let told = !details.lines.is_empty() && details.lines.iter().all(|line| line.unit_amount >= 0);
+    // Stripe takes no line below zero, such as a discount, and none that its form cannot say, though it can say the sum.
+    let fits = |line: &crate::model::Line| {
+        line.unit_amount >= 0 && Money { minor: line.unit_amount, ..payment.amount }.to_stripe().is_ok()
+    };
+    let told = !details.lines.is_empty() && details.lines.iter().all(fits);
     for (at, line) in (if told { details.lines.as_slice() } else { &one }).iter().enumerate() {
         let amount = Money { minor: line.unit_amount, ..payment.amount }.to_stripe()?;
         form.put(&format!("line_items[{at}][quantity]"), &line.quantity.to_string());

@@ -104,7 +104,7 @@ mod fits {
     use storeward_base::{PaymentId, Timestamp};
 
     use super::*;
-    use crate::model::CaptureMode;
+    use crate::model::{CallState, CaptureMode, Provider};
 
     fn money(minor: i64, code: &str) -> Money {
         Money { minor, currency: code.parse().unwrap() }
@@ -221,5 +221,34 @@ mod fits {
         assert_eq!(outcome_of(&void, &taken_whole), None, "nothing was left to be set free");
         let rest_is_free = Seen { is_set_free: true, ..good() };
         assert_eq!(outcome_of(&void, &rest_is_free), Some(String::new()));
+    }
+
+    // Stripe's captures bear no mark: one settles no call over another amount.
+    #[test]
+    fn a_capture_settles_the_call_of_its_amount() {
+        let call = |amount| Call {
+            key: "k".repeat(64),
+            payment: PaymentId::from_bits(7),
+            attempt: 1,
+            operation: Operation::Capture,
+            provider: Provider::Stripe,
+            amount,
+            target: None,
+            state: CallState::Sent,
+            sends: 1,
+            code: None,
+            outcome: None,
+            first_sent_at: Timestamp::EPOCH,
+            last_sent_at: Timestamp::EPOCH,
+            settled_at: None,
+        };
+        let mut seen = good();
+        assert_eq!(outcome_of(&call(None), &seen).as_deref(), Some("ch_1"));
+        seen.captures[0].amount = money(400, "EUR");
+        assert_eq!(outcome_of(&call(Some(400)), &seen).as_deref(), Some("ch_1"));
+        assert_eq!(outcome_of(&call(Some(300)), &seen), None);
+        assert_eq!(outcome_of(&call(None), &seen), None, "less than all");
+        seen.captures[0].mark = Some("k".repeat(32));
+        assert_eq!(outcome_of(&call(Some(300)), &seen).as_deref(), Some("ch_1"));
     }
 }

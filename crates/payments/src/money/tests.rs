@@ -59,6 +59,26 @@ fn the_providers_exceptions() {
     }
 }
 
+// What is offered and then refused is a dead end for the buyer.
+#[test]
+fn stripe_takes_what_it_says() {
+    for (minor, code, is_taken) in [
+        (49, "USD", false),
+        (50, "USD", true),
+        (99_999_999, "EUR", true),
+        (100_000_000, "EUR", false),
+        (999_999_999_999, "EUR", false),
+        // Some 60 dollars.
+        (100_000_000, "IDR", true),
+        (17_499, "HUF", false),
+        (49, "JPY", false),
+        (335, "KWD", false),
+        (340, "KWD", true),
+    ] {
+        assert_eq!(money(minor, code).is_taken_by_stripe(), is_taken, "{minor} {code}");
+    }
+}
+
 #[test]
 fn paypals_text_is_read_strictly() {
     for (text, code, minor) in [

@@ -159,7 +159,8 @@ impl Pages {
     }
 
     /// The payment of a link. The order may have another one, of the amount that it cost when the buyer began: what nobody paid of
-    /// it is ended, since the shop signed what it costs now; what was paid, or may have been, stays as it is.
+    /// it is ended, since the shop signed what it costs now; what was paid, or may have been, stays as it is, and so does what one of the
+    /// shop's programs asked for: whether the link was signed before or after that nobody can tell.
     pub(super) async fn made(&self, new: NewPayment) -> Result<Made, Failure> {
         let payments = &self.0.payments;
         let order = new.order.clone();
@@ -170,7 +171,8 @@ impl Pages {
         }
         let open = payments.of_order(&order).await?.into_iter().find(Payment::is_open);
         let Some(other) = open else { return Err(Error::OrderHasPayment.into()) };
-        let is_unpaid = other.captured == 0 && other.authorized == 0;
+        let is_by_link = payments.0.details(other.id).await?.signed_until.is_some();
+        let is_unpaid = is_by_link && other.captured == 0 && other.authorized == 0;
         let wish = crate::verbs::Wish { actor: Actor::System, amount: None, name: None };
         if !is_unpaid || payments.void(other.id, wish).await.is_err() {
             return Ok(Made::Beside(other));

@@ -24,6 +24,7 @@ text_keys! {
         GivenBack = "given_back" {},
         Over = "over" {},
         NotReached = "not_reached" {},
+        NotTaken = "not_taken" {},
         StoppedTooOften = "stopped_too_often" {},
         StoppedOtherMethod = "stopped_other_method" {},
         StoppedLookedAt = "stopped_looked_at" {},

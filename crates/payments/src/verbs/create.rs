@@ -87,6 +87,12 @@ impl Payments {
                         shared.note_link(tx, other.id, new.signed_until)?;
                         return Ok(other);
                     }
+                    // When a link was signed nothing tells: it ends nothing that a program asked for.
+                    let asked =
+                        |details: Details| new.signed_until.is_some() && details.signed_until.is_none();
+                    if asked(shared.unseal(other.id, &sql::details(tx, other.id)?)?) {
+                        return Err(Error::OrderHasPayment);
+                    }
                     // Nobody has begun to pay it, so nobody can be half-way through.
                     if !is_unpaid || other.attempt > 0 {
                         return Err(Error::OrderHasPayment);

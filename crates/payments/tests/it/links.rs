@@ -130,6 +130,54 @@ both_engines!(a_link_of_before_takes_no_later_ones_place, MIGRATIONS, async |db|
     assert!(all[0].is_open());
 });
 
+// A cheaper link that is still good voided what the shop's program asked for, and was paid.
+both_engines!(a_link_ends_nothing_that_a_program_asked_for, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    for (order, is_begun) in [("L-11", false), ("L-12", true)] {
+        let asked = stand.shop.create(order, 50_000).await;
+        // One over the same amount leads there, and makes it no link's.
+        let same =
+            stand.ask("GET", &format!("/.storeward/pay/link?{}", link(&db, order, 50_000)), "", None).await;
+        assert_eq!((same.status, same.location), (303, stand.shop.payments.page_path(asked.id)));
+        if is_begun {
+            stand.shop.begin(&asked, Provider::Stripe).await;
+        }
+        db.clock.advance(std::time::Duration::from_secs(1));
+        let page = stand.chooses(&link(&db, order, 100), "stripe").await;
+        assert_eq!(page.status, 409, "{}", page.text);
+        let all = stand.shop.payments.of_order(order).await.unwrap();
+        assert!(all.len() == 1 && all[0].amount.minor == 50_000 && all[0].is_open(), "{all:?}");
+    }
+    // What a link made first and a program asked for then is the program's.
+    stand.chooses(&link(&db, "L-13", 50_000), "stripe").await;
+    stand.shop.create("L-13", 50_000).await;
+    db.clock.advance(std::time::Duration::from_secs(1));
+    let page = stand.chooses(&link(&db, "L-13", 100), "stripe").await;
+    assert_eq!(page.status, 409, "{}", page.text);
+    let all = stand.shop.payments.of_order("L-13").await.unwrap();
+    assert!(all.len() == 1 && all[0].is_open(), "{all:?}");
+});
+
+// Lines that Stripe's form cannot say, of a sum that it can: the buyer read that Stripe cannot be reached, for ever.
+both_engines!(lines_that_do_not_fit_are_one, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let line =
+        |quantity, unit_amount| storeward_payments::Line { name: "Tea".to_owned(), quantity, unit_amount };
+    let new = NewPayment {
+        lines: vec![line(2, 335), line(1, 330)],
+        ..crate::support::order_of("L-14", 1000, "KWD")
+    };
+    let payment = stand.shop.payments.create(Actor::System, new).await.unwrap();
+    assert_eq!(stand.shop.payments.ways(&payment), [Provider::Stripe]);
+    assert!(!stand.shop.begin(&payment, Provider::Stripe).await.is_empty());
+    // What is too little or too much for Stripe is not offered there.
+    for (order, minor, currency) in [("L-15", 1, "USD"), ("L-16", 999_999_999_999, "EUR")] {
+        let new = crate::support::order_of(order, minor, currency);
+        let payment = stand.shop.payments.create(Actor::System, new).await.unwrap();
+        assert_eq!(stand.shop.payments.ways(&payment), [Provider::PayPal], "{minor} {currency}");
+    }
+});
+
 // A coupon that is put in and taken out again: the order costs what it cost before, and the buyer read that it was over.
 both_engines!(an_order_that_costs_again_what_it_did_is_paid, MIGRATIONS, async |db| {
     let stand = stand(&db).await;

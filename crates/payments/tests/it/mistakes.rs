@@ -6,7 +6,8 @@ use storeward_base::Actor;
 use storeward_emulators::{Answered, Emulators, Fault, Options, Provider as At, Settled, Weather, What};
 use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_payments::{
-    Error, MIGRATIONS, NewPayment, Payments, PaymentsSection, Provider, State, Strength,
+    Call, CallState, CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Payments, PaymentsSection,
+    Provider, State, Strength,
 };
 use storeward_store::both_engines;
 
@@ -416,4 +417,25 @@ both_engines!(a_call_that_is_sent_again_is_the_same_call, MIGRATIONS, async |db|
     assert!(!after.is_unsure, "{after:?}");
     let posts = stripe.requests().iter().filter(|one| one.method.as_str() == "POST").count();
     assert_eq!(posts, 4, "not beyond the window");
+});
+
+// Two parts were taken at the same moment, and Stripe takes once: both were written down as done, of which one had been refused.
+both_engines!(one_of_two_captures_at_stripe_is_refused, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let wanted = NewPayment { capture: Some(CaptureMode::Later), ..order_of("C-2", 1000, "EUR") };
+    let payment = shop.payments.create(Actor::System, wanted).await.unwrap();
+    let page = shop.begin(&payment, Provider::Stripe).await;
+    shop.pay(Provider::Stripe, &page).await;
+    shop.payments.look(payment.id).await.unwrap();
+    let (one, other) = tokio::join!(
+        shop.payments.capture(payment.id, wish(Some(400))),
+        shop.payments.capture(payment.id, wish(Some(300)))
+    );
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    let taken: Vec<i64> = shop.effects("capture").iter().map(|one| one.amount).collect();
+    let after = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    let done = |call: &&Call| call.operation == Operation::Capture && call.state == CallState::Done;
+    let said: Vec<Option<i64>> = after.calls.iter().filter(done).map(|call| call.amount).collect();
+    assert_eq!(said, taken.iter().copied().map(Some).collect::<Vec<_>>());
+    assert_eq!((taken.len(), after.payment.captured, after.payment.capturing), (1, taken[0], 0));
 });
