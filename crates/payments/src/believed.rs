@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use storeward_base::{PaymentId, Timestamp};
 use storeward_seal::{DataKey, RowKey, TAG_BYTES};
-use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
+use storeward_store::{Error as StoreError, Reader, Row, Tx, Value, params, statements};
 
 use crate::error::Error;
 
@@ -52,8 +52,8 @@ struct Scope {
     seen: BTreeSet<PaymentId>,
     /// Whose seal has to be made anew.
     touched: BTreeSet<PaymentId>,
-    /// Of a list that was given without them.
-    left_out: Vec<String>,
+    /// Of a list that was given without them: table and row.
+    left_out: Vec<(&'static str, String)>,
 }
 
 thread_local! {
@@ -84,12 +84,12 @@ impl Keys {
         Ended
     }
 
-    /// Runs a write with the keys at hand, and seals what it changed.
+    /// Runs a write with the keys at hand, and seals what it changed; and which rows it left out.
     pub fn writing<T>(
         &self,
         tx: &mut Tx<'_>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, Vec<(&'static str, String)>), Error> {
         let _ended = self.begin();
         let done = work(tx)?;
         let touched =
@@ -97,20 +97,18 @@ impl Keys {
         for id in touched.unwrap_or_default() {
             self.seal(tx, id)?;
         }
-        Ok(done)
+        Ok((done, taken_out()))
     }
 
-    /// Runs a read with the keys at hand; and which payments it left out.
+    /// Runs a read with the keys at hand; and which rows it left out.
     pub fn reading<T>(
         &self,
         reader: &mut Reader<'_>,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, Error>,
-    ) -> Result<(T, Vec<String>), Error> {
+    ) -> Result<(T, Vec<(&'static str, String)>), Error> {
         let _ended = self.begin();
         let done = work(reader)?;
-        let left_out =
-            SCOPE.with_borrow_mut(|scope| scope.as_mut().map(|scope| std::mem::take(&mut scope.left_out)));
-        Ok((done, left_out.unwrap_or_default()))
+        Ok((done, taken_out()))
     }
 
     /// Makes the seal of a payment anew. Of one that was not looked at before: see [`crate::bound`].
@@ -214,9 +212,55 @@ pub(crate) fn fresh(id: PaymentId) -> Result<(), Error> {
     is_there.ok_or(Error::Form("rows whose seal nobody makes"))
 }
 
-/// A payment that a list is given without.
-pub(crate) fn left_out(row: String) {
-    SCOPE.with_borrow_mut(|scope| scope.as_mut().map(|scope| scope.left_out.push(row)));
+/// A row that a list is given without. It is told.
+pub(crate) fn left_out(table: &'static str, row: String) {
+    SCOPE.with_borrow_mut(|scope| scope.as_mut().map(|scope| scope.left_out.push((table, row))));
+}
+
+fn taken_out() -> Vec<(&'static str, String)> {
+    let taken =
+        SCOPE.with_borrow_mut(|scope| scope.as_mut().map(|scope| std::mem::take(&mut scope.left_out)));
+    taken.unwrap_or_default()
+}
+
+/// The id of a payment in a row, only as Storeward writes it: what merely reads as one stands under nobody's seal.
+pub(crate) fn id(row: &Row<'_>, index: usize) -> Result<PaymentId, StoreError> {
+    id_of(&row.get::<String>(index)?).ok_or(StoreError::Column { index, wanted: "an id of a payment" })
+}
+
+/// A row of a list; nothing where it cannot be read, as somebody wrote it: it is told by the text at `key`, and holds none of the others up.
+pub(crate) fn readable<T>(
+    row: &Row<'_>,
+    (table, key): (&'static str, usize),
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    match read(row) {
+        Err(StoreError::Column { .. }) => {
+            left_out(table, row.get(key).unwrap_or_default());
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
+/// Where a row cannot be read, as somebody wrote it: that it is harmed.
+pub(crate) fn unread(why: StoreError, table: &'static str, row: &str) -> Error {
+    if matches!(why, StoreError::Column { .. }) {
+        Error::Harmed { table, row: row.to_owned() }
+    } else {
+        why.into()
+    }
+}
+
+/// All rows of a list that can be read ([`readable`]).
+pub(crate) fn listed<T>(
+    reader: &mut Reader<'_>,
+    (table, key): (&'static str, usize),
+    (statement, values): (&str, &[Value]),
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = reader.query_many(statement, values, |row| readable(row, (table, key), &read))?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
 /// Everything that is sealed of a payment, row by row; nothing where there is none. What was decided in the review queue stands behind

@@ -59,10 +59,7 @@ impl Shared {
     ) -> Result<T, Error> {
         let keys = self.keys.clone();
         let done = self.db.write(move |tx| keys.writing(tx, |tx| work(tx))).await;
-        if let Err(Error::Harmed { table, row }) = &done {
-            self.tell_harm(table, row).await;
-        }
-        done
+        self.told(done).await
     }
 
     /// A read whose statements look at seals.
@@ -71,10 +68,16 @@ impl Shared {
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let keys = self.keys.clone();
-        match self.db.read(move |reader| keys.reading(reader, work)).await {
+        let done = self.db.read(move |reader| keys.reading(reader, work)).await;
+        self.told(done).await
+    }
+
+    /// What was done, once the rows are told that are not what Storeward wrote.
+    async fn told<T>(&self, done: Result<(T, Vec<(&'static str, String)>), Error>) -> Result<T, Error> {
+        match done {
             Ok((done, left_out)) => {
-                for row in left_out {
-                    self.tell_harm("payment", &row).await;
+                for (table, row) in left_out {
+                    self.tell_harm(table, &row).await;
                 }
                 Ok(done)
             }

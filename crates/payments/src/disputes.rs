@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use storeward_base::{PaymentId, Timestamp};
 use storeward_events::payment as told_facts;
-use storeward_store::{Reader, Row, Tx, params, statements};
+use storeward_store::{Reader, Row, Tx, Value, params, statements};
 
 use crate::apply::{amount, tell};
 use crate::error::Error;
@@ -128,7 +128,7 @@ fn dispute(row: &Row<'_>) -> Result<Dispute, storeward_store::Error> {
     Ok(Dispute {
         provider: Provider::of_word(&row.get::<String>(0)?).ok_or(word(0, "a provider"))?,
         reference: row.get(1)?,
-        payment: row.get(2)?,
+        payment: crate::believed::id(row, 2)?,
         amount: row.get(3)?,
         currency: row.get(4)?,
         reason: row.get(5)?,
@@ -153,6 +153,15 @@ pub(crate) fn of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Disp
     Ok(reader.query_many(DISPUTES_OF, params![payment], dispute)?)
 }
 
+/// Those of a list that can be read.
+fn listed(
+    reader: &mut Reader<'_>,
+    statement: &str,
+    values: &[Value],
+) -> Result<Vec<Dispute>, storeward_store::Error> {
+    crate::believed::listed(reader, ("payment_dispute", 1), (statement, values), dispute)
+}
+
 fn find(reader: &mut Reader<'_>, provider: Provider, reference: &str) -> Result<Option<Dispute>, Error> {
     Ok(reader.query_optional(FIND_DISPUTE, params![provider.word(), reference], dispute)?)
 }
@@ -164,9 +173,7 @@ fn get(reader: &mut Reader<'_>, provider: Provider, reference: &str) -> Result<D
 impl Payments {
     /// Disputes that are open, those whose time ends first in front.
     pub async fn open_disputes(&self, most: u32) -> Result<Vec<Dispute>, Error> {
-        self.0
-            .read(move |reader| Ok(reader.query_many(OPEN_DISPUTES, params![most.min(500)], dispute)?))
-            .await
+        self.0.read(move |reader| Ok(listed(reader, OPEN_DISPUTES, params![most.min(500)])?)).await
     }
 
     /// All of them, the newest first, behind the one that was opened at a moment and has this reference.
@@ -178,9 +185,7 @@ impl Payments {
         // No reference is behind this in the order of bytes.
         let (at, reference) = before.unwrap_or_else(|| (Timestamp::from_micros(i64::MAX), "~".to_owned()));
         self.0
-            .read(move |reader| {
-                Ok(reader.query_many(LIST_DISPUTES, params![at, &reference, limit.min(501)], dispute)?)
-            })
+            .read(move |reader| Ok(listed(reader, LIST_DISPUTES, params![at, &reference, limit.min(501)])?))
             .await
     }
 

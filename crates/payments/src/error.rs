@@ -148,8 +148,12 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<storeward_store::Error> for Error {
+    /// A value that cannot be read is that row's fault, and no fault of the database: whoever works on many goes on with the next.
     fn from(error: storeward_store::Error) -> Self {
-        Error::Store(error)
+        match error {
+            storeward_store::Error::Column { wanted, .. } => Error::Form(wanted),
+            other => Error::Store(other),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Reader, Row, params, statements};
 use tokio::task::JoinSet;
 
+use crate::believed::{self, id_of};
 use crate::error::Error;
 use crate::judge::PaidOff;
 use crate::methods::Forgotten;
@@ -88,7 +89,7 @@ pub struct Unknown {
 fn unknown(row: &Row<'_>) -> Result<Unknown, storeward_store::Error> {
     let wrong = |index| storeward_store::Error::Column { index, wanted: "a word that is known" };
     Ok(Unknown {
-        payment: row.get(0)?,
+        payment: believed::id(row, 0)?,
         order: row.get(1)?,
         provider: Provider::of_word(&row.get::<String>(2)?).ok_or(wrong(2))?,
         operation: Operation::of_word(&row.get::<String>(3)?).ok_or(wrong(3))?,
@@ -160,7 +161,9 @@ impl Payments {
         self.pay_off_all(provider, &mut round).await?;
         let due = move |reader: &mut Reader<'_>| {
             let values = params![provider.word(), until, now, MOST];
-            Ok(reader.query_many(DUE_CALLS, values, |row| row.get::<String>(0))?)
+            Ok(believed::listed(reader, ("payment_call", 0), (DUE_CALLS, values), |row| {
+                row.get::<String>(0)
+            })?)
         };
         let calls = self.0.read(due).await?;
         round.asked += few_at_a_time(calls, &mut round, |key| {
@@ -170,7 +173,7 @@ impl Payments {
         .await?;
         let due = move |reader: &mut Reader<'_>| {
             let values = params![now, provider.word(), MOST];
-            Ok(reader.query_many(DUE_PAYMENTS, values, |row| row.get::<PaymentId>(0))?)
+            Ok(believed::listed(reader, ("payment", 0), (DUE_PAYMENTS, values), |row| row.get::<String>(0))?)
         };
         let payments = self.0.read(due).await?;
         self.look_at_all(payments, &mut round).await?;
@@ -182,7 +185,8 @@ impl Payments {
     async fn unbegun(&self) -> Result<Round, Error> {
         let (mut round, now) = (Round::default(), self.0.now());
         let due = move |reader: &mut Reader<'_>| {
-            Ok(reader.query_many(DUE_UNBEGUN, params![now, MOST], |row| row.get::<PaymentId>(0))?)
+            let values: &[_] = params![now, MOST];
+            Ok(believed::listed(reader, ("payment", 0), (DUE_UNBEGUN, values), |row| row.get::<String>(0))?)
         };
         let payments = self.0.read(due).await?;
         self.look_at_all(payments, &mut round).await?;
@@ -192,11 +196,15 @@ impl Payments {
     /// What follows from decisions, and is not done yet.
     async fn pay_off_all(&self, provider: Provider, round: &mut Round) -> Result<(), Error> {
         let owed = self.owed(provider, self.0.turns.behind(Turn::Owed, provider), MOST).await?;
-        let ids = owed.iter().map(|id| id.text()).collect();
-        let done = few_at_a_time(owed, round, |id| {
+        let ids = owed.clone();
+        let done = few_at_a_time(owed, round, |text| {
             let payments = self.clone();
             async move {
-                match payments.pay_off_now(id).await {
+                let done = match payments.of_text("payment_review", &text).await {
+                    Ok(id) => payments.pay_off_now(id).await,
+                    Err(why) => Err(why),
+                };
+                match done {
                     Ok(PaidOff::Done) => Ok(Asked::Settled),
                     // Its call is asked about as any other is.
                     Ok(PaidOff::Later) | Err(Error::Unsure) => Ok(Asked::Open),
@@ -209,13 +217,26 @@ impl Payments {
         Ok(())
     }
 
-    async fn look_at_all(&self, due: Vec<PaymentId>, round: &mut Round) -> Result<(), Error> {
-        let looked = few_at_a_time(due, round, |id| {
+    /// The id that a row of a list stands for. A row of none, as somebody wrote it, is told.
+    async fn of_text(&self, table: &'static str, text: &str) -> Result<PaymentId, Error> {
+        if let Some(id) = id_of(text) {
+            return Ok(id);
+        }
+        self.0.tell_harm(table, text).await;
+        Err(Error::Harmed { table, row: text.to_owned() })
+    }
+
+    async fn look_at_all(&self, due: Vec<String>, round: &mut Round) -> Result<(), Error> {
+        let looked = few_at_a_time(due, round, |text| {
             let payments = self.clone();
             async move {
-                let looked = Asked::of(payments.look(id).await.map(|_| false))?;
+                let done = match payments.of_text("payment", &text).await {
+                    Ok(id) => payments.look(id).await.map(|_| false),
+                    Err(why) => Err(why),
+                };
+                let looked = Asked::of(done)?;
                 if matches!(looked, Asked::Silent | Asked::Failed) {
-                    payments.look_later(id).await?;
+                    payments.look_later(text).await?;
                 }
                 Ok(looked)
             }
@@ -267,13 +288,13 @@ impl Payments {
     }
 
     /// When a look is due is no part of what is sealed: nothing of the payment has to be believed for it.
-    async fn look_later(&self, id: PaymentId) -> Result<(), Error> {
+    async fn look_later(&self, id: String) -> Result<(), Error> {
         let first = self.0.pace.first_look;
         let later = self.0.write(move |tx| {
             tx.commit_silent("a provider that does not answer is asked again later");
-            let looks: Option<u32> = tx.query_optional(LOOKS_OF, params![id], |row| row.get(0))?;
+            let looks: Option<u32> = tx.query_optional(LOOKS_OF, params![&id], |row| row.get(0))?;
             let at = tx.now().plus(wait(first, looks.unwrap_or(0), LOOK_AT_LEAST_EVERY));
-            tx.execute(LOOK_LATER, params![id, at])?;
+            tx.execute(LOOK_LATER, params![&id, at])?;
             Ok(())
         });
         later.await
@@ -283,7 +304,8 @@ impl Payments {
     pub async fn unknown(&self, most: u32) -> Result<(Vec<Unknown>, u64), Error> {
         self.0
             .read(move |reader| {
-                let calls = reader.query_many(UNKNOWN_CALLS, params![most.min(500)], unknown)?;
+                let asked: (&str, &[_]) = (UNKNOWN_CALLS, params![most.min(500)]);
+                let calls = believed::listed(reader, ("payment_call", 0), asked, unknown)?;
                 Ok((calls, reader.query_one(COUNT_UNKNOWN, &[], |row| row.get(0))?))
             })
             .await

@@ -11,7 +11,7 @@ use storeward_events::{Event, Record, payment as facts};
 use storeward_store::{Reader, Row, Tx, harmed, ledger, params, statements};
 
 use crate::apply::tell;
-use crate::believed::{id_of, touched};
+use crate::believed::{id_of, listed, touched};
 use crate::disputes::forget_evidence_of;
 use crate::error::Error;
 use crate::judge::{Front, Hold, Way};
@@ -263,7 +263,8 @@ impl Payments {
         most: u32,
     ) -> Result<Vec<Method>, Error> {
         let held = move |reader: &mut Reader<'_>| {
-            Ok(reader.query_many(METHODS_REMOVING, params![provider.word(), &after, most], method)?)
+            let asked: (&str, &[_]) = (METHODS_REMOVING, params![provider.word(), &after, most]);
+            Ok(listed(reader, ("payment_method", 0), asked, method)?)
         };
         self.0.read(held).await
     }

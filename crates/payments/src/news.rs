@@ -102,8 +102,8 @@ fn body(payment: &Payment, kind: &str, at: Timestamp) -> String {
 }
 
 /// What is sealed of a piece of news: the shop believes it, so nobody but Storeward may write one.
-fn sealed(id: &str, payment: PaymentId, hook: &str, kind: &str, body: &str) -> [String; 5] {
-    [id.to_owned(), payment.text(), hook.to_owned(), kind.to_owned(), body.to_owned()]
+fn sealed(id: &str, payment: &str, hook: &str, kind: &str, body: &str) -> [String; 5] {
+    [id.to_owned(), payment.to_owned(), hook.to_owned(), kind.to_owned(), body.to_owned()]
 }
 
 /// All news, each with what is sealed of it and its tag.
@@ -116,7 +116,7 @@ fn each(
         let page = reader.query_many(SOME_NEWS, params![&after, 500_u32], |row| {
             let (id, hook): (String, String) = (row.get(0)?, row.get(2)?);
             let (kind, body): (String, String) = (row.get(3)?, row.get(4)?);
-            Ok((sealed(&id, row.get(1)?, &hook, &kind, &body), row.get::<Option<Vec<u8>>>(5)?))
+            Ok((sealed(&id, &row.get::<String>(1)?, &hook, &kind, &body), row.get::<Option<Vec<u8>>>(5)?))
         })?;
         let Some(([last, ..], _)) = page.last() else { return Ok(()) };
         after.clone_from(last);
@@ -161,9 +161,9 @@ pub(crate) fn promise(tx: &mut Tx<'_>, shared: &Shared, payment: &Payment) -> Re
         let id = format!("{PREFIX}{}", id.rsplit('_').next().unwrap_or_default());
         let kind = format!("payment.{}", payment.state.word());
         let body = body(payment, &kind, now);
-        let tag = shared
-            .keys
-            .tag_of_news(&sealed(&id, payment.id, &hook.name, &kind, &body).each_ref().map(String::as_bytes));
+        let tag = shared.keys.tag_of_news(
+            &sealed(&id, &payment.id.text(), &hook.name, &kind, &body).each_ref().map(String::as_bytes),
+        );
         let values = params![&id, payment.id, &hook.name, &kind, body, now, tag];
         tx.execute(INSERT_NEWS, values)?;
         enqueue(tx, &NewJob::new(JOB, id.as_bytes()).unique(&id))?;
@@ -184,8 +184,8 @@ impl Payments {
             Ok(reader.query_optional(FIND_NEWS, params![&held], |row| {
                 let (name, kind): (String, String) = (row.get(1)?, row.get(2)?);
                 let body: String = row.get(3)?;
-                let payment: PaymentId = row.get(0)?;
-                let parts = sealed(&held, payment, &name, &kind, &body);
+                let payment = crate::believed::id(row, 0)?;
+                let parts = sealed(&held, &payment.text(), &name, &kind, &body);
                 Ok((payment, parts, row.get::<Option<Timestamp>>(4)?, row.get::<Option<Vec<u8>>>(5)?))
             })?)
         });

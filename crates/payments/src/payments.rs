@@ -320,13 +320,15 @@ impl Shared {
         loop {
             let rows = sql::with_email(tx, before)?;
             let was_full = rows.len() >= sql::EMAILS_AT_ONCE;
-            for (id, sealed) in rows {
+            for (text, sealed) in rows {
                 // Where they do not open the address is gone as well; the rest stays for whoever looks into it.
-                let details = match self.unseal(id, &sealed) {
-                    Ok(details) => self.seal(id, &Details { email: None, ..details }),
-                    Err(_) => sealed,
+                let opened =
+                    crate::believed::id_of(&text).and_then(|id| Some((id, self.unseal(id, &sealed).ok()?)));
+                let details = match opened {
+                    Some((id, details)) => self.seal(id, &Details { email: None, ..details }),
+                    None => sealed,
                 };
-                sql::without_email(tx, id, details)?;
+                sql::without_email(tx, &text, details)?;
             }
             if !was_full {
                 return Ok(());

@@ -10,6 +10,7 @@ use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::payment as facts;
 use storeward_store::{Reader, Tx, params, statements};
 
+use crate::believed;
 use crate::error::Error;
 use crate::model::{Piece, Provider};
 use crate::payments::{Payments, Shared};
@@ -136,7 +137,7 @@ impl Payments {
                     day: row.get(1)?,
                     what: row.get(2)?,
                     reference: row.get(3)?,
-                    payment: row.get(4)?,
+                    payment: row.get::<Option<String>>(4)?.and_then(|text| believed::id_of(&text)),
                     there: row.get(5)?,
                     here: row.get(6)?,
                     currency: row.get(7)?,
@@ -222,9 +223,11 @@ impl Shared {
         let unread = disputed.iter().filter(|one| one.is_unread()).count();
         let read = disputed.len().saturating_sub(unread);
         let mut compared = u64::try_from(there.len().saturating_add(read)).unwrap_or(u64::MAX);
-        for statement in [CAPTURES_BETWEEN, REFUNDS_BETWEEN] {
-            let rows = tx.query_many(statement, params![provider.word(), start, end], |row| {
-                Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?, row.get::<i64>(2)?))
+        for (table, statement) in [("payment_capture", CAPTURES_BETWEEN), ("payment_refund", REFUNDS_BETWEEN)]
+        {
+            let asked: (&str, &[_]) = (statement, params![provider.word(), start, end]);
+            let rows = believed::listed(tx, (table, 0), asked, |row| {
+                Ok((row.get::<String>(0)?, believed::id(row, 1)?, row.get::<i64>(2)?))
             })?;
             for (reference, payment, amount) in rows {
                 if there.contains(reference.as_str()) {
@@ -242,8 +245,9 @@ impl Shared {
             }
         }
         // The rows against the books, which nobody can change.
-        let unbooked = tx.query_many(UNBOOKED_BETWEEN, params![provider.word(), start, end], |row| {
-            Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?, row.get::<i64>(2)?))
+        let asked: (&str, &[_]) = (UNBOOKED_BETWEEN, params![provider.word(), start, end]);
+        let unbooked = believed::listed(tx, ("payment_capture", 0), asked, |row| {
+            Ok((row.get::<String>(0)?, believed::id(row, 1)?, row.get::<i64>(2)?))
         })?;
         found.extend(unbooked.into_iter().map(|(reference, payment, amount)| Found {
             what: "not_in_the_books",
@@ -253,8 +257,9 @@ impl Shared {
             here: Some(amount),
             currency: None,
         }));
-        let untold = tx.query_many(UNTOLD_BETWEEN, params![start, end, provider.word()], |row| {
-            Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?))
+        let asked: (&str, &[_]) = (UNTOLD_BETWEEN, params![start, end, provider.word()]);
+        let untold = believed::listed(tx, ("payment_news", 0), asked, |row| {
+            Ok((row.get::<String>(0)?, believed::id(row, 1)?))
         })?;
         found.extend(untold.into_iter().map(|(reference, payment)| Found {
             what: "shop_not_told",

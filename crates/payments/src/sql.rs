@@ -3,7 +3,7 @@
 use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
-use crate::believed::{seen, touched};
+use crate::believed::{self, seen, touched};
 use crate::error::Error;
 use crate::model::{
     Attempt, Call, CallState, Capture, CaptureMode, Operation, Payment, Piece, Provider, Refund, State,
@@ -115,7 +115,7 @@ fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
     let unsure: u32 = row.get(5)?;
     let provider: Option<String> = row.get(13)?;
     Ok(Payment {
-        id: row.get(0)?,
+        id: believed::id(row, 0)?,
         order: row.get(1)?,
         amount: Money { minor: row.get(3)?, currency },
         state: word(row, 4, State::of_word)?,
@@ -141,7 +141,7 @@ fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
 
 fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {
     Ok(Attempt {
-        payment: row.get(0)?,
+        payment: believed::id(row, 0)?,
         number: row.get(1)?,
         provider: word(row, 2, Provider::of_word)?,
         reference: row.get(3)?,
@@ -162,7 +162,7 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {
 fn call(row: &Row<'_>) -> Result<Call, StoreError> {
     Ok(Call {
         key: row.get(0)?,
-        payment: row.get(1)?,
+        payment: believed::id(row, 1)?,
         attempt: row.get(2)?,
         operation: word(row, 3, Operation::of_word)?,
         provider: word(row, 4, Provider::of_word)?,
@@ -182,7 +182,7 @@ fn capture(row: &Row<'_>) -> Result<Capture, StoreError> {
     Ok(Capture {
         provider: word(row, 0, Provider::of_word)?,
         reference: row.get(1)?,
-        payment: row.get(2)?,
+        payment: believed::id(row, 2)?,
         attempt: row.get(3)?,
         amount: row.get(4)?,
         fee: row.get(5)?,
@@ -196,7 +196,7 @@ fn refund(row: &Row<'_>) -> Result<Refund, StoreError> {
     Ok(Refund {
         provider: word(row, 0, Provider::of_word)?,
         reference: row.get(1)?,
-        payment: row.get(2)?,
+        payment: believed::id(row, 2)?,
         amount: row.get(3)?,
         state: word(row, 4, Piece::of_word)?,
         at: row.get(5)?,
@@ -233,7 +233,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, row: NewRow<'_>) -> Result<(), Error> {
         now
     ];
     tx.execute(INSERT_PAYMENT, values)?;
-    crate::believed::fresh(id)
+    believed::fresh(id)
 }
 
 pub(crate) fn find(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Payment>, Error> {
@@ -256,14 +256,17 @@ pub(crate) fn list(reader: &mut Reader<'_>, before: &str, limit: u32) -> Result<
     let mut before = before.to_owned();
     let mut kept = Vec::new();
     loop {
-        let found = reader.query_many(LIST_PAYMENTS, params![&before, limit], payment)?;
+        let found = reader.query_many(LIST_PAYMENTS, params![&before, limit], |row| {
+            Ok((row.get::<String>(0)?, believed::readable(row, ("payment", 0), payment)?))
+        })?;
         let is_last = found.len() < wanted;
-        for one in found {
-            before = one.id.text();
+        for (text, one) in found {
+            before = text;
+            let Some(one) = one else { continue };
             match seen(reader, one.id) {
                 Ok(()) => kept.push(one),
                 // One that somebody changed hides none of the others; it is told.
-                Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
+                Err(Error::Harmed { table, row }) => believed::left_out(table, row),
                 Err(other) => return Err(other),
             }
             if kept.len() >= wanted {
@@ -293,15 +296,17 @@ pub(crate) const EMAILS_AT_ONCE: usize = 500;
 pub(crate) fn with_email(
     reader: &mut Reader<'_>,
     before: Timestamp,
-) -> Result<Vec<(PaymentId, Vec<u8>)>, StoreError> {
-    reader.query_many(WITH_EMAIL, params![before], |row| Ok((row.get(0)?, row.get(1)?)))
+) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    believed::listed(reader, ("payment", 0), (WITH_EMAIL, params![before]), read)
 }
 
 pub(crate) fn set_details(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) -> Result<(), StoreError> {
     tx.execute(SET_DETAILS, params![id, details]).map(drop)
 }
 
-pub(crate) fn without_email(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) -> Result<(), StoreError> {
+/// By the text that stands there: an address goes of a row that somebody wrote, too.
+pub(crate) fn without_email(tx: &mut Tx<'_>, id: &str, details: Vec<u8>) -> Result<(), StoreError> {
     tx.execute(WITHOUT_EMAIL, params![id, details]).map(drop)
 }
 
@@ -342,17 +347,11 @@ pub(crate) fn reserve(
     amount: i64,
 ) -> Result<bool, Error> {
     touched(tx, of.id)?;
-    let statement = match operation {
-        Operation::Capture => RESERVE_CAPTURE,
-        Operation::Refund => RESERVE_REFUND,
-        Operation::Open | Operation::Authorize | Operation::Void | Operation::Close => TOUCH,
-    };
     let changed = match operation {
-        Operation::Capture | Operation::Refund => {
-            tx.execute(statement, params![of.id, of.version, amount])?
-        }
+        Operation::Capture => tx.execute(RESERVE_CAPTURE, params![of.id, of.version, amount])?,
+        Operation::Refund => tx.execute(RESERVE_REFUND, params![of.id, of.version, amount])?,
         Operation::Open | Operation::Authorize | Operation::Void | Operation::Close => {
-            tx.execute(statement, params![of.id, of.version])?
+            tx.execute(TOUCH, params![of.id, of.version])?
         }
     };
     Ok(changed == 1)
@@ -453,7 +452,8 @@ pub(crate) fn insert_call(tx: &mut Tx<'_>, one: &Call) -> Result<(), Error> {
 }
 
 pub(crate) fn find_call(reader: &mut Reader<'_>, key: &str) -> Result<Option<Call>, Error> {
-    let found = reader.query_optional(FIND_CALL, params![key], call)?;
+    let found = reader.query_optional(FIND_CALL, params![key], call);
+    let found = found.map_err(|why| believed::unread(why, "payment_call", key))?;
     found.map(|found| seen(reader, found.payment).map(|()| found)).transpose()
 }
 

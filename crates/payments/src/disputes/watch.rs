@@ -14,7 +14,7 @@ use crate::provider::{Gateway, list, text};
 use crate::webhooks::Message;
 
 use super::told::{self, Told};
-use super::{Dispute, Reply, dispute, dispute_columns};
+use super::{Dispute, Reply, dispute_columns, listed};
 
 statements! {
     DISPUTES_TO_LOOK_AT = dispute_columns!("WHERE look_at <= $1 ORDER BY look_at LIMIT 100");
@@ -44,17 +44,19 @@ impl Payments {
         let now = self.0.now();
         let due = self
             .0
-            .read(move |reader| {
-                Ok::<_, Error>(reader.query_many(DISPUTES_TO_LOOK_AT, params![now], dispute)?)
-            })
+            .read(move |reader| Ok::<_, Error>(listed(reader, DISPUTES_TO_LOOK_AT, params![now])?))
             .await?;
         let (mut looked, mut failed) = (0, 0);
         for one in due {
             looked += 1;
             // First, so that one whose reading fails holds nobody up.
             self.look_again(&one, now.plus(AGAIN)).await?;
-            match self.look_at_dispute(one.provider, &one.reference, one.payment).await {
-                Ok(()) => self.settle_answer(&one).await?,
+            let read = match self.look_at_dispute(one.provider, &one.reference, one.payment).await {
+                Ok(()) => self.settle_answer(&one).await,
+                other => other,
+            };
+            match read {
+                Ok(()) => {}
                 Err(Error::Store(why)) => return Err(Error::Store(why)),
                 Err(_) => failed += 1,
             }
@@ -89,7 +91,7 @@ impl Payments {
         let now = self.0.now();
         let due = self.0.read(move |reader| {
             let ends = params![now.plus(EARLY), now.plus(LATE), now];
-            Ok::<_, Error>(reader.query_many(DISPUTES_DUE, ends, dispute)?)
+            Ok::<_, Error>(listed(reader, DISPUTES_DUE, ends)?)
         });
         for one in due.await? {
             let Some(due_at) = one.due_at else { continue };

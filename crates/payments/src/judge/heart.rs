@@ -65,13 +65,14 @@ impl Shared {
 /// any more is left out.
 pub(super) fn past(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Past>, Error> {
     let mut all: Vec<Past> = Vec::new();
-    let (mut at, mut payment, mut number) = (since, String::new(), 0);
+    let mut behind = (since, String::new(), 0);
     loop {
-        let rows = sql::past(reader, (at, &payment, number), AT_ONCE)?;
-        let Some(last) = rows.last() else { break };
-        (at, payment, number) = (last.judged_at, last.payment.text(), last.number);
+        let rows = sql::past(reader, &behind, AT_ONCE)?;
+        let Some((last, _)) = rows.last() else { break };
+        behind = last.clone();
         all.extend(
             rows.iter()
+                .filter_map(|(_, row)| row.as_ref())
                 .filter_map(|row| Some(Past { attempt: row.facts?, outcome: row.outcome, label: row.label })),
         );
         if all.len() > 2 * MOST_REPLAYED {

@@ -92,7 +92,7 @@ impl Payments {
         self.0.db.write_blocking(move |tx| -> Result<(), Error> {
             tx.commit_silent("reviews of an earlier version stand under their payments' seals");
             let said = said_of(tx)?;
-            keys.writing(tx, |tx| shared.bind_reviews(tx, &said))
+            keys.writing(tx, |tx| shared.bind_reviews(tx, &said)).map(|(done, _)| done)
         })?;
         // Behind the write: whatever ends this start before it, the next one looks again. Whole or not at all, as the words show.
         drop(fs::write(marker, OVER));

@@ -141,16 +141,16 @@ impl Payments {
         Ok(PaidOff::Later)
     }
 
-    /// Payments of one provider of which something is owed, behind the one with this id.
+    /// Payments of one provider of which something is owed, behind the one with this id, as they stand.
     pub(crate) async fn owed(
         &self,
         provider: Provider,
         after: String,
         most: u32,
-    ) -> Result<Vec<PaymentId>, Error> {
+    ) -> Result<Vec<String>, Error> {
         let owed = move |reader: &mut Reader<'_>| {
             let values = params![provider.word(), &after, most];
-            Ok(reader.query_many(OWED_REVIEWS, values, |row| row.get::<PaymentId>(0))?)
+            Ok(reader.query_many(OWED_REVIEWS, values, |row| row.get(0))?)
         };
         self.0.read(owed).await
     }

@@ -61,7 +61,7 @@ pub enum Verdict {
 
 fn review(row: &Row<'_>) -> Result<Review, StoreError> {
     Ok(Review {
-        payment: row.get(0)?,
+        payment: crate::believed::id(row, 0)?,
         state: row.get(1)?,
         takes: row.get(2)?,
         is_owed: row.get(3)?,
@@ -91,8 +91,8 @@ type Listed = ((Timestamp, String), Option<Review>);
 
 fn listed(row: &Row<'_>) -> Result<Listed, StoreError> {
     let (text, due): (String, Option<Timestamp>) = (row.get(0)?, row.get(5)?);
-    let is_one = crate::believed::id_of(&text).is_some();
-    Ok(((due.unwrap_or(FIRST.0), text), if is_one { Some(review(row)?) } else { None }))
+    let found = crate::believed::readable(row, ("payment_review", 0), review)?;
+    Ok(((due.unwrap_or(FIRST.0), text), found))
 }
 
 /// Those of a list whose payments are what Storeward wrote.
@@ -101,7 +101,7 @@ fn believed(reader: &mut Reader<'_>, all: Vec<Listed>) -> Result<Vec<Review>, Er
     for one in all.into_iter().filter_map(|(_, review)| review) {
         match crate::believed::seen(reader, one.payment) {
             Ok(()) => sound.push(one),
-            Err(Error::Harmed { row, .. }) => crate::believed::left_out(row),
+            Err(Error::Harmed { table, row }) => crate::believed::left_out(table, row),
             Err(why) => return Err(why),
         }
     }

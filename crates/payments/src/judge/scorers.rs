@@ -79,7 +79,7 @@ fn stored(row: &Row<'_>) -> Result<Stored, storeward_store::Error> {
 }
 
 fn in_place(reader: &mut Reader<'_>) -> Result<Vec<Stored>, Error> {
-    Ok(reader.query_many(SCORERS_IN_PLACE, params![], stored)?)
+    Ok(crate::believed::listed(reader, ("payment_scorer", 0), (SCORERS_IN_PLACE, &[]), stored)?)
 }
 
 /// Reads a scorer that this program made. One without our tag was put there by somebody else: it is refused.

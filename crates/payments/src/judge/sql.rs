@@ -125,7 +125,7 @@ fn risk(row: &Row<'_>) -> Result<RiskRow, StoreError> {
     };
     let outcome = outcome.map(|word| read(outcome_of(&word), 11)).transpose()?;
     Ok(RiskRow {
-        payment: row.get(0)?,
+        payment: crate::believed::id(row, 0)?,
         number: row.get(1)?,
         attempt: row.get(2)?,
         facts: facts_of(&row.get::<String>(3)?),
@@ -211,13 +211,19 @@ pub(super) fn is_order_declined(reader: &mut Reader<'_>, order: &str) -> Result<
     Ok(count > 0)
 }
 
-/// A page of the past, oldest first, behind a judgement.
+/// Where a judgement stands among all of them: its moment, the text of its payment, its number.
+pub(super) type Place = (Timestamp, String, i64);
+
+/// A page of the past, oldest first, behind a judgement; nothing in the place of one that cannot be read.
 pub(super) fn past(
     reader: &mut Reader<'_>,
-    (at, payment, number): (Timestamp, &str, u32),
+    (at, payment, number): &Place,
     limit: u32,
-) -> Result<Vec<RiskRow>, StoreError> {
-    reader.query_many(PAST, params![at, payment, number, limit], risk)
+) -> Result<Vec<(Place, Option<RiskRow>)>, StoreError> {
+    reader.query_many(PAST, params![*at, payment, *number, limit], |row| {
+        let place = (row.get(16)?, row.get(0)?, row.get(1)?);
+        Ok((place, crate::believed::readable(row, ("payment_risk", 0), risk)?))
+    })
 }
 
 pub(super) fn card_told(tx: &mut Tx<'_>, row: &RiskRow, facts: &Attempt) -> Result<(), StoreError> {

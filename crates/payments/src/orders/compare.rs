@@ -9,6 +9,7 @@ use super::{
     CHECK_ORDER, DUE_ORDERS, FIRST_TOLD, GRACE, Kept, LAST_READ, OrderState, PROGRAM, READ_AT, SETTLE_MISSED,
     UNKNOWN_ORDERS, kept,
 };
+use crate::believed;
 use crate::error::Error;
 use crate::model::{Payment, State};
 use crate::payments::{Payments, Shared};
@@ -168,12 +169,19 @@ impl Shared {
     fn compare_page(&self, tx: &mut Tx<'_>) -> Result<(Round, u32), Error> {
         tx.commit_silent("orders were compared with payments; differences are told");
         let now = tx.now();
-        let due = tx.query_many(DUE_ORDERS, params![now, PAGE], kept)?;
+        let due = tx.query_many(DUE_ORDERS, params![now, PAGE], |row| {
+            Ok((row.get::<String>(0)?, believed::readable(row, ("payment_shop_order", 0), kept)?))
+        })?;
         let mut round = Round::default();
-        for order in &due {
+        for (name, order) in &due {
+            let Some(order) = order else {
+                // Somebody wrote it. It is told, and not due any more.
+                tx.execute(CHECK_ORDER, params![name, None::<Timestamp>])?;
+                continue;
+            };
             let compared = match self.compare_order(tx, order, now) {
                 // It is told elsewhere, and holds no other order up.
-                Err(Error::Harmed { .. }) => None,
+                Err(Error::Harmed { .. } | Error::Form(_)) => None,
                 other => other?,
             };
             let next = match compared {
@@ -187,7 +195,7 @@ impl Shared {
                     (found > 0).then(|| now.plus(AGAIN))
                 }
             };
-            tx.execute(CHECK_ORDER, params![&order.order.order, next])?;
+            tx.execute(CHECK_ORDER, params![name, next])?;
         }
         Ok((round, u32::try_from(due.len()).unwrap_or(PAGE)))
     }
@@ -235,11 +243,16 @@ impl Shared {
         let read: Option<Timestamp> = tx.query_one(LAST_READ, &[], |row| row.get(0))?;
         let until = read.unwrap_or_else(|| tx.now()).minus(MISSED_AFTER);
         let rows = tx.query_many(UNKNOWN_ORDERS, params![after, first, until, PAGE], |row| {
-            Ok((row.get::<PaymentId>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?, row.get::<String>(3)?))
+            Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?, row.get::<String>(3)?))
         })?;
         let (mut fresh, mut last) = (0, None);
         let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == PAGE);
-        for (id, order, left, currency) in rows {
+        for (text, order, left, currency) in rows {
+            last = Some(text.clone());
+            let Some(id) = believed::id_of(&text) else {
+                believed::left_out("payment", text);
+                continue;
+            };
             let one = Found {
                 what: "order_missing",
                 reference: order,
@@ -249,7 +262,6 @@ impl Shared {
                 currency: Some(currency),
             };
             fresh += u32::from(write_down_of_order(tx, &one)?);
-            last = Some(id.text());
         }
         Ok((fresh, last.filter(|_| is_full)))
     }

@@ -7,6 +7,7 @@ use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Reader, Tx, params, statements};
 
 use super::{Found, settle, settle_one};
+use crate::believed;
 use crate::disputes::{self, Told};
 use crate::error::Error;
 use crate::ledger::Account;
@@ -132,8 +133,9 @@ fn named(
         }
     }
     let clearing = Account::Clearing(provider).name();
-    let booked = reader.query_many(BOOKED_BETWEEN, params![clearing, from, to], |row| {
-        Ok((row.get::<String>(0)?, row.get::<PaymentId>(1)?))
+    let asked: (&str, &[_]) = (BOOKED_BETWEEN, params![clearing, from, to]);
+    let booked = believed::listed(reader, ("payment_posting", 0), asked, |row| {
+        Ok((row.get::<String>(0)?, believed::id(row, 1)?))
     })?;
     for (reference, payment) in booked {
         found.entry(reference).or_insert((payment, None));
