@@ -124,4 +124,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 12,
         sql: include_str!("../migrations/0012_open_differences.sql"),
     },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 13,
+        sql: include_str!("../migrations/0013_moved_payments.sql"),
+    },
 ];

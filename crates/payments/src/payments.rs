@@ -83,6 +83,7 @@ pub(crate) struct Shared {
     pub keys: crate::believed::Keys,
     pub harms: crate::bound::Told,
     pub turns: crate::janitor::Turns,
+    pub missed: crate::orders::Missed,
     /// By which numbers the shop names an account.
     pub numbers: std::sync::OnceLock<Arc<dyn crate::pages::Numbers>>,
 }
@@ -118,6 +119,7 @@ impl Payments {
             keys: crate::believed::Keys::new(&parts.data_key),
             harms: crate::bound::Told::default(),
             turns: crate::janitor::Turns::default(),
+            missed: crate::orders::Missed::default(),
             numbers: std::sync::OnceLock::new(),
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),

@@ -1,8 +1,8 @@
 //! One order against the payments that it has.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use storeward_base::{PaymentId, Timestamp};
+use storeward_base::Timestamp;
 use storeward_store::{Reader, Tx, params};
 
 use super::{
@@ -23,8 +23,30 @@ const PAGES: u32 = 50;
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(3600);
 /// An order of which nobody has told is missed after a day: some shops tell theirs at night.
 const MISSED_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
-/// Payments that are older are missed no more.
+/// Payments that were made before are missed no more.
 const MISSED_UNTIL: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// An order that the shop told stays told: once a day all payments are looked at all the same, in case somebody took it away.
+const ALL_EVERY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// Where a payment stands by its last change.
+type Place = (Timestamp, String);
+
+/// Up to where payments were looked at, by their last change, and since when: each changes behind that when it may be missed anew.
+#[derive(Debug, Default)]
+pub(crate) struct Missed(Mutex<Option<(Timestamp, Place)>>);
+
+impl Missed {
+    fn begin(&self, now: Timestamp) -> (Timestamp, Place) {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = known.filter(|(since, _)| now.since(*since) < ALL_EVERY);
+        known.unwrap_or((now, (Timestamp::EPOCH, String::new())))
+    }
+
+    fn end(&self, since: Timestamp, place: Place) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((since, place));
+    }
+}
 
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,13 +175,17 @@ impl Payments {
             Ok::<_, Error>(tx.execute(SETTLE_MISSED, params![now])?)
         });
         settled.await?;
-        let mut after = PaymentId::of(self.0.now().minus(MISSED_UNTIL), [0; 10]).text();
+        let (since, mut place) = self.0.missed.begin(self.0.now());
         for _ in 0..PAGES {
-            let (shared, from) = (Arc::clone(&self.0), after);
+            let (shared, from) = (Arc::clone(&self.0), place.clone());
             let (found, last) = self.0.write(move |tx| shared.missed(tx, &from)).await?;
             round.differences += found;
-            let Some(last) = last else { break };
-            after = last;
+            let is_over = last.1.is_empty();
+            place = last.max(place);
+            self.0.missed.end(since, place.clone());
+            if is_over {
+                break;
+            }
         }
         Ok(round)
     }
@@ -235,20 +261,23 @@ impl Shared {
     }
 
     /// Payments that brought money for an order of which the shop, which tells its orders, said nothing. Those that stand in the list
-    /// already are left out, so that however many there are each round gets further.
-    fn missed(&self, tx: &mut Tx<'_>, after: &str) -> Result<(u32, Option<String>), Error> {
+    /// already are left out, so that however many there are each round gets further. How many there are, and where it stopped: with no id at
+    /// the moment up to which all were looked at.
+    fn missed(&self, tx: &mut Tx<'_>, after: &Place) -> Result<(u32, Place), Error> {
         tx.commit_silent("payments were held against the shop's orders; differences are told");
         let first: Option<Timestamp> = tx.query_one(FIRST_TOLD, &[], |row| row.get(0))?;
-        let Some(first) = first else { return Ok((0, None)) };
+        let Some(first) = first else { return Ok((0, (Timestamp::EPOCH, String::new()))) };
+        let first = first.max(tx.now().minus(MISSED_UNTIL));
         let read: Option<Timestamp> = tx.query_one(LAST_READ, &[], |row| row.get(0))?;
         let until = read.unwrap_or_else(|| tx.now()).minus(MISSED_AFTER);
-        let rows = tx.query_many(UNKNOWN_ORDERS, params![after, first, until, PAGE], |row| {
-            Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?, row.get::<String>(3)?))
+        let rows = tx.query_many(UNKNOWN_ORDERS, params![after.0, &after.1, until, first, PAGE], |row| {
+            let (id, at): (String, Timestamp) = (row.get(0)?, row.get(1)?);
+            Ok(((at, id), row.get::<String>(2)?, row.get::<i64>(3)?, row.get::<String>(4)?))
         })?;
-        let (mut fresh, mut last) = (0, None);
         let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == PAGE);
-        for (text, order, left, currency) in rows {
-            last = Some(text.clone());
+        let last = rows.last().filter(|_| is_full).map(|(place, ..)| place.clone());
+        let mut fresh = 0;
+        for ((_, text), order, left, currency) in rows {
             let Some(id) = believed::id_of(&text) else {
                 believed::left_out("payment", text);
                 continue;
@@ -263,13 +292,13 @@ impl Shared {
             };
             fresh += u32::from(write_down_of_order(tx, &one)?);
         }
-        Ok((fresh, last.filter(|_| is_full)))
+        Ok((fresh, last.unwrap_or((until, String::new()))))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use storeward_base::SystemEntropy;
+    use storeward_base::{PaymentId, SystemEntropy};
 
     use super::*;
     use crate::model::{CaptureMode, Provider};

@@ -176,6 +176,32 @@ both_engines!(a_long_list_of_missing_orders_keeps_nothing_behind_it, MIGRATIONS,
     assert!(is_told().await);
 });
 
+// A round looks at what changed since the one before: what grew old meanwhile is found, and once a day whatever an order was taken away of.
+both_engines!(a_round_goes_on_behind_the_one_before, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let later = |hours: u64| {
+        db.clock.advance(Duration::from_secs(hours * 3600));
+        shop.emulators.control.advance_s(i64::try_from(hours * 3600).unwrap());
+    };
+    says(&shop, &db, &[("G-1", 1000, OrderState::Open)]).await;
+    later(1);
+    shop.paid("G-2", 1000, Provider::Stripe).await;
+    says(&shop, &db, &[("G-2", 1000, OrderState::Paid)]).await;
+    later(25);
+    assert_eq!(found(&shop.payments).await, [], "all were looked at");
+    later(1);
+    shop.paid("G-3", 1000, Provider::Stripe).await;
+    later(23);
+    // All again, and that one is not old enough.
+    assert_eq!(found(&shop.payments).await, []);
+    db.raw("DELETE FROM payment_shop_order WHERE order_id = 'G-2'");
+    later(2);
+    let missing = |order: &str| ("order_missing".to_owned(), order.to_owned(), Some(1000), None);
+    assert_eq!(found(&shop.payments).await, [missing("G-3")]);
+    later(24);
+    assert_eq!(found(&shop.payments).await, [missing("G-2"), missing("G-3")]);
+});
+
 // Told late, twice, or wrong: what is known stays.
 both_engines!(what_is_older_or_does_not_fit_changes_nothing, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
