@@ -22,6 +22,7 @@ use crate::payments::{Payments, Shared};
 use crate::provider::{Gateway, Trouble};
 use crate::sql;
 
+pub(crate) use answer::OnTheWay;
 pub use answer::Reply;
 pub use facts::{Fact, FactKind};
 pub use files::{EvidenceFile, FileAbout, FileKind, MOST_BYTES as MOST_FILE_BYTES};

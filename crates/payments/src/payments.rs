@@ -84,6 +84,7 @@ pub(crate) struct Shared {
     pub harms: crate::bound::Told,
     pub turns: crate::janitor::Turns,
     pub missed: crate::orders::Missed,
+    pub on_the_way: crate::disputes::OnTheWay,
     /// By which numbers the shop names an account.
     pub numbers: std::sync::OnceLock<Arc<dyn crate::pages::Numbers>>,
 }
@@ -120,6 +121,7 @@ impl Payments {
             harms: crate::bound::Told::default(),
             turns: crate::janitor::Turns::default(),
             missed: crate::orders::Missed::default(),
+            on_the_way: crate::disputes::OnTheWay::default(),
             numbers: std::sync::OnceLock::new(),
             customers: parts.pseudonym_key.mark_key("payments.customer"),
             emails: parts.pseudonym_key.mark_key("payments.email"),

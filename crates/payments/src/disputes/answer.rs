@@ -1,7 +1,8 @@
 //! What staff answer: evidence, or that the buyer is right. Each goes out once, when a person says so, and what became of it is read
 //! from the provider.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use storeward_base::Actor;
@@ -65,14 +66,49 @@ impl Reply {
     }
 }
 
+/// Disputes that somebody is answering, by their ids, from the click on: files may take minutes before anything is called an answer.
+#[derive(Debug, Default)]
+pub(crate) struct OnTheWay(Mutex<BTreeSet<String>>);
+
+impl OnTheWay {
+    fn all(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While it lives nobody else answers this dispute.
+struct Way(Arc<Shared>, String);
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.0.on_the_way.all().remove(&self.1);
+    }
+}
+
 impl Payments {
+    /// Whether somebody's answer to a dispute is on its way at this moment.
+    pub fn is_on_its_way(&self, id: &str) -> bool {
+        self.0.on_the_way.all().contains(id)
+    }
+
+    fn way(&self, id: &str) -> Result<Way, Error> {
+        if !self.0.on_the_way.all().insert(id.to_owned()) {
+            return Err(Error::Dispute("has an answer on its way: look again in a moment"));
+        }
+        Ok(Way(Arc::clone(&self.0), id.to_owned()))
+    }
+
     /// Sends the evidence that a person has seen: `digest` is that of the pack they looked at. Where it is another by now nothing
     /// is sent ([`Error::OtherPack`]).
     ///
     /// Files may take longer than a page waits for its answer: it is done also where nobody waits for it any more.
     pub async fn send_evidence(&self, actor: Actor, id: &str, digest: &str) -> Result<Dispute, Error> {
+        let way = self.way(id)?;
         let (payments, id, digest) = (self.clone(), id.to_owned(), digest.to_owned());
-        let sent = tokio::spawn(async move { payments.evidence_out(actor, &id, &digest).await });
+        let sent = tokio::spawn(async move {
+            let _way = way;
+            payments.evidence_out(actor, &id, &digest).await
+        });
         sent.await.map_err(|_| Error::Unsure)?
     }
 
@@ -116,6 +152,7 @@ impl Payments {
     /// Gives in: the buyer gets the money, for good.
     pub async fn concede(&self, actor: Actor, id: &str) -> Result<Dispute, Error> {
         let (provider, reference) = of_id(id)?;
+        let _way = self.way(id)?;
         let held = self.dispute(id).await?;
         let held = self.answer(actor, &held, Reply::Conceding, None).await?;
         let key = self.0.answer_key(&held);

@@ -257,8 +257,20 @@ both_engines!(a_file_that_is_taken_away_on_its_way_does_not_go_out, MIGRATIONS, 
         assert!(left > 0, "it never goes out");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    // Nor is anything sent, or given in, by a second press meanwhile.
+    assert!(shop.payments.is_on_its_way(&id));
+    for second in [
+        shop.payments.send_evidence(Actor::Operator, &id, &pack.digest()).await,
+        shop.payments.concede(Actor::Operator, &id).await,
+    ] {
+        assert!(
+            matches!(second, Err(Error::Dispute("has an answer on its way: look again in a moment"))),
+            "{second:?}"
+        );
+    }
     shop.payments.remove_file(Actor::Operator, &id, &pack.files[0].id).await.unwrap();
     assert_eq!(sending.await.unwrap().unwrap_err(), Error::OtherPack);
+    assert!(!shop.payments.is_on_its_way(&id));
     let there = shop.emulators.control.object(At::Stripe, "dispute", &dispute.reference).unwrap();
     assert_eq!(there["evidence_details"]["submission_count"], 0);
     let stands = shop.payments.dispute(&id).await.unwrap();

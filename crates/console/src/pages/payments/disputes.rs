@@ -98,6 +98,7 @@ struct DisputePage<'a> {
     confirm: Option<String>,
     may: bool,
     may_answer: bool,
+    is_on_its_way: bool,
     shown: Option<Shown>,
     kinds: &'static [(FactKind, &'static str)],
     abouts: &'static [(FileAbout, &'static str)],
@@ -185,6 +186,11 @@ async fn content<'a>(
     let pack = pays.pack(id).await?;
     let dispute = &pack.dispute;
     let may = may(app, view).await?;
+    let is_on_its_way = pays.is_on_its_way(id);
+    let mut line = line(dispute, now);
+    if is_on_its_way {
+        line.badge = Badge::new(Level::Warn, "answer on its way");
+    }
     let money = |minor: i64| match dispute.money() {
         Some(money) => Money { minor, ..money }.to_string(),
         None => minor.to_string(),
@@ -210,12 +216,13 @@ async fn content<'a>(
         answered: dispute.answered_at.map(Moment),
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
         may,
-        may_answer: dispute.may_answer(now),
+        may_answer: dispute.may_answer(now) && !is_on_its_way,
+        is_on_its_way,
         // It says who bought what: for those who answer, who have just shown a second factor.
         shown: (may && view.visitor.is_fresh).then(|| shown(&pack)),
         kinds: KINDS,
         abouts: ABOUTS,
-        line: line(dispute, now),
+        line,
         icons: icons(),
     })
 }
