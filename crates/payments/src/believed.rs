@@ -126,7 +126,7 @@ impl Keys {
 
     /// Whether a payment bears the seal of a version that left its review out.
     pub fn fits_without_review(&self, reader: &mut Reader<'_>, id: PaymentId) -> Result<bool, Error> {
-        let Some(parts) = without_review(reader, id)? else { return Ok(false) };
+        let Some(parts) = readable_parts(without_review(reader, id))?.flatten() else { return Ok(false) };
         let seal = seal_of(reader, id)?;
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         Ok(self.payment.fits(seal.as_deref(), LABEL, &parts))
@@ -134,7 +134,8 @@ impl Keys {
 
     /// Whether everything of a payment is what Storeward wrote.
     pub fn fits(&self, reader: &mut Reader<'_>, id: PaymentId) -> Result<bool, Error> {
-        let Some(parts) = columns(reader, id)? else {
+        let Some(parts) = readable_parts(columns(reader, id))? else { return Ok(false) };
+        let Some(parts) = parts else {
             // Neither it nor a seal of it: nobody made one, or all of it is gone.
             return Ok(seal_of(reader, id)?.is_none());
         };
@@ -267,12 +268,20 @@ pub(crate) fn listed<T>(
 /// everything, and only where somebody has to decide or did: payments of before, which have none, keep the seal that they have.
 fn columns(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Vec<Vec<u8>>>, Error> {
     let Some(mut all) = without_review(reader, id)? else { return Ok(None) };
-    let review = reader.query_optional(SEALED_REVIEW, params![id], |row| cells(row, 1, 6))?;
-    if let Some(review) = review {
+    let review = reader.query_optional(SEALED_REVIEW, params![id], |row| Ok(cells(row, 1, 6)))?;
+    if let Some(review) = review.transpose()? {
         all.push(b"review".to_vec());
         all.extend(review);
     }
     Ok(Some(all))
+}
+
+/// Nothing where somebody wrote what cannot be read, or more rows than a payment has: then no seal fits.
+fn readable_parts<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Err(Error::Form(_)) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn without_review(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Vec<Vec<u8>>>, Error> {
@@ -287,7 +296,9 @@ fn without_review(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Vec<V
     ];
     let mut all = Vec::new();
     for (at, (statement, texts, columns, most)) in tables.into_iter().enumerate() {
-        let mut rows = reader.query_many(statement, params![id], |row| cells(row, texts, columns))?;
+        // What cannot be read is no fault of the database: it dooms no write.
+        let rows = reader.query_many(statement, params![id], |row| Ok(cells(row, texts, columns)))?;
+        let mut rows = rows.into_iter().collect::<Result<Vec<_>, StoreError>>()?;
         // Here and not by the database, whose order of texts may be another one after a move or an update.
         rows.sort_unstable();
         if at == 0 && rows.is_empty() {

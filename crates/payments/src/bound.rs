@@ -20,6 +20,8 @@ use crate::{inbox, news};
 statements! {
     UNSEALED = "SELECT p.id FROM payment p WHERE p.id > $1 AND NOT EXISTS (SELECT 1 FROM payment_seal s WHERE s.payment = p.id) ORDER BY p.id LIMIT $2";
     SUMS_OF = "SELECT currency, amount, captured, refunded FROM payment WHERE id = $1";
+    STRAY_REVIEWS = "SELECT r.payment FROM payment_review r WHERE r.payment > $1 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.id = r.payment) \
+        ORDER BY r.payment LIMIT $2";
     STRAY_SEALS = "SELECT s.payment FROM payment_seal s WHERE s.payment > $1 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.id = s.payment) \
         ORDER BY s.payment LIMIT $2";
 }
@@ -250,7 +252,7 @@ fn agrees(reader: &mut Reader<'_>, id: PaymentId, known: Option<&Known>) -> Resu
     Ok(row.is_some() && row.as_ref() == known)
 }
 
-/// Payments that were made, and whose rows are gone; and seals of payments that are not there.
+/// Payments that were made, and whose rows are gone; and seals and reviews of payments that are not there.
 fn missing(reader: &mut Reader<'_>) -> Result<Vec<RowHarmed>, Error> {
     let mut gone = BTreeSet::new();
     for id in facts_of(reader)?.into_keys() {
@@ -258,12 +260,19 @@ fn missing(reader: &mut Reader<'_>) -> Result<Vec<RowHarmed>, Error> {
             gone.insert(id.text());
         }
     }
-    let mut after = String::new();
+    gone.extend(all_ids(reader, STRAY_SEALS)?);
+    let reviews = all_ids(reader, STRAY_REVIEWS)?;
+    let reviews = reviews.iter().map(|id| fact("payment_review", id, "changed"));
+    Ok(gone.iter().map(|id| fact("payment", id, "missing")).chain(reviews).collect())
+}
+
+/// Of a list that is read in pages.
+fn all_ids(reader: &mut Reader<'_>, statement: &str) -> Result<Vec<String>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), String::new());
     loop {
-        let page: Vec<String> = reader.query_many(STRAY_SEALS, params![&after, PAGE], |row| row.get(0))?;
-        let Some(last) = page.last() else { break };
+        let page: Vec<String> = reader.query_many(statement, params![&after, PAGE], |row| row.get(0))?;
+        let Some(last) = page.last() else { return Ok(all) };
         after.clone_from(last);
-        gone.extend(page);
+        all.extend(page);
     }
-    Ok(gone.iter().map(|id| fact("payment", id, "missing")).collect())
 }

@@ -151,7 +151,7 @@ fn dispute(row: &Row<'_>) -> Result<Dispute, storeward_store::Error> {
 }
 
 pub(crate) fn of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Dispute>, Error> {
-    Ok(reader.query_many(DISPUTES_OF, params![payment], dispute)?)
+    Ok(listed(reader, DISPUTES_OF, params![payment])?)
 }
 
 /// Those of a list that can be read.

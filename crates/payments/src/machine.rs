@@ -212,10 +212,9 @@ pub(crate) fn outcome_of(call: &Call, seen: &Seen) -> Option<String> {
         Operation::Authorize => (seen.authorized > 0).then(|| seen.inner.clone()).flatten(),
         Operation::Capture => {
             // Stripe's bear no mark: one of another amount is another call's.
-            let amount = call.amount.unwrap_or(seen.authorized);
             let ours = |one: &&SeenCapture| match one.mark.as_deref() {
                 Some(mark) => mark == short(&call.key),
-                None => one.amount.minor == amount,
+                None => call.amount.is_none_or(|amount| one.amount.minor == amount),
             };
             let capture = seen.captures.iter().find(ours);
             capture.map(|one| one.reference.clone())

@@ -2,7 +2,6 @@
 //! customer of the shop, pay for that one alone, and are gone at the provider once they are gone here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::system::RowHarmed;
@@ -47,10 +46,9 @@ statements! {
     NOBODYS = "UPDATE payment SET customer = NULL WHERE id = $1";
 }
 
-/// Of so many entries of the ledger each, in one round. Each entry is proven: a batch has to be over within [`NOTHING_NEW`].
+/// Of so many entries of the ledger each, in one round. Each entry is proven, which may take seconds: no batch is cut short.
 const MOST_BATCHES: u32 = 500;
 const BATCH: u32 = 100;
-const NOTHING_NEW: Duration = Duration::from_millis(200);
 /// Payments of a customer who is forgotten, in one write.
 const PAGE: u32 = 200;
 /// Kept means of payment of one customer at most.
@@ -201,9 +199,7 @@ impl Payments {
         let mut ledger = self.0.db.subscribe("payments.erasures/2");
         let mut count = 0;
         for _ in 0..MOST_BATCHES {
-            // Nothing new: the next minute looks again.
-            let Ok(batch) = tokio::time::timeout(NOTHING_NEW, ledger.next_batch(BATCH)).await else { break };
-            let batch = batch?;
+            let batch = ledger.batch_if_any(BATCH).await?;
             for (seq, record) in &batch {
                 if let Event::MethodKept(fact) = &record.event {
                     self.was_kept(fact.payment).await?;
@@ -220,9 +216,9 @@ impl Payments {
                 self.forget_customer(Actor::System, &customer.to_string()).await?;
                 count += 1;
             }
-            if let Some((last, _)) = batch.last() {
-                ledger.acknowledge(*last).await?;
-            }
+            // Nothing new: the next minute looks again.
+            let Some((last, _)) = batch.last() else { break };
+            ledger.acknowledge(*last).await?;
         }
         Ok(count)
     }

@@ -280,7 +280,8 @@ pub(crate) fn list(reader: &mut Reader<'_>, before: &str, limit: u32) -> Result<
 }
 
 pub(crate) fn of_order(reader: &mut Reader<'_>, order: &str, limit: u32) -> Result<Vec<Payment>, Error> {
-    let found = reader.query_many(LIST_OF_ORDER, params![order, limit], payment)?;
+    let found = reader.query_many(LIST_OF_ORDER, params![order, limit], |row| Ok(payment(row)))?;
+    let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
     found.iter().try_for_each(|one| seen(reader, one.id))?;
     Ok(found)
 }
@@ -289,7 +290,6 @@ pub(crate) fn details(reader: &mut Reader<'_>, id: PaymentId) -> Result<Vec<u8>,
     reader.query_optional(FIND_DETAILS, params![id], |row| row.get(0))?.ok_or(Error::NoPayment)
 }
 
-/// Sealed details of payments that nobody changed since a moment and that still hold an address.
 /// As many as [`with_email`] gives.
 pub(crate) const EMAILS_AT_ONCE: usize = 500;
 

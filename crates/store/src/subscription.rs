@@ -37,6 +37,18 @@ impl Subscription {
     pub async fn next_batch(&mut self, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
         loop {
             self.wake.borrow_and_update();
+            let batch = self.batch_if_any(limit).await?;
+            if !batch.is_empty() {
+                return Ok(batch);
+            }
+            // Woken or not, look again. The wake-up's sender lives in `self.db`.
+            drop(tokio::time::timeout(SWEEP, self.wake.changed()).await);
+        }
+    }
+
+    /// The same without waiting for an entry: none where there is nothing behind the last acknowledged one.
+    pub async fn batch_if_any(&mut self, limit: u32) -> Result<Vec<(u64, Record)>, Error> {
+        loop {
             let after = self.cursor().await?;
             let found = self.db.read(move |reader| ledger::believed_after(reader, after, limit)).await?;
             if let Some(last) = found.last {
@@ -47,9 +59,7 @@ impl Subscription {
             }
             match found.last {
                 Some(last) if found.rows.is_empty() => self.acknowledge(last).await?,
-                Some(_) => return Ok(found.rows),
-                // Woken or not, look again. The wake-up's sender lives in `self.db`.
-                None => drop(tokio::time::timeout(SWEEP, self.wake.changed()).await),
+                Some(_) | None => return Ok(found.rows),
             }
         }
     }

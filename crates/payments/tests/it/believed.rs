@@ -18,7 +18,7 @@ use crate::support::{Shop, order_of, wish};
 use crate::till::{Till, free_address};
 
 /// Rows that the ledger says were harmed: table, row, how.
-async fn harms(db: &TestDb) -> Vec<(String, String, String)> {
+pub async fn harms(db: &TestDb) -> Vec<(String, String, String)> {
     let all = db.read(|reader| ledger::read_after(reader, 0, 1000)).await;
     let all = all.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
     let found = all.into_iter().filter_map(|(_, record)| match record.event {
@@ -270,7 +270,7 @@ both_engines!(a_list_goes_on_behind_what_somebody_changed, MIGRATIONS, async |db
 });
 
 /// A decision of the review queue that somebody wrote.
-fn decide(db: &TestDb, payment: &Payment, state: &str, is_owed: u8) {
+pub fn decide(db: &TestDb, payment: &Payment, state: &str, is_owed: u8) {
     let now = db.clock.now().micros();
     db.raw(&format!(
         "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) \
@@ -279,7 +279,7 @@ fn decide(db: &TestDb, payment: &Payment, state: &str, is_owed: u8) {
     ));
 }
 
-async fn set_aside(shop: &Shop, order: &str) -> Payment {
+pub async fn set_aside(shop: &Shop, order: &str) -> Payment {
     let wanted = NewPayment { capture: Some(CaptureMode::Later), ..order_of(order, 1999, "EUR") };
     let payment = shop.payments.create(Actor::System, wanted).await.unwrap();
     let page = shop.begin(&payment, Provider::PayPal).await;
@@ -417,129 +417,4 @@ both_engines!(forged_reviews_push_no_true_one_out_of_the_queue, MIGRATIONS, asyn
     db.clock.advance(Duration::from_secs(60));
     shop.payments.round().await.unwrap();
     assert_eq!(shop.payments.review_of(waits.id).await.unwrap().unwrap().state, "expired");
-});
-
-/// The columns of a payment without its id, and what a forged one has in them: of nobody's order, and due before all others.
-const OTHERS: [&str; 2] = [
-    "version, order_id, is_open, state, currency, amount, authorized, captured, refunded, capturing, refunding, capture, captures_ended, unsure, provider, \
-     attempt, customer, email, details, look_at, looks, created_at, updated_at, expires_at",
-    "version, 'forged', 0, state, currency, amount, authorized, captured, refunded, capturing, refunding, capture, captures_ended, unsure, provider, \
-     attempt, customer, 'x', details, 0, looks, created_at, 1, expires_at",
-];
-
-/// Copies a payment's row under another id.
-fn copied(db: &TestDb, of: &Payment, id: &str) {
-    db.raw(&format!(
-        "INSERT INTO payment (id, {}) SELECT '{id}', {} FROM payment WHERE id = '{}'",
-        OTHERS[0], OTHERS[1], of.id
-    ));
-}
-
-// One row of no payment in each list, and no lane of the janitor came to an end any more: nothing was taken, given back, or asked about.
-both_engines!(a_row_of_no_payment_stops_no_lane, MIGRATIONS, async |db| {
-    let shop = Shop::new(&db).await;
-    let paid = shop.paid("X-1", 1999, Provider::Stripe).await;
-    let (waits, opened) = (set_aside(&shop, "X-2").await, shop.create("X-3", 1999).await);
-    decide(&db, &waits, "open", 0);
-    shop.seal_anew(&db, waits.id);
-    let page = shop.begin(&opened, Provider::PayPal).await;
-    copied(&db, &paid, "x");
-    db.raw(
-        "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) VALUES ('x', 'declined', 1, 1, 0, 0, 0)",
-    );
-    let of_table = |table: &str, columns: &str, values: &str| {
-        db.raw(&format!(
-            "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} WHERE payment = '{}'",
-            paid.id
-        ));
-    };
-    of_table(
-        "payment_attempt",
-        "payment, number, provider, reference, inner_reference, state, strength, created_at, expires_at",
-        "'x', number, provider, 'cs_x', 'pi_x', 'open', strength, created_at, expires_at",
-    );
-    of_table(
-        "payment_capture",
-        "provider, reference, payment, attempt, amount, state, is_extra, at",
-        "provider, 'ch_x', 'x', attempt, amount, state, is_extra, at",
-    );
-    of_table(
-        "payment_risk",
-        "payment, number, attempt, order_id, facts, answer, is_held, decision, judged_at",
-        "'x', number, attempt, order_id, facts, answer, is_held, decision, judged_at",
-    );
-    db.raw(
-        "INSERT INTO payment_call (key, payment, attempt, operation, provider, amount, target, state, sends, first_sent_at, last_sent_at) \
-         VALUES ('call_x', 'x', 1, 'refund', 'stripe', 1999, 'ch_x', 'unsure', 1, 0, 0)",
-    );
-    db.raw(
-        "INSERT INTO payment_dispute (provider, reference, payment, amount, currency, reason, state, status, is_withdrawn, due_at, opened_at, look_at) \
-         VALUES ('stripe', 'du_x', 'x', 1999, 'EUR', 'fraudulent', 'open', '', 0, 1, 0, 0)",
-    );
-    db.raw(
-        "INSERT INTO payment_shop_order (order_id, currency, amount, state, is_elsewhere, source, at, told_at, check_at) \
-         VALUES ('order_x', 'none', 1999, 'paid', 0, 'program', 0, 0, 0)",
-    );
-    db.raw(
-        "INSERT INTO payment_news (id, payment, hook, kind, body, made_at, tries) VALUES ('msg_x', 'x', 'shop', 'payment.captured', '{}', 1, 0)",
-    );
-    shop.pay(Provider::PayPal, &page).await;
-    // As a program that starts: the past is read anew.
-    let section = crate::support::section(&shop.emulators, shop.folder.path(), &shop.webhook_id, "", "");
-    let payments = storeward_payments::Payments::open(crate::support::parts(
-        &db,
-        section.settings(shop.folder.path()).unwrap(),
-    ));
-    for seconds in [300, 25 * 3600] {
-        db.clock.advance(Duration::from_secs(seconds));
-        shop.emulators.control.advance_s(i64::try_from(seconds).unwrap());
-        payments.round().await.unwrap();
-        payments.compare_orders().await.unwrap();
-        payments.reconcile(Provider::Stripe, paid.created_at).await.unwrap();
-    }
-    assert_eq!(payments.find(opened.id).await.unwrap().unwrap().state, State::Captured);
-    assert_eq!(payments.review_of(waits.id).await.unwrap().unwrap().state, "expired");
-    assert!(shop.effects("refund").is_empty());
-    // What staff and programs read goes on, too.
-    assert_eq!(payments.list(None, 10).await.unwrap().len(), 3);
-    assert!(payments.unknown(10).await.unwrap().0.is_empty());
-    assert!(payments.disputes(None, 10).await.unwrap().is_empty());
-    payments.look_at_rows().await.unwrap();
-    let told = harms(&db).await;
-    for (table, row) in [
-        ("payment", "x"),
-        ("payment_review", "x"),
-        ("payment_call", "call_x"),
-        ("payment_capture", "ch_x"),
-        ("payment_risk", "x"),
-        ("payment_dispute", "du_x"),
-        ("payment_shop_order", "order_x"),
-        ("payment_news", "msg_x"),
-    ] {
-        let is_told = told.iter().any(|one| (one.0.as_str(), one.1.as_str()) == (table, row));
-        assert!(is_told, "{table} {row}: {told:?}");
-    }
-});
-
-// An id that only reads as another payment's stood under that one's seal: a refund that nobody ordered went out.
-both_engines!(a_call_of_an_id_that_reads_as_a_payments_is_not_sent, MIGRATIONS, async |db| {
-    let shop = Shop::new(&db).await;
-    let paid = shop.paid("U-1", 1999, Provider::Stripe).await;
-    let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
-    let reads_as = paid.id.to_string().to_uppercase();
-    copied(&db, &paid, &reads_as);
-    db.raw(&format!(
-        "INSERT INTO payment_call (key, payment, attempt, operation, provider, amount, target, state, sends, first_sent_at, last_sent_at) \
-         VALUES ('invented', '{reads_as}', 1, 'refund', 'stripe', 1999, '{}', 'sent', 1, {at}, {at})",
-        whole.captures[0].reference,
-        at = paid.created_at.micros()
-    ));
-    for _ in 0..3 {
-        db.clock.advance(Duration::from_secs(4000));
-        shop.payments.round().await.unwrap();
-    }
-    assert!(shop.effects("refund").is_empty(), "{:?}", shop.effects("refund"));
-    assert_eq!(shop.payments.find(paid.id).await.unwrap().unwrap().refunded, 0);
-    let told = harms(&db).await;
-    assert!(told.iter().any(|(table, row, _)| table == "payment_call" && row == "invented"), "{told:?}");
 });

@@ -8,6 +8,7 @@ mod config;
 mod disputes;
 mod evidence;
 mod flows;
+mod forged;
 mod janitor;
 mod judge;
 mod kept;
