@@ -222,7 +222,12 @@ impl Telling<'_, '_> {
         about: &str,
         (what, seen): (&str, i64),
     ) -> Result<bool, StoreError> {
-        let room = if kind == "script_changed" { Room::Changed } else { Room::Rest };
+        let room = match kind {
+            "script_changed" => Room::Changed,
+            // A new script's own alert has the room of what it is.
+            "script_new" => Room::Full,
+            _ => Room::Rest,
+        };
         let id = alert_id(kind, about);
         sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen, happens, room })
     }

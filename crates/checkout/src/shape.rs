@@ -35,7 +35,7 @@ pub fn of(code: &str) -> Option<String> {
             '<' if signs.peek() == Some(&'!') => return None,
             '-' if shape.ends_with('-') && signs.peek() == Some(&'>') => return None,
             digit if digit.is_ascii_digit() && !ends_in_a_word(&shape) => {
-                skip_number(&mut signs, digit);
+                skip_number(&mut signs, digit, shape.ends_with('.'));
                 shape.push('0');
             }
             blank if blank.is_whitespace() => {
@@ -82,16 +82,24 @@ fn skip_string(signs: &mut Signs<'_>, quote: char) -> Option<()> {
 
 /// A number behind its first digit. A point belongs to it where it is a decimal one, and one alone: what stands behind `1.`, `0x1.`,
 /// `1e3.` and `01.` otherwise is the name of a property (ECMA-262, 12.9.3).
-fn skip_number(signs: &mut Signs<'_>, first: char) {
-    let mut is_decimal = true;
-    let mut digits = 1;
+fn skip_number(signs: &mut Signs<'_>, first: char, is_behind_point: bool) {
+    let mut number = String::from(first);
     while let Some(sign) = signs.next_if(char::is_ascii_alphanumeric) {
-        is_decimal &= sign.is_ascii_digit();
-        digits += 1;
+        number.push(sign);
     }
-    let takes_point = is_decimal && (first != '0' || digits == 1);
-    if takes_point && signs.next_if_eq(&'.').is_some() {
-        while signs.next_if(char::is_ascii_alphanumeric).is_some() {}
+    let is_decimal = number.bytes().all(|sign| sign.is_ascii_digit());
+    let takes_point = is_decimal && (first != '0' || number.len() == 1) && !is_behind_point;
+    if takes_point && let Some(point) = signs.next_if_eq(&'.') {
+        number.push(point);
+        while let Some(sign) = signs.next_if(char::is_ascii_alphanumeric) {
+            number.push(sign);
+        }
+    }
+    // A sign belongs to the exponent of a decimal one, and no point behind that.
+    let whole = number.strip_suffix(['e', 'E']);
+    if whole.is_some_and(|whole| whole.bytes().all(|sign| sign.is_ascii_digit() || sign == b'.')) {
+        signs.next_if(|sign| matches!(sign, '+' | '-'));
+        while signs.next_if(char::is_ascii_digit).is_some() {}
     }
 }
 
@@ -143,13 +151,15 @@ mod tests {
     #[test]
     fn a_number_is_no_way_to_a_property() {
         let own = of("var total = 0;").unwrap();
-        for value in ["12.50", "1.", "1.e3", "0.5", "0x1F", "12e3", "10n"] {
+        for value in ["12.50", "1.", "1.e3", "0.5", "0x1F", "12e3", "1e+21", "1.5E-7", "10n"] {
             assert_eq!(of(&format!("var total = {value};")).as_deref(), Some(own.as_str()), "{value}");
         }
-        for number in ["1.", "1.5", "0x1F", "1e3", "1.5e3", "017", "1n", "0b1"] {
+        for number in ["1.", "1.5", "0x1F", "1e3", "1.5e3", "1e+3", "1.e-3", "017", "1n", "0b1"] {
             let shape = of(&format!("var total = {number}.constructor.constructor;")).unwrap();
             assert_eq!(shape, "var total = 0.constructor.constructor;", "{number}");
         }
+        assert_eq!(of("var total = .5.constructor;").unwrap(), "var total = .0.constructor;");
+        assert_eq!(of("var total = 0x1e+3;").unwrap(), "var total = 0+0;");
     }
 
     #[test]

@@ -39,12 +39,15 @@ statements! {
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
     ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
     COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ('report', 'guard')";
-    COUNT_FILES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ('page', 'fetch') \
+    COUNT_FILES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('page', 'fetch') \
         AND kind NOT IN ('inline', 'handler')";
-    COUNT_OF_HOST = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE source IN ('page', 'fetch') \
-        AND kind NOT IN ('inline', 'handler') AND SUBSTR(address, 1, LENGTH($1)) = $1";
-    COUNT_CODE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind IN ('inline', 'handler') \
+    COUNT_OF_HOST = "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN scope IS NULL AND revoked_at IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT) \
+        FROM checkout_script WHERE source IN ('page', 'fetch') AND kind NOT IN ('inline', 'handler') AND SUBSTR(address, 1, LENGTH($1)) = $1";
+    COUNT_CODE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') \
         AND is_changing = $1";
+    COUNT_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0";
+    DROP_CODE = "DELETE FROM checkout_script WHERE id = (SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL \
+        AND kind IN ('inline', 'handler') AND is_changing = 0 ORDER BY last_seen, id LIMIT 1)";
     COUNT_ONCE_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place = $2 AND seen = 1 AND is_changing = 0";
     COUNT_ONCE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place IS NOT NULL AND seen = 1 AND is_changing = 0";
     COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
@@ -222,17 +225,27 @@ pub(crate) fn count_heard(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
     count(reader, COUNT_HEARD, &[])
 }
 
-/// Files without an approval that stood in pages.
+/// Files that stood in pages and that nobody approved or rejected.
 pub(crate) fn count_files(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
     count(reader, COUNT_FILES, &[])
 }
 
-/// Files whose address begins so.
-pub(crate) fn count_of_host(reader: &mut Reader<'_>, begins: &str) -> Result<u64, StoreError> {
-    count(reader, COUNT_OF_HOST, params![begins])
+/// Files whose address begins so: all, and those that nobody approved or rejected.
+pub(crate) fn count_of_host(reader: &mut Reader<'_>, begins: &str) -> Result<(u64, u64), StoreError> {
+    reader.query_one(COUNT_OF_HOST, params![begins], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Code without an approval; or the rows that stand for code that is another one with each view.
+/// Code of a page that begins so, however often it was seen.
+pub(crate) fn count_so(reader: &mut Reader<'_>, page: &str, mark: &str) -> Result<u64, StoreError> {
+    count(reader, COUNT_SO, params![page, mark])
+}
+
+/// Takes the code out that nobody approved or rejected, and that was seen least recently.
+pub(crate) fn drop_code(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.execute(DROP_CODE, &[]).map(drop)
+}
+
+/// Code that nobody approved or rejected; or the rows that stand for code that is another one with each view.
 pub(crate) fn count_code(reader: &mut Reader<'_>, is_changing: bool) -> Result<u64, StoreError> {
     count(reader, COUNT_CODE, params![is_changing])
 }

@@ -8,17 +8,19 @@ use crate::intake::{Place, Seen};
 use crate::model::{Kind, ScriptId};
 use crate::sql::{self, NewRow};
 
-/// Files without an approval that stood in pages: all, those of one host, and beside them the first one of each further host.
+/// Files that stood in pages and that nobody approved or rejected: all, those of one host, and beside them the first one of each further host.
 const MOST_FILES: u64 = 1_000;
 const MOST_OF_HOST: u64 = 300;
 const MOST_FURTHER: u64 = 300;
-/// Code in pages without an approval; and rows that stand for code that is another one with each view.
+/// Code in pages that nobody approved or rejected; and rows that stand for code that is another one with each view.
 const MOST_CODE: u64 = 500;
 const MOST_CHANGING: u64 = 300;
 /// Code that was seen once and begins alike on one page, and all that was seen once there: what comes beyond is taken for code that is
 /// another one with each view, until it is seen again.
 const MOST_ALIKE: u64 = 3;
 const MOST_ONCE: u64 = 100;
+/// Code without a shape that begins alike on one page, however often it was seen: what comes beyond is another one with each session.
+const MOST_SO: u64 = 20;
 /// Rows that were only reported.
 const MOST_HEARD: u64 = 400;
 /// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
@@ -33,6 +35,8 @@ pub(crate) enum Room {
     Code,
     /// Changes of one script.
     Changed,
+    /// That another room is full.
+    Full,
     Rest,
 }
 
@@ -43,6 +47,7 @@ impl Room {
             Room::Host => "host",
             Room::Code => "code",
             Room::Changed => "changed",
+            Room::Full => "full",
             Room::Rest => "",
         }
     }
@@ -82,14 +87,18 @@ impl Telling<'_, '_> {
             return Ok((!is_full).then_some(Room::Rest));
         }
         if matches!(seen.kind, Kind::Inline | Kind::Handler) {
-            return Ok((sql::count_code(self.tx, false)? < MOST_CODE).then_some(Room::Code));
+            if sql::count_code(self.tx, false)? >= MOST_CODE {
+                sql::drop_code(self.tx)?;
+                self.tell_full("code", "what was seen least recently was taken out", seen)?;
+            }
+            return Ok(Some(Room::Code));
         }
         let files = sql::count_files(self.tx)?;
-        let of_host = match address::origin(&seen.address) {
+        let (all, of_host) = match address::origin(&seen.address) {
             Some(origin) => sql::count_of_host(self.tx, &format!("{origin}/"))?,
-            None => files,
+            None => (files, files),
         };
-        Ok(match of_host {
+        Ok(match all {
             0 => (files < MOST_FILES + MOST_FURTHER).then_some(Room::Host),
             _ => (files < MOST_FILES && of_host < MOST_OF_HOST).then_some(Room::File),
         })
@@ -99,10 +108,10 @@ impl Telling<'_, '_> {
     pub(super) fn changing(&mut self, seen: &Seen) -> Result<Option<Changing>, StoreError> {
         let Some(place) = &seen.place else { return Ok(None) };
         let (alike, once) = sql::count_once(self.tx, &seen.page, &place.mark)?;
-        let is_full = sql::count_code(self.tx, false)? >= MOST_CODE;
-        let changing = if is_full || once >= MOST_ONCE {
+        let is_so = !place.has_shape && sql::count_so(self.tx, &seen.page, &place.mark)? >= MOST_SO;
+        let changing = if once >= MOST_ONCE {
             Changing::of_page(seen, place)
-        } else if !place.has_shape && alike >= MOST_ALIKE {
+        } else if is_so || !place.has_shape && alike >= MOST_ALIKE {
             Changing::of_mark(seen, place)
         } else {
             return Ok(None);
@@ -111,7 +120,7 @@ impl Telling<'_, '_> {
             Some(hash) => seen.count > 1 || sql::has_version(self.tx, &changing.id, hash)?,
             None => false,
         };
-        Ok((is_full || !is_again).then_some(changing))
+        Ok((is_so || !is_again).then_some(changing))
     }
 
     /// Counts it with what stood in its place before; the first of them is told.
@@ -148,19 +157,24 @@ impl Telling<'_, '_> {
 
     /// What stands in a page and has no room in the inventory is told all the same, once an hour, and takes a page to its last good state.
     pub(super) fn no_room(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {
-        let hour: String = self.tx.now().rfc3339().chars().take(13).collect();
         let is_code = matches!(seen.kind, Kind::Inline | Kind::Handler);
         let of = if is_code { "code" } else { "files" };
+        if self.tell_full(of, "it was left out", seen)? {
+            self.tell_script_new(id, seen)?;
+        }
+        Ok(())
+    }
+
+    /// An alert that a room is full, once an hour; whether it is new.
+    fn tell_full(&mut self, of: &str, so: &str, seen: &Seen) -> Result<bool, StoreError> {
+        let hour: String = self.tx.now().rfc3339().chars().take(13).collect();
         let what = format!(
-            "the inventory has no room for more {of} of paying pages: {} on {}: {} was left out",
+            "the inventory has no room for more {of} of paying pages: {} on {}: {}: {so}",
             seen.kind.word(),
             seen.page,
             seen.address
         );
         let about = format!("no room\n{of}\n{hour}");
-        if self.alert("script_new", (None, seen.source), &about, (&what, seen.count))? {
-            self.tell_script_new(id, seen)?;
-        }
-        Ok(())
+        self.alert("script_new", (None, seen.source), &about, (&what, seen.count))
     }
 }

