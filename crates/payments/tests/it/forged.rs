@@ -171,7 +171,7 @@ both_engines!(a_row_of_no_payment_stops_no_lane, MIGRATIONS, async |db| {
     }
 });
 
-// An id that only reads as another payment's stood under that one's seal: a refund that nobody ordered went out.
+// An id that only reads as another payment's was read as that one's, and stood outside of its seal: a refund that nobody ordered was carried on with.
 both_engines!(a_call_of_an_id_that_reads_as_a_payments_is_not_sent, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     let paid = shop.paid("U-1", 1999, Provider::Stripe).await;
