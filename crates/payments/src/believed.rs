@@ -46,14 +46,17 @@ pub(crate) struct Keys {
     inbox: RowKey,
 }
 
+/// Rows that were read over: table and row.
+pub(crate) type LeftOut = Vec<(&'static str, String)>;
+
 struct Scope {
     keys: Keys,
     /// Whose seal was looked at in this transaction.
     seen: BTreeSet<PaymentId>,
     /// Whose seal has to be made anew.
     touched: BTreeSet<PaymentId>,
-    /// Of a list that was given without them: table and row.
-    left_out: Vec<(&'static str, String)>,
+    /// Of lists that were given without them.
+    left_out: LeftOut,
 }
 
 thread_local! {
@@ -89,7 +92,7 @@ impl Keys {
         &self,
         tx: &mut Tx<'_>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
-    ) -> Result<(T, Vec<(&'static str, String)>), Error> {
+    ) -> Result<(T, LeftOut), Error> {
         let _ended = self.begin();
         let done = work(tx)?;
         let touched =
@@ -105,7 +108,7 @@ impl Keys {
         &self,
         reader: &mut Reader<'_>,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, Error>,
-    ) -> Result<(T, Vec<(&'static str, String)>), Error> {
+    ) -> Result<(T, LeftOut), Error> {
         let _ended = self.begin();
         let done = work(reader)?;
         Ok((done, taken_out()))
@@ -218,7 +221,7 @@ pub(crate) fn left_out(table: &'static str, row: String) {
     SCOPE.with_borrow_mut(|scope| scope.as_mut().map(|scope| scope.left_out.push((table, row))));
 }
 
-fn taken_out() -> Vec<(&'static str, String)> {
+fn taken_out() -> LeftOut {
     let taken =
         SCOPE.with_borrow_mut(|scope| scope.as_mut().map(|scope| std::mem::take(&mut scope.left_out)));
     taken.unwrap_or_default()

@@ -75,7 +75,7 @@ impl Shared {
     }
 
     /// What was done, once the rows are told that are not what Storeward wrote.
-    async fn told<T>(&self, done: Result<(T, Vec<(&'static str, String)>), Error>) -> Result<T, Error> {
+    async fn told<T>(&self, done: Result<(T, believed::LeftOut), Error>) -> Result<T, Error> {
         match done {
             Ok((done, left_out)) => {
                 for (table, row) in left_out {

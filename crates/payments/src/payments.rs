@@ -313,6 +313,11 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether a link asked for a payment, and no program since.
+    pub fn is_of_link(&self, reader: &mut storeward_store::Reader<'_>, id: PaymentId) -> Result<bool, Error> {
+        Ok(self.unseal(id, &sql::details(reader, id)?)?.signed_until.is_some())
+    }
+
     pub fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {
         let plain = self.data_key.open(sealed, &format!("payment.details/{id}"))?;
         serde_json::from_slice(plain.expose()).map_err(|_| Error::Form("its details"))

@@ -88,13 +88,9 @@ impl Payments {
                         return Ok(other);
                     }
                     // When a link was signed nothing tells: it ends nothing that a program asked for.
-                    let asked =
-                        |details: Details| new.signed_until.is_some() && details.signed_until.is_none();
-                    if asked(shared.unseal(other.id, &sql::details(tx, other.id)?)?) {
-                        return Err(Error::OrderHasPayment);
-                    }
+                    let is_asked = new.signed_until.is_some() && !shared.is_of_link(tx, other.id)?;
                     // Nobody has begun to pay it, so nobody can be half-way through.
-                    if !is_unpaid || other.attempt > 0 {
+                    if !is_unpaid || other.attempt > 0 || is_asked {
                         return Err(Error::OrderHasPayment);
                     }
                     let provider = crate::model::Provider::Stripe;
