@@ -217,6 +217,16 @@ pub(crate) struct Details {
     /// Of the latest signed link by which it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_until: Option<i64>,
+    /// One of the shop's programs asked for it, before a link did or after.
+    #[serde(default)]
+    pub is_asked: bool,
+}
+
+impl Details {
+    /// Whether links alone asked for it. What bears no moment is of a program, or of before moments were kept.
+    pub fn is_of_link(&self) -> bool {
+        self.signed_until.is_some() && !self.is_asked
+    }
 }
 
 /// A payment as it stands.

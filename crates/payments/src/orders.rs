@@ -31,11 +31,11 @@ statements! {
     DUE_ORDERS = "SELECT order_id, currency, amount, state, refunded, is_elsewhere, source, at, told_at FROM payment_shop_order \
         WHERE check_at <= $1 ORDER BY check_at, order_id LIMIT $2";
     FIRST_TOLD = "SELECT MIN(told_at) FROM payment_shop_order";
-    UNKNOWN_ORDERS = "SELECT p.id, p.updated_at, p.order_id, p.captured - p.refunded, p.currency FROM payment p WHERE (p.updated_at, p.id) > ($1, $2) \
-        AND p.updated_at <= $3 AND p.created_at >= $4 AND p.captured > p.refunded AND NOT EXISTS (SELECT 1 FROM payment_shop_order o WHERE o.order_id = p.order_id) \
+    MOVED_PAYMENTS = "SELECT p.id, p.updated_at, p.order_id, p.captured - p.refunded, p.currency, CAST(CASE WHEN p.created_at >= $4 \
+        AND NOT EXISTS (SELECT 1 FROM payment_shop_order o WHERE o.order_id = p.order_id) \
         AND NOT EXISTS (SELECT 1 FROM payment_difference d WHERE d.provider = 'shop' AND d.what = 'order_missing' AND d.reference = p.order_id \
-        AND d.settled_at IS NULL) \
-        ORDER BY p.updated_at, p.id LIMIT $5";
+        AND d.settled_at IS NULL) THEN 1 ELSE 0 END AS BIGINT) FROM payment p WHERE (p.updated_at, p.id) > ($1, $2) AND p.updated_at <= $3 AND p.id < '~' \
+        AND p.captured > p.refunded ORDER BY p.updated_at, p.id LIMIT $5";
     SETTLE_MISSED = "UPDATE payment_difference SET settled_at = $1 WHERE provider = 'shop' AND what = 'order_missing' AND settled_at IS NULL \
         AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = payment_difference.reference AND p.captured > p.refunded)";
     SOURCE_READ = "INSERT INTO payment_shop_source (source, read_at) VALUES ($1, $2) ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at";

@@ -297,7 +297,7 @@ impl Shared {
     }
 
     /// A payment was asked for by a link that is good until then: an older one for its order counts no more. Where a program asked for it
-    /// (`None`), no link counts.
+    /// (`None`), it is that program's.
     pub fn note_link(
         &self,
         tx: &mut storeward_store::Tx<'_>,
@@ -305,9 +305,11 @@ impl Shared {
         until: Option<i64>,
     ) -> Result<(), Error> {
         let details = self.unseal(id, &sql::details(tx, id)?)?;
-        let is_news = details.signed_until.is_some() && (until.is_none() || until > details.signed_until);
-        if is_news {
-            let details = self.seal(id, &Details { signed_until: until, ..details });
+        // Whoever asks, the latest moment stays: an older link says nothing any more.
+        let is_asked = details.is_asked || until.is_none() || details.signed_until.is_none();
+        let signed_until = details.signed_until.max(until);
+        if (signed_until, is_asked) != (details.signed_until, details.is_asked) {
+            let details = self.seal(id, &Details { signed_until, is_asked, ..details });
             sql::set_details(tx, id, details)?;
         }
         Ok(())
@@ -315,7 +317,7 @@ impl Shared {
 
     /// Whether a link asked for a payment, and no program since.
     pub fn is_of_link(&self, reader: &mut storeward_store::Reader<'_>, id: PaymentId) -> Result<bool, Error> {
-        Ok(self.unseal(id, &sql::details(reader, id)?)?.signed_until.is_some())
+        Ok(self.unseal(id, &sql::details(reader, id)?)?.is_of_link())
     }
 
     pub fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {

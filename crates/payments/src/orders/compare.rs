@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use storeward_base::Timestamp;
-use storeward_store::{Reader, Tx, params};
+use storeward_store::{Reader, Row, Tx, params};
 
 use super::{
-    CHECK_ORDER, DUE_ORDERS, FIRST_TOLD, GRACE, Kept, LAST_READ, OrderState, PROGRAM, READ_AT, SETTLE_MISSED,
-    UNKNOWN_ORDERS, kept,
+    CHECK_ORDER, DUE_ORDERS, FIRST_TOLD, GRACE, Kept, LAST_READ, MOVED_PAYMENTS, OrderState, PROGRAM,
+    READ_AT, SETTLE_MISSED, kept,
 };
 use crate::believed;
 use crate::error::Error;
@@ -19,6 +19,8 @@ use crate::sql;
 /// So many orders in one transaction, and so many transactions in one round.
 const PAGE: u32 = 200;
 const PAGES: u32 = 50;
+/// So many payments, of which most are known, in one transaction.
+const MOVED: u32 = 1_000;
 /// A difference is looked at again, so that it is gone from the list once it is gone.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(3600);
 /// An order of which nobody has told is missed after a day: some shops tell theirs at night.
@@ -270,14 +272,21 @@ impl Shared {
         let first = first.max(tx.now().minus(MISSED_UNTIL));
         let read: Option<Timestamp> = tx.query_one(LAST_READ, &[], |row| row.get(0))?;
         let until = read.unwrap_or_else(|| tx.now()).minus(MISSED_AFTER);
-        let rows = tx.query_many(UNKNOWN_ORDERS, params![after.0, &after.1, until, first, PAGE], |row| {
-            let (id, at): (String, Timestamp) = (row.get(0)?, row.get(1)?);
-            Ok(((at, id), row.get::<String>(2)?, row.get::<i64>(3)?, row.get::<String>(4)?))
+        // Nothing changed before it was made.
+        let from = after.clone().max((first, String::new()));
+        let rows = tx.query_many(MOVED_PAYMENTS, params![from.0, &from.1, until, first, MOVED], |row| {
+            let place: Place = (row.get(1)?, row.get(0)?);
+            let read = |row: &Row<'_>| {
+                let is_unknown: bool = row.get(5)?;
+                Ok((row.get::<String>(2)?, row.get::<i64>(3)?, row.get::<String>(4)?, is_unknown))
+            };
+            Ok((place, believed::readable(row, ("payment", 0), read)?))
         })?;
-        let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == PAGE);
-        let last = rows.last().filter(|_| is_full).map(|(place, ..)| place.clone());
+        let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == MOVED);
+        let last = rows.last().filter(|_| is_full).map(|(place, _)| place.clone());
         let mut fresh = 0;
-        for ((_, text), order, left, currency) in rows {
+        for ((_, text), read) in rows {
+            let Some((order, left, currency, true)) = read else { continue };
             let Some(id) = believed::id_of(&text) else {
                 believed::left_out("payment", text);
                 continue;

@@ -58,6 +58,7 @@ impl Payments {
             saving: new.saving.word().to_owned(),
             presentation: new.presentation.word().to_owned(),
             signed_until: new.signed_until,
+            is_asked: new.signed_until.is_none(),
         };
         let sealed = shared.seal(id, &details);
         let (customer, email) = (

@@ -158,6 +158,19 @@ both_engines!(a_link_ends_nothing_that_a_program_asked_for, MIGRATIONS, async |d
     assert!(all.len() == 1 && all[0].is_open(), "{all:?}");
 });
 
+// A program that asks for the same over again let an older, cheaper link in, once the payment was voided.
+both_engines!(a_program_makes_no_older_link_good, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let old = link(&db, "L-17", 100);
+    db.clock.advance(std::time::Duration::from_secs(1));
+    stand.chooses(&link(&db, "L-17", 50_000), "stripe").await;
+    let asked = stand.shop.create("L-17", 50_000).await;
+    stand.shop.payments.void(asked.id, crate::support::wish(None)).await.unwrap();
+    let page = stand.ask("GET", &format!("/.storeward/pay/link?{old}"), "", None).await;
+    assert_eq!(page.status, 409, "{}", page.text);
+    assert_eq!(stand.shop.payments.of_order("L-17").await.unwrap().len(), 1);
+});
+
 // Lines that Stripe's form cannot say, of a sum that it can: the buyer read that Stripe cannot be reached, for ever.
 both_engines!(lines_that_do_not_fit_are_one, MIGRATIONS, async |db| {
     let stand = stand(&db).await;
