@@ -32,7 +32,7 @@ statements! {
     SEALED_REFUNDS = "SELECT provider, reference || COALESCE(' ' || capture, ''), state, attempt, amount, at FROM payment_refund WHERE payment = $1 LIMIT 10001";
     SEALED_REVIEW = "SELECT state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE payment = $1";
     SEALED_POSTINGS = "SELECT id, entry, account, currency, reference, amount, at FROM payment_posting WHERE payment = $1 LIMIT 50001";
-    SOME_PAYMENTS = "SELECT id FROM payment WHERE id > $1 ORDER BY id LIMIT $2";
+    SOME_PAYMENTS = "SELECT id FROM payment WHERE id > $1 AND id < '~' ORDER BY id LIMIT $2";
 }
 
 /// Names the columns and their order.
@@ -165,7 +165,8 @@ impl Keys {
 }
 
 pub(crate) fn seal_of(reader: &mut Reader<'_>, id: PaymentId) -> Result<Option<Vec<u8>>, StoreError> {
-    reader.query_optional(SEAL_OF, params![id], |row| row.get(0))
+    // What is no tag fits nothing.
+    reader.query_optional(SEAL_OF, params![id], |row| Ok(row.get(0).unwrap_or_default()))
 }
 
 /// The id that a text of the database is. One that only reads as an id's is nobody's; and who pages by what is read of it comes to the same

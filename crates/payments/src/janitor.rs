@@ -24,12 +24,12 @@ use crate::sql;
 statements! {
     DUE_CALLS = "SELECT key FROM payment_call WHERE settled_at IS NULL AND provider = $1 AND last_sent_at <= $2 \
         AND (ask_at IS NULL OR ask_at <= $3) ORDER BY COALESCE(ask_at, last_sent_at), first_sent_at, key LIMIT $4";
-    ASKED = "UPDATE payment_call SET asks = asks + 1, ask_at = $2 WHERE key = $1 AND settled_at IS NULL";
+    ASKED = "UPDATE payment_call SET asks = $3, ask_at = $2 WHERE key = $1 AND settled_at IS NULL";
     ASKS_OF = "SELECT asks FROM payment_call WHERE key = $1";
     DUE_PAYMENTS = "SELECT id FROM payment WHERE look_at <= $1 AND provider = $2 ORDER BY look_at, id LIMIT $3";
     DUE_UNBEGUN = "SELECT id FROM payment WHERE look_at <= $1 AND provider IS NULL ORDER BY look_at, id LIMIT $2";
     LOOKS_OF = "SELECT looks FROM payment WHERE id = $1";
-    LOOK_LATER = "UPDATE payment SET looks = looks + 1, look_at = $2 WHERE id = $1";
+    LOOK_LATER = "UPDATE payment SET looks = $3, look_at = $2 WHERE id = $1";
     UNKNOWN_CALLS = "SELECT c.payment, p.order_id, c.provider, c.operation, c.first_sent_at, c.asks, c.ask_at FROM payment_call c \
         JOIN payment p ON p.id = c.payment WHERE c.settled_at IS NULL AND c.state = 'unsure' ORDER BY c.first_sent_at, c.key LIMIT $1";
     COUNT_UNKNOWN = "SELECT COUNT(*) FROM payment_call WHERE settled_at IS NULL AND state = 'unsure'";
@@ -94,8 +94,8 @@ fn unknown(row: &Row<'_>) -> Result<Unknown, storeward_store::Error> {
         provider: Provider::of_word(&row.get::<String>(2)?).ok_or(wrong(2))?,
         operation: Operation::of_word(&row.get::<String>(3)?).ok_or(wrong(3))?,
         since: row.get(4)?,
-        asks: row.get(5)?,
-        next_at: row.get(6)?,
+        asks: row.get(5).unwrap_or(0),
+        next_at: row.get(6).unwrap_or(None),
     })
 }
 
@@ -120,6 +120,12 @@ impl Asked {
             Err(_) => Ok(Asked::Failed),
         }
     }
+}
+
+/// How often something was asked for in vain. It stands under no seal: what is no count is none.
+fn times(reader: &mut Reader<'_>, statement: &str, of: &str) -> Result<u32, storeward_store::Error> {
+    let read = reader.query_optional(statement, params![of], |row| Ok(row.get(0).unwrap_or(0)))?;
+    Ok(read.unwrap_or(0))
 }
 
 /// Twice as long each time.
@@ -277,9 +283,9 @@ impl Payments {
             let first = ASK_AGAIN.min(self.0.pace.settle_after);
             let later = self.0.write(move |tx| {
                 tx.commit_silent("a call of which nothing is known yet is asked about later");
-                let asks: Option<u32> = tx.query_optional(ASKS_OF, params![&key], |row| row.get(0))?;
-                let at = tx.now().plus(wait(first, asks.unwrap_or(0), ASK_AT_LEAST_EVERY));
-                tx.execute(ASKED, params![&key, at])?;
+                let asks = times(tx, ASKS_OF, &key)?;
+                let at = tx.now().plus(wait(first, asks, ASK_AT_LEAST_EVERY));
+                tx.execute(ASKED, params![&key, at, asks.saturating_add(1)])?;
                 Ok(())
             });
             later.await?;
@@ -292,9 +298,9 @@ impl Payments {
         let first = self.0.pace.first_look;
         let later = self.0.write(move |tx| {
             tx.commit_silent("a provider that does not answer is asked again later");
-            let looks: Option<u32> = tx.query_optional(LOOKS_OF, params![&id], |row| row.get(0))?;
-            let at = tx.now().plus(wait(first, looks.unwrap_or(0), LOOK_AT_LEAST_EVERY));
-            tx.execute(LOOK_LATER, params![&id, at])?;
+            let looks = times(tx, LOOKS_OF, &id)?;
+            let at = tx.now().plus(wait(first, looks, LOOK_AT_LEAST_EVERY));
+            tx.execute(LOOK_LATER, params![&id, at, looks.saturating_add(1)])?;
             Ok(())
         });
         later.await

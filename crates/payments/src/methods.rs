@@ -42,7 +42,7 @@ statements! {
     PAYMENT_OF_METHOD = "SELECT payment FROM payment_method WHERE id = $1";
     SAVES_NO_MORE = "UPDATE payment_attempt SET saves = 0 WHERE payment = $1 AND saves <> 0";
     SAVES_STILL = "SELECT 1 FROM payment_attempt WHERE payment = $1 AND saves <> 0 LIMIT 1";
-    PAYMENTS_OF = "SELECT id FROM payment WHERE customer = $1 AND id > $2 ORDER BY id LIMIT $3";
+    PAYMENTS_OF = "SELECT id FROM payment WHERE customer = $1 AND id > $2 AND id < '~' ORDER BY id LIMIT $3";
     NOBODYS = "UPDATE payment SET customer = NULL WHERE id = $1";
 }
 
@@ -87,6 +87,11 @@ fn method(row: &Row<'_>) -> Result<Method, storeward_store::Error> {
     })
 }
 
+/// Those of a customer, by their mark, that can be read.
+fn kept_of(reader: &mut Reader<'_>, mark: &str) -> Result<Vec<Method>, storeward_store::Error> {
+    listed(reader, ("payment_method", 0), (METHODS_OF, params![mark]), method)
+}
+
 fn find(reader: &mut Reader<'_>, id: &str) -> Result<Option<Method>, Error> {
     Ok(reader.query_optional(FIND_METHOD, params![id], method)?)
 }
@@ -101,7 +106,7 @@ impl Payments {
     /// Those of one customer, by the shop's number, the oldest first.
     pub async fn methods(&self, customer: &str) -> Result<Vec<Method>, Error> {
         let mark = self.0.customers.mark(customer);
-        self.0.read(move |reader| Ok(reader.query_many(METHODS_OF, params![&mark], method)?)).await
+        self.0.read(move |reader| Ok(kept_of(reader, &mark)?)).await
     }
 
     /// Takes one away from its customer. It cannot be used from this moment; the provider forgets it at once, or as soon as it
@@ -138,7 +143,7 @@ impl Payments {
         self.leave_payments_to_nobody(&mark).await?;
         let held = self.0.write(move |tx| {
             tx.commit_silent("nothing was kept of a customer who is forgotten");
-            let held = tx.query_many(METHODS_OF, params![&mark], method)?;
+            let held = kept_of(tx, &mark)?;
             for one in &held {
                 removing(tx, actor, one, "erased")?;
             }
@@ -473,7 +478,7 @@ impl Shared {
         if !saves || customer_of(tx, payment)?.as_deref() != Some(customer) {
             return Ok(());
         }
-        let kept = tx.query_many(METHODS_OF, params![customer], method)?;
+        let kept = kept_of(tx, customer)?;
         if kept.len() >= MOST {
             return Ok(());
         }

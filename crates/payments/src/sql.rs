@@ -134,8 +134,8 @@ fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
         expires_at: row.get(17)?,
         version: row.get(18)?,
         unsure,
-        looks: row.get(19)?,
-        look_at: row.get(20)?,
+        looks: row.get(19).unwrap_or(0),
+        look_at: row.get(20).unwrap_or(None),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::payments::{Payments, Shared};
 
 statements! {
-    REVIEWED = "SELECT payment FROM payment_review WHERE payment > $1 ORDER BY payment LIMIT $2";
+    REVIEWED = "SELECT payment FROM payment_review WHERE payment > $1 AND payment < '~' ORDER BY payment LIMIT $2";
     MONEY_OF = "SELECT authorized, captured FROM payment WHERE id = $1";
     WAIT_ANEW = "UPDATE payment_review SET state = 'waiting', is_owed = 0, closed_at = NULL WHERE payment = $1";
 }

@@ -16,7 +16,7 @@ use crate::verbs::Wish;
 
 statements! {
     OWED_REVIEWS = "SELECT r.payment FROM payment_review r JOIN payment p ON p.id = r.payment WHERE r.is_owed = 1 AND p.provider = $1 \
-        AND r.payment > $2 ORDER BY r.payment LIMIT $3";
+        AND r.payment > $2 AND r.payment < '~' ORDER BY r.payment LIMIT $3";
     REVIEW_DONE = "UPDATE payment_review SET is_owed = 0 WHERE payment = $1";
 }
 

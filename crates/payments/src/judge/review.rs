@@ -27,11 +27,11 @@ statements! {
     RAISE_REVIEW = "UPDATE payment_review SET state = 'waiting' WHERE payment = $1 AND state = 'passing'";
     FIND_REVIEW = "SELECT payment, state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review WHERE payment = $1";
     OPEN_REVIEWS = "SELECT r.payment, r.state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review r JOIN payment p ON p.id = r.payment \
-        WHERE r.state = 'open' AND (due_at > $1 OR (due_at = $1 AND r.payment > $2)) ORDER BY due_at, r.payment LIMIT $3";
+        WHERE r.payment < '~' AND due_at <= 9223372036854775807 AND r.state = 'open' AND (due_at > $1 OR (due_at = $1 AND r.payment > $2)) ORDER BY due_at, r.payment LIMIT $3";
     CLOSED_REVIEWS = "SELECT r.payment, r.state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review r JOIN payment p ON p.id = r.payment \
-        WHERE opened_at IS NOT NULL AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT $1";
+        WHERE r.payment < '~' AND (due_at IS NULL OR due_at <= 9223372036854775807) AND opened_at IS NOT NULL AND closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT $1";
     DUE_REVIEWS = "SELECT r.payment, r.state, takes, is_owed, opened_at, due_at, closed_at FROM payment_review r JOIN payment p ON p.id = r.payment \
-        WHERE r.state = 'open' AND due_at <= $4 AND (due_at > $1 OR (due_at = $1 AND r.payment > $2)) ORDER BY due_at, r.payment LIMIT $3";
+        WHERE r.payment < '~' AND due_at <= 9223372036854775807 AND r.state = 'open' AND due_at <= $4 AND (due_at > $1 OR (due_at = $1 AND r.payment > $2)) ORDER BY due_at, r.payment LIMIT $3";
     OPEN_REVIEW = "UPDATE payment_review SET state = 'open', opened_at = $2, due_at = $3 WHERE payment = $1 AND state IN ('passing', 'waiting')";
     CLOSE_REVIEW = "UPDATE payment_review SET state = $3, closed_at = $4, is_owed = $5 WHERE payment = $1 AND state = $2";
     SET_ASIDE_ONLY = "UPDATE payment SET capture = 'later' WHERE id = $1";

@@ -27,8 +27,9 @@ statements! {
     RISKS_OF = risk_columns!("WHERE payment = $1 ORDER BY number LIMIT 200");
     LAST_RISK_OF = risk_columns!("WHERE payment = $1 AND attempt <= $2 ORDER BY attempt DESC, number DESC LIMIT 1");
     RISKS_OF_ORDER = risk_columns!("WHERE order_id = $1 AND judged_at >= $2 ORDER BY judged_at DESC LIMIT 100");
-    PAST = risk_columns!("WHERE judged_at > $1 OR (judged_at = $1 AND (payment > $2 OR (payment = $2 AND number > $3))) \
-        ORDER BY judged_at, payment, number LIMIT $4");
+    // Texts in the place of numbers, and bytes in that of texts, stand behind everything in SQLite: they are no place from which a list goes on.
+    PAST = risk_columns!("WHERE (judged_at > $1 OR (judged_at = $1 AND (payment > $2 OR (payment = $2 AND number > $3)))) \
+        AND judged_at <= 9223372036854775807 AND number <= 9223372036854775807 AND payment < '~' ORDER BY judged_at, payment, number LIMIT $4");
     CARD_TOLD = "UPDATE payment_risk SET facts = $3, answer = $4, score = $5, challenger = $6, decision = $7, charge = $8 \
         WHERE payment = $1 AND number = $2";
     OUTCOME = "UPDATE payment_risk SET outcome = $3, outcome_at = $4 WHERE payment = $1 AND number = $2 AND outcome IS NULL";

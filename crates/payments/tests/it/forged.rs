@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use storeward_base::Actor;
-use storeward_payments::{MIGRATIONS, Payment, Provider, State};
+use storeward_payments::{MIGRATIONS, Payment, Payments, Provider, State};
 use storeward_store::testing::TestDb;
 use storeward_store::{Engine, both_engines};
 
 use crate::believed::{decide, harms, set_aside};
-use crate::support::Shop;
+use crate::support::{Shop, parts, section};
 
 /// The columns of a payment without its id, and what a forged one has in them: of nobody's order, and due before all others.
 const OTHERS: [&str; 2] = [
@@ -17,6 +17,12 @@ const OTHERS: [&str; 2] = [
     "version, 'forged', 0, state, currency, amount, authorized, captured, refunded, capturing, refunding, capture, captures_ended, unsure, provider, \
      attempt, customer, 'x', details, 0, looks, created_at, 1, expires_at",
 ];
+
+/// A program that starts: the past is read anew.
+fn again(shop: &Shop, db: &TestDb) -> Payments {
+    let section = section(&shop.emulators, shop.folder.path(), &shop.webhook_id, "", "");
+    Payments::open(parts(db, section.settings(shop.folder.path()).unwrap()))
+}
 
 /// Copies a payment's row under another id.
 fn copied(db: &TestDb, of: &Payment, id: &str) {
@@ -134,12 +140,7 @@ both_engines!(a_row_of_no_payment_stops_no_lane, MIGRATIONS, async |db| {
         "INSERT INTO payment_news (id, payment, hook, kind, body, made_at, tries) VALUES ('msg_x', 'x', 'shop', 'payment.captured', '{}', 1, 0)",
     );
     shop.pay(Provider::PayPal, &page).await;
-    // As a program that starts: the past is read anew.
-    let section = crate::support::section(&shop.emulators, shop.folder.path(), &shop.webhook_id, "", "");
-    let payments = storeward_payments::Payments::open(crate::support::parts(
-        &db,
-        section.settings(shop.folder.path()).unwrap(),
-    ));
+    let payments = again(&shop, &db);
     for seconds in [300, 25 * 3600] {
         db.clock.advance(Duration::from_secs(seconds));
         shop.emulators.control.advance_s(i64::try_from(seconds).unwrap());
@@ -192,4 +193,52 @@ both_engines!(a_call_of_an_id_that_reads_as_a_payments_is_not_sent, MIGRATIONS, 
     assert_eq!(shop.payments.find(paid.id).await.unwrap().unwrap().refunded, 0);
     let told = harms(&db).await;
     assert!(told.iter().any(|(table, row, _)| table == "payment_call" && row == "invented"), "{told:?}");
+});
+
+// When something is asked next stands under no seal, and a means of payment beside the payment: neither stops a lane, or an erasure.
+both_engines!(what_stands_under_no_seal_stops_nothing, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (waits, asked) = (set_aside(&shop, "N-1").await, set_aside(&shop, "N-2").await);
+    decide(&db, &waits, "open", 0);
+    shop.seal_anew(&db, waits.id);
+    copied(&db, &asked, "pay_00000000000000000000000003");
+    db.raw("UPDATE payment SET looks = -1, look_at = 0");
+    db.raw(
+        "INSERT INTO payment_call (key, payment, attempt, operation, provider, amount, target, state, sends, first_sent_at, last_sent_at, asks) \
+         VALUES ('call_x', 'pay_00000000000000000000000003', 1, 'refund', 'paypal', 1999, 'x', 'unsure', 1, 0, 0, -1)",
+    );
+    db.raw(&format!(
+        "INSERT INTO payment_method (id, customer, provider, token, mark, brand, payment, state, created_at) \
+         SELECT 'method_x', customer, 'x', details, 'x', 'visa', id, 'kept', 0 FROM payment WHERE id = '{}'",
+        asked.id
+    ));
+    if db.engine() == Engine::Sqlite {
+        // A column takes any value there, and an id may be bytes.
+        copied(&db, &asked, "pay_00000000000000000000000004");
+        db.raw("INSERT INTO payment_seal (payment, tag) VALUES ('pay_00000000000000000000000004', 'x')");
+        db.raw(
+            "INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) \
+             VALUES ('pay_00000000000000000000000004', 'open', 1, 0, 0, 'x', NULL)",
+        );
+        copied(&db, &asked, "y");
+        db.raw("UPDATE payment SET id = x'79' WHERE id = 'y'");
+        db.raw("INSERT INTO payment_review (payment, state, takes, is_owed, opened_at, due_at, closed_at) VALUES (x'79', 'open', 1, 1, 0, 0, NULL)");
+        db.raw(&format!("UPDATE payment_risk SET judged_at = 'x' WHERE payment = '{}'", asked.id));
+        db.raw(&format!("UPDATE payment_risk SET number = 'x' WHERE payment = '{}'", waits.id));
+    }
+    let payments = again(&shop, &db);
+    assert_eq!(payments.reviews(10).await.unwrap().len(), 1);
+    db.clock.advance(Duration::from_secs(300));
+    shop.emulators.control.advance_s(300);
+    payments.round().await.unwrap();
+    payments.compare_orders().await.unwrap();
+    assert_eq!(payments.review_of(waits.id).await.unwrap().unwrap().state, "expired");
+    let named = payments.look_at_rows().await.unwrap();
+    assert!(named.iter().any(|one| one.row == "pay_00000000000000000000000003"), "{named:?}");
+    if db.engine() == Engine::Sqlite {
+        assert!(named.iter().any(|one| one.row == "ids that are no text"), "{named:?}");
+    }
+    payments.forget_customer(Actor::System, "4711").await.unwrap();
+    assert!(payments.methods("4711").await.unwrap().is_empty());
+    assert!(harms(&db).await.iter().any(|(table, row, _)| table == "payment_method" && row == "method_x"));
 });
