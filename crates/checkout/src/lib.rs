@@ -38,6 +38,7 @@ pub use error::Error;
 pub use evidence::{Evidence, Names, Period};
 pub use guard::{Checkout, CheckoutParts, PAGES, ShopServer};
 pub use sql::STATEMENTS;
+pub use sql::code::STATEMENTS as CODE_STATEMENTS;
 pub use staff::STATEMENTS as STAFF_STATEMENTS;
 
 /// Scripts with an approval that staff did not give, or gave otherwise, by the signed ledger; a hundred at most. For the look of each day.

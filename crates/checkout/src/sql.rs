@@ -1,5 +1,7 @@
 //! The inventory in the database.
 
+pub(crate) mod code;
+
 use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
@@ -8,6 +10,8 @@ use crate::keep::Room;
 use crate::model::{
     Alert, Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version,
 };
+
+pub(crate) use code::{count_so, drop_code, stays};
 
 /// Rows that are read at once, and that there can be.
 pub(crate) const MOST_ROWS: u32 = 4_000;
@@ -45,9 +49,6 @@ statements! {
         FROM checkout_script WHERE source IN ('page', 'fetch') AND kind NOT IN ('inline', 'handler') AND SUBSTR(address, 1, LENGTH($1)) = $1";
     COUNT_CODE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') \
         AND is_changing = $1";
-    COUNT_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0";
-    DROP_CODE = "DELETE FROM checkout_script WHERE id = (SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL \
-        AND kind IN ('inline', 'handler') AND is_changing = 0 ORDER BY last_seen, id LIMIT 1)";
     COUNT_ONCE_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place = $2 AND seen = 1 AND is_changing = 0";
     COUNT_ONCE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place IS NOT NULL AND seen = 1 AND is_changing = 0";
     COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
@@ -233,16 +234,6 @@ pub(crate) fn count_files(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
 /// Files whose address begins so: all, and those that nobody approved or rejected.
 pub(crate) fn count_of_host(reader: &mut Reader<'_>, begins: &str) -> Result<(u64, u64), StoreError> {
     reader.query_one(COUNT_OF_HOST, params![begins], |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-/// Code of a page that begins so, however often it was seen.
-pub(crate) fn count_so(reader: &mut Reader<'_>, page: &str, mark: &str) -> Result<u64, StoreError> {
-    count(reader, COUNT_SO, params![page, mark])
-}
-
-/// Takes the code out that nobody approved or rejected, and that was seen least recently.
-pub(crate) fn drop_code(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    tx.execute(DROP_CODE, &[]).map(drop)
 }
 
 /// Code that nobody approved or rejected; or the rows that stand for code that is another one with each view.

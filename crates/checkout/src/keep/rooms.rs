@@ -1,5 +1,7 @@
 //! Rooms of the inventory: what fills one keeps nothing out of the others, and one that is full is told.
 
+use std::time::Duration;
+
 use storeward_store::Error as StoreError;
 
 use super::Telling;
@@ -21,6 +23,8 @@ const MOST_ALIKE: u64 = 3;
 const MOST_ONCE: u64 = 100;
 /// Code without a shape that begins alike on one page, however often it was seen: what comes beyond is another one with each session.
 const MOST_SO: u64 = 20;
+/// But not what is the same after so long: no session's code is.
+const STAYS_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Rows that were only reported.
 const MOST_HEARD: u64 = 400;
 /// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
@@ -88,7 +92,7 @@ impl Telling<'_, '_> {
         }
         if matches!(seen.kind, Kind::Inline | Kind::Handler) {
             if sql::count_code(self.tx, false)? >= MOST_CODE {
-                sql::drop_code(self.tx)?;
+                sql::drop_code(self.tx, None)?;
                 self.tell_full("code", "what was seen least recently was taken out", seen)?;
             }
             return Ok(Some(Room::Code));
@@ -117,10 +121,17 @@ impl Telling<'_, '_> {
             return Ok(None);
         };
         let is_again = match &seen.hash {
+            Some(hash) if is_so => {
+                let since = self.tx.now().minus(STAYS_FOR);
+                sql::stays(self.tx, &changing.id, hash, since)?
+            }
             Some(hash) => seen.count > 1 || sql::has_version(self.tx, &changing.id, hash)?,
             None => false,
         };
-        Ok((is_so || !is_again).then_some(changing))
+        if is_so && is_again {
+            sql::drop_code(self.tx, Some((&seen.page, &place.mark)))?;
+        }
+        Ok((!is_again).then_some(changing))
     }
 
     /// Counts it with what stood in its place before; the first of them is told.

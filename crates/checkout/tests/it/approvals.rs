@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use storeward_checkout::desk::{Error, Hold, Kind, NewApproval, Scope, ScriptId, Status};
-use storeward_checkout::{MIGRATIONS, STAFF_STATEMENTS, STATEMENTS};
+use storeward_checkout::{CODE_STATEMENTS, MIGRATIONS, STAFF_STATEMENTS, STATEMENTS};
 use storeward_events::Event;
 use storeward_store::both_engines;
 
@@ -16,7 +16,7 @@ const PAGE: &str = "<head><script src=/assets/shop.js?v=7 defer></script><script
 both_engines!(statements_fit_both_engines, MIGRATIONS, async |db| {
     let checked = db.write(|tx| {
         tx.commit_silent("a test");
-        for statement in STATEMENTS.iter().chain(STAFF_STATEMENTS) {
+        for statement in STATEMENTS.iter().chain(CODE_STATEMENTS).chain(STAFF_STATEMENTS) {
             tx.check_statement(statement)?;
         }
         Ok::<_, storeward_store::Error>(())

