@@ -269,6 +269,18 @@ impl Manifest {
         entries.iter().find(|entry| entry.is_at(collection, item, field)).map(|entry| entry.3)
     }
 
+    /// Whether a row is what was written last, in each of its columns; its part was loaded.
+    pub fn holds(&self, key: &CustomerKey, row: &FieldRow) -> bool {
+        let own = Entry::of(key, row);
+        let entries = self.parts.get(&part_of(&row.collection, &row.item));
+        let is_own = |entry: &Entry| {
+            entry.is_at(&row.collection, &row.item, &row.field)
+                && entry.3 == own.3
+                && equal(entry.4.as_bytes(), own.4.as_bytes())
+        };
+        entries.is_some_and(|entries| entries.iter().any(is_own))
+    }
+
     /// A value was written; its part was loaded.
     pub fn put(&mut self, key: &CustomerKey, row: &FieldRow) {
         let part = part_of(&row.collection, &row.item);

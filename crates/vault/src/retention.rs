@@ -29,11 +29,14 @@ statements! {
                    WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2) \
                    ORDER BY f.customer LIMIT $3";
-    // What a customer ended must not be forgotten before what it ended, whichever items the two stand in.
+    // What a customer ended stays ended for as long as they are kept: a program may tell it as agreed every night. An end that is the
+    // shop's word is not forgotten before what it ended, whichever items the two stand in.
     BY_HISTORY = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
                   WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                  AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 AND g.written_at >= $2) \
-                  ORDER BY f.customer LIMIT $3";
+                  AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 \
+                  AND (g.written_at >= $2 OR g.item = f.item AND g.field IN ('withdrawn_at', 'objected_at') \
+                  AND g.provenance IN ('customer', 'owner', 'staff'))) \
+                  ORDER BY f.customer, CASE WHEN f.field = 'given_at' THEN 0 ELSE 1 END LIMIT $3";
     COUNT_BY_VALUE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
                       WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL";
     COUNT_BY_CUSTOMER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
@@ -41,7 +44,9 @@ statements! {
                          AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2)";
     COUNT_BY_HISTORY = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
                         WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                        AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 AND g.written_at >= $2)";
+                        AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 \
+                  AND (g.written_at >= $2 OR g.item = f.item AND g.field IN ('withdrawn_at', 'objected_at') \
+                  AND g.provenance IN ('customer', 'owner', 'staff')))";
     // A consent's item goes as a whole: an end without its purpose is the end of nothing.
     OVER = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f WHERE f.keep_until <= $1 AND NOT (f.collection = 'consent' \
             AND EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = f.collection AND g.item = f.item \

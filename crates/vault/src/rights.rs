@@ -332,12 +332,18 @@ impl Vault {
             let mut manifest = manifest_for(tx, customer, &held)?;
             let (rows, now) = (sql::fields(tx, customer)?, tx.now());
             for (collection, item, field) in &values {
+                manifest.load(tx, &held.key, collection, item)?;
                 let is_it =
                     |row: &&FieldRow| (&row.collection, &row.item, &row.field) == (collection, item, field);
+                let Some(row) = rows.iter().find(is_it) else { continue };
+                // Since when, and by whom, says whether it is due: whoever wrote that gets nothing swept by it.
+                if !manifest.holds(&held.key, row) {
+                    let place = format!("{collection}.{item}.{field}");
+                    return Err(Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Changed })));
+                }
                 let mut cells = Cells::read(tx, &held.key, customer, (collection.as_str(), item.as_str()))?;
-                rows.iter().filter(is_it).for_each(|row| cells.sweep(row, now));
+                cells.sweep(row, now);
                 cells.save(tx)?;
-                manifest.load(tx, &held.key, collection, item)?;
                 manifest.remove(collection, item, field);
                 sql::delete_field(tx, customer, collection, item, field)?;
             }

@@ -518,9 +518,22 @@ both_engines!(the_end_of_a_consent_is_kept_for_as_long_as_what_it_ends, MIGRATIO
     db.clock.advance(day * 25);
     assert_eq!(due().await, none);
     assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
-    // All of it goes together, and an item whose values all have a time of their own in that time.
+    // What the owner ended stays ended, whatever the shop's program tells each night; the agreement goes.
     db.clock.advance(day * 6);
-    assert_eq!(due().await, (vec![(Class::Consent, 5)], 0, 5));
+    assert_eq!(due().await, (vec![(Class::Consent, 2)], 0, 2));
+    vault.write(staff(), ada(), agreed("c2", None)).await.unwrap();
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    // Nor does whoever writes the database have that end swept as the shop's.
+    db.tamper("UPDATE vault_field SET provenance = 'shop' WHERE field = 'withdrawn_at'");
+    db.clock.advance(day * 31);
+    vault.forget().await.unwrap();
+    assert!(vault.open(&ask, &[field("contact.email")]).await.is_err());
+    db.tamper("UPDATE vault_field SET provenance = 'staff' WHERE field = 'withdrawn_at'");
+    vault.forget().await.unwrap();
+    assert_eq!(vault.verify(Actor::Operator, |_| {}).await.unwrap().faults, 0);
+    vault.write(staff(), ada(), agreed("c2", None)).await.unwrap();
+    assert_eq!(look().await.unwrap_err(), Error::Denied("no_consent"));
+    // An item whose values all have a time of their own goes in that time.
     vault.write(staff(), ada(), agreed("c3", Some(db.now().plus(day)))).await.unwrap();
     db.clock.advance(day);
     assert_eq!(due().await, (vec![(Class::Consent, 0)], 2, 2));
