@@ -207,43 +207,63 @@ pub fn by_part(name: &str) -> Result<&'static Field, Error> {
 const MOST_FOUND: usize = 100;
 
 /// Which of those to whom a mark leads.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Led {
-    /// A page of them, in order.
-    Behind(Option<CustomerId>),
+    /// A page of them, in the order of the texts that name them, behind one.
+    Behind(String),
     /// This one, if it does.
     To(CustomerId),
+}
+
+/// Whether somebody has a value.
+enum Has {
+    Yes,
+    /// The record, or the value, does not open.
+    Unsure,
+    No,
+    /// There is no such customer any more.
+    Gone,
 }
 
 impl Vault {
     /// Customers who have this value in the field, as far as normal forms tell; a hundred. Empty for a field that cannot be looked up. The
     /// marks only lead there: what is sealed is compared, and somebody to whom a changed mark leads is left out and told of. They hide
-    /// nobody behind them, however many there are.
+    /// nobody behind them, however many there are, nor do records that cannot be opened.
     pub async fn find(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
         let wanted = field.take(value).ok().and_then(|kept| field.normal(&kept));
-        let (mut found, mut behind, mut told) = (Vec::new(), None, 0);
-        loop {
-            let led = self.led_behind(field, value, Led::Behind(behind)).await?;
-            for customer in &led {
-                match self.has_value(*customer, field, wanted.as_deref()).await? {
-                    Some(true) => found.push(*customer),
-                    // What was written since the marks were read has other marks.
-                    Some(false)
-                        if told < MOST_FOUND
-                            && !self.led_behind(field, value, Led::To(*customer)).await?.is_empty() =>
-                    {
-                        self.tell_of_mark(*customer, field).await?;
+        let (mut found, mut unsure, mut told) = (Vec::new(), Vec::new(), 0);
+        let mut behind = String::new();
+        while let Some(page) = self.next_led(field, value, &mut behind).await? {
+            for named in page {
+                let Some(customer) = named else {
+                    if told < MOST_FOUND {
+                        self.tell_of_mark(CustomerId::from_bits(0), field).await?;
                         told += 1;
                     }
-                    Some(false) | None => {}
+                    continue;
+                };
+                match self.has_value(customer, field, wanted.as_deref()).await? {
+                    Has::Yes => found.push(customer),
+                    Has::Unsure if unsure.len() < MOST_FOUND => unsure.push(customer),
+                    // What was written since the marks were read has other marks.
+                    Has::No
+                        if told < MOST_FOUND
+                            && !self.led(field, value, Led::To(customer)).await?.is_empty() =>
+                    {
+                        self.tell_of_mark(customer, field).await?;
+                        told += 1;
+                    }
+                    Has::No | Has::Unsure | Has::Gone => {}
                 }
             }
-            behind = led.last().copied();
-            if behind.is_none() || found.len() >= MOST_FOUND {
-                found.truncate(MOST_FOUND);
-                return Ok(found);
+            if found.len() >= MOST_FOUND {
+                break;
             }
         }
+        found.extend(unsure);
+        found.truncate(MOST_FOUND);
+        found.sort_unstable();
+        Ok(found)
     }
 
     async fn tell_of_mark(&self, customer: CustomerId, field: &'static Field) -> Result<(), Error> {
@@ -254,45 +274,55 @@ impl Vault {
         }
     }
 
-    /// Whether a field has this value, by what is sealed; nothing of somebody who is gone. Of a record that cannot be opened nothing can be
-    /// said: it counts as found, and whoever opens it is told why.
+    /// Whether a field has this value, by what is sealed. Of a record that cannot be opened nothing can be said: whoever opens it is told
+    /// why.
     async fn has_value(
         &self,
         customer: CustomerId,
         field: &'static Field,
         wanted: Option<&str>,
-    ) -> Result<Option<bool>, Error> {
+    ) -> Result<Has, Error> {
         let (key, rows) = match self.rows(customer).await {
             Ok(found) => found,
             Err(Error::Store(why)) => return Err(Error::Store(why)),
-            Err(Error::NoCustomer) => return Ok(None),
-            Err(_) => return Ok(Some(true)),
+            Err(Error::NoCustomer) => return Ok(Has::Gone),
+            Err(_) => return Ok(Has::Unsure),
         };
         let of_field =
             |row: &&crate::sql::FieldRow| row.collection == field.class.name() && row.field == field.name;
-        let is_wanted = |row| match open_row(&key, customer, row) {
-            Ok(value) => field.normal(value.expose()).as_deref() == wanted,
-            Err(_) => true,
-        };
-        Ok(Some(rows.iter().filter(of_field).any(is_wanted)))
+        let mut has = Has::No;
+        for row in rows.iter().filter(of_field) {
+            match open_row(&key, customer, row) {
+                Ok(value) if field.normal(value.expose()).as_deref() == wanted => return Ok(Has::Yes),
+                Ok(_) => {}
+                Err(_) => has = Has::Unsure,
+            }
+        }
+        Ok(has)
     }
 
-    /// Customers to whom the marks of a value lead, without opening anything; the first hundred.
-    pub(crate) async fn led_to(&self, field: &'static Field, value: &str) -> Result<Vec<CustomerId>, Error> {
-        self.led_behind(field, value, Led::Behind(None)).await
-    }
-
-    async fn led_behind(
+    /// The next page of those to whom the marks of a value lead, without opening anything; no page at the end. Where a mark names somebody
+    /// in words that are not ours, there is none in their place. `behind` is where the page ended, and is empty at first.
+    pub(crate) async fn next_led(
         &self,
         field: &'static Field,
         value: &str,
-        led: Led,
-    ) -> Result<Vec<CustomerId>, Error> {
+        behind: &mut String,
+    ) -> Result<Option<Vec<Option<CustomerId>>>, Error> {
+        let page = self.led(field, value, Led::Behind(behind.clone())).await?;
+        // What is no text at all comes as an empty one, behind all others.
+        let Some(last) = page.last().filter(|last| **last > *behind) else { return Ok(None) };
+        last.clone_into(behind);
+        let named = |text: &String| text.parse::<CustomerId>().ok().filter(|id| id.to_string() == *text);
+        Ok(Some(page.iter().map(named).collect()))
+    }
+
+    async fn led(&self, field: &'static Field, value: &str, led: Led) -> Result<Vec<String>, Error> {
         let Ok(kept) = field.take(value) else { return Ok(Vec::new()) };
         if field.lookup != Lookup::Whole {
             return Ok(Vec::new());
         }
-        match self.find_once(field, kept.clone(), led).await {
+        match self.find_once(field, kept.clone(), led.clone()).await {
             Err(Error::OtherRoots(_)) => {
                 self.keys().read_indexes().await?;
                 self.find_once(field, kept, led).await
@@ -301,20 +331,15 @@ impl Vault {
         }
     }
 
-    async fn find_once(
-        &self,
-        field: &'static Field,
-        kept: String,
-        led: Led,
-    ) -> Result<Vec<CustomerId>, Error> {
+    async fn find_once(&self, field: &'static Field, kept: String, led: Led) -> Result<Vec<String>, Error> {
         let roots = self.keys().indexes();
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
             let mut all = Vec::new();
             for mark in Plan::read(reader, &roots)?.to_find(field, &kept) {
-                match led {
+                match &led {
                     Led::Behind(behind) => all.extend(crate::sql::by_mark(reader, &mark, behind)?),
-                    Led::To(customer) if crate::sql::is_marked(reader, &mark, customer)? => {
-                        all.push(customer)
+                    Led::To(customer) if crate::sql::is_marked(reader, &mark, *customer)? => {
+                        all.push(customer.to_string());
                     }
                     Led::To(_) => {}
                 }

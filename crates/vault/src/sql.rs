@@ -233,14 +233,13 @@ pub fn replace_marks(
     Ok(())
 }
 
-/// A hundred customers behind one, to whom a mark leads.
+/// A hundred texts behind one by which a mark names customers, as they lie there: one that is no text is empty.
 pub fn by_mark(
     reader: &mut Reader<'_>,
     (field, root, mark): &crate::indexes::Mark,
-    behind: Option<CustomerId>,
-) -> Result<Vec<CustomerId>, Error> {
-    let behind = behind.map_or_else(String::new, |customer| customer.to_string());
-    reader.query_many(BY_MARK, params![field, *root, mark, behind], |row| row.get(0))
+    behind: &str,
+) -> Result<Vec<String>, Error> {
+    reader.query_many(BY_MARK, params![field, *root, mark, behind], |row| Ok(row.get(0).unwrap_or_default()))
 }
 
 /// Whether a mark leads to this customer.

@@ -82,10 +82,13 @@ impl Vault {
     pub async fn of_email(&self, email: &str) -> Result<Vec<CustomerId>, Error> {
         let field = self::email();
         let mut found = Vec::new();
-        for customer in self.led_to(field, email).await? {
-            // The index only leads there: what is sealed says whose it is.
-            if self.has_email(customer, email).await? {
-                found.push(customer);
+        let mut behind = String::new();
+        while let Some(page) = self.next_led(field, email, &mut behind).await? {
+            for customer in page.into_iter().flatten() {
+                // The index only leads there: what is sealed says whose it is.
+                if self.has_email(customer, email).await? {
+                    found.push(customer);
+                }
             }
         }
         Ok(found)

@@ -319,5 +319,34 @@ both_engines!(marks_that_somebody_put_there_hide_nobody_behind_them, MIGRATIONS,
          vault_mark AS other WHERE one.customer = '{last}' AND one.field = 'contact.email' AND other.customer <> '{last}' \
          AND other.field = 'contact.email'"
     ));
-    assert_eq!(vault.find(field("contact.email"), "ada@shop.example").await.unwrap(), [last]);
+    let email = field("contact.email");
+    assert_eq!(vault.find(email, "ada@shop.example").await.unwrap(), [last]);
+    assert_eq!(vault.of_email("ada@shop.example").await.unwrap(), [last], "nor from their own page");
+    // A hundred records that somebody damaged are found, too, and fill no place before theirs.
+    db.tamper(&format!("UPDATE vault_field SET version = version + 1 WHERE customer <> '{last}'"));
+    let found = vault.find(email, "ada@shop.example").await.unwrap();
+    assert_eq!((found.len(), found.contains(&last)), (100, true));
+});
+
+// A page began behind the id as it is read, and went through the ids as they lie there: the same one came for ever.
+both_engines!(a_mark_that_names_nobody_as_they_are_written_stops_no_look_up, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault, 2).await;
+    let (one, other) = (person(1).to_string(), person(2).to_string());
+    for name in [format!("{other} "), other.to_uppercase(), "x".to_owned(), String::new()] {
+        db.tamper(&format!(
+            "INSERT INTO vault_mark SELECT field, root, mark, '{name}', item FROM vault_mark WHERE customer = '{one}' AND field = 'contact.email'"
+        ));
+    }
+    if db.engine() == Engine::Sqlite {
+        db.tamper(&format!(
+            "INSERT INTO vault_mark SELECT field, root, mark, x'78', item FROM vault_mark WHERE customer = '{one}' AND field = 'contact.email'"
+        ));
+    }
+    let limit = std::time::Duration::from_secs(60);
+    let email = field("contact.email");
+    let found = tokio::time::timeout(limit, vault.find(email, &address(1))).await.unwrap();
+    assert_eq!(found.unwrap(), [person(1)]);
+    let found = tokio::time::timeout(limit, vault.of_email(&address(1))).await.unwrap();
+    assert_eq!(found.unwrap(), [person(1)]);
 });
