@@ -70,7 +70,7 @@ impl Taken {
         if self.provenance == Provenance::Shop {
             let rows = if is_there { sql::fields(tx, customer)? } else { Vec::new() };
             let is_new = |(field, value): &&(&'static Field, String)| {
-                !self.is_kept(field, value, (customer, key), &rows)
+                !self.is_kept(field, value, (customer, key), (manifest, &rows))
             };
             due.values = self.values.iter().filter(is_new).cloned().collect();
             return Ok(due);
@@ -88,19 +88,20 @@ impl Taken {
         Ok(due)
     }
 
-    /// Whether a value is kept as it is here, for as long. One that does not open is not.
+    /// Whether a value is kept as it is here, for as long, in the row that was written last.
     fn is_kept(
         &self,
         field: &Field,
         value: &str,
         (customer, key): (CustomerId, &CustomerKey),
-        rows: &[FieldRow],
+        (manifest, rows): (&Manifest, &[FieldRow]),
     ) -> bool {
         let is_same = |row: &FieldRow| {
             row.collection == self.collection
                 && row.item == self.id
                 && row.field == field.name
                 && row.keep_until == self.keep_until
+                && manifest.holds(key, row)
                 && open_row(key, customer, row).is_ok_and(|kept| kept.expose() == value)
         };
         rows.iter().any(is_same)
