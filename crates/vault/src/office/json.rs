@@ -92,7 +92,10 @@ fn by_words(name: &str) -> Option<&'static Field> {
     if matches!(words.first().map(String::as_str), Some("is" | "has")) {
         return None;
     }
-    let counts = |one: &&str| has(one) && !(*one == "name" && has("product"));
+    let is_products = words
+        .iter()
+        .all(|word| matches!(word.as_str(), "product" | "name") || word.chars().all(char::is_numeric));
+    let counts = |one: &&str| has(one) && !(is_products && has("product"));
     let found = BY_WORDS.iter().find(|(_, known)| known.iter().any(&counts));
     found.and_then(|(field, _)| Field::find(field).ok())
 }
@@ -219,6 +222,8 @@ mod tests {
             ("is_vat_exempt", None),
             ("hasPhone", None),
             ("_product_name", None),
+            ("productName2", None),
+            ("productReviewerName", Some("contact.name")),
         ] {
             assert_eq!(by_words(name).map(Field::full_name).as_deref(), field, "{name}");
         }
