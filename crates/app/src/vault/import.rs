@@ -1,9 +1,8 @@
 //! `storeward vault import FILE`: an existing shop's customers from CSV, by a mapping; with a dry run, resumed where it
 //! stopped, and a report of what did not fit and why.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::BufReader;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use super::{FOLDER, shelf};
 use crate::Done;
 use crate::breach_list::Bar;
 use crate::data::write_atomically;
-use crate::failure::{Context, Failure, IoContext};
+use crate::failure::{Context, Failure};
 use crate::oidc::finished;
 use crate::open::Opened;
 
@@ -24,14 +23,12 @@ use crate::open::Opened;
 const AT_ONCE: usize = 128;
 
 /// How far a run came: the file and the mapping by their fingerprint, the last line that is written.
-pub(super) struct Mark {
+struct Mark {
     path: PathBuf,
-    /// One for each file that is read.
-    lock: PathBuf,
 }
 
 impl Mark {
-    pub(super) fn of(opened: &Opened, file: &Path, mapping: &str) -> Done<Mark> {
+    fn of(opened: &Opened, file: &Path, mapping: &str) -> Done<Mark> {
         let data = fs::metadata(file).context(file.display())?;
         // The next night's export may have the same place and length. One that was only touched is read from its beginning,
         // which writes nothing twice.
@@ -39,26 +36,9 @@ impl Mark {
         let changed = changed.map_or(0, |at| at.as_nanos());
         let absolute = fs::canonicalize(file).context(file.display())?;
         let what = format!("{}\n{}\n{changed}\n{mapping}", absolute.display(), data.len());
-        let beside = |what: &str, end: &str| {
-            let name = storeward_seal::fingerprint::sha256_hex(what.as_bytes());
-            opened.data.join(FOLDER).join(format!("import-{}.{end}", name.get(..16).unwrap_or("import")))
-        };
-        Ok(Mark { path: beside(&what, "line"), lock: beside(&absolute.to_string_lossy(), "lock") })
-    }
-
-    /// Held by a run while it writes: a second one of the same file would go on from where this one is, and end before what this one has
-    /// under way is written.
-    pub(super) fn alone(&self, file: &Path) -> Done<File> {
-        let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&self.lock);
-        let lock = lock.doing(format!("cannot open {}", self.lock.display()))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(lock),
-            Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(format!("another import of {} is under way", file.display()))
-                    .hint("wait until it has ended; the same words again then write only what it did not"))
-            }
-            Err(TryLockError::Error(why)) => Err(why).doing(format!("cannot lock {}", self.lock.display())),
-        }
+        let name = storeward_seal::fingerprint::sha256_hex(what.as_bytes());
+        let name = name.get(..16).unwrap_or("import").to_owned();
+        Ok(Mark { path: opened.data.join(FOLDER).join(format!("import-{name}.line")) })
     }
 
     fn read(&self) -> u64 {
@@ -72,6 +52,19 @@ impl Mark {
     fn remove(&self) {
         // Not there where nothing was written.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// For as long as the file is open: a second run of it would go on from where this one is, and end before what this one has under way is
+/// written. Where the file system knows no locks (some of the network), there is none.
+fn alone(source: &File, file: &Path) -> Done {
+    match source.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let what = format!("another import of {} is under way", file.display());
+            Err(Failure::new(what)
+                .hint("wait until it has ended; the same words again then write only what it did not"))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -105,13 +98,16 @@ pub fn import_with(
         Failure::new(format!("the file {} cannot be read: {why}", file.display()))
             .hint("name the shop's export in CSV; `storeward vault import --help` has the words")
     })?;
+    if run == Run::Real {
+        alone(&source, file)?;
+    }
     let length = source.metadata().ok().map(|data| data.len()).filter(|length| *length > 0);
     let (mut records, header) = Records::new(BufReader::new(source)).context(file.display())?;
     let plan = Arc::new(Plan::new(mapping, &header).context("the mapping")?);
     let mark = Mark::of(opened, file, text)?;
     // No epoch ends while keys are made here.
     let _held = match run {
-        Run::Real => Some((mark.alone(file)?, shelf(&opened.data).hold().context("the vault's keys")?)),
+        Run::Real => Some(shelf(&opened.data).hold().context("the vault's keys")?),
         Run::Dry => None,
     };
     let mut report = Report::new("line");
