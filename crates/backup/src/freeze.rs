@@ -133,10 +133,16 @@ fn walk(path: &Path, transient: &[PathBuf], before: &Sights, found: &mut Sights)
 
 /// What lay in a folder that cannot be read, or a file that is there and closed to us, is as it was, and counts as not read.
 fn unread(path: &Path, why: &std::io::Error, before: &Sights, found: &mut Sights) {
-    if why.kind() != std::io::ErrorKind::NotFound {
-        let below = before.iter().filter(|(name, _)| Path::new(name).starts_with(path));
-        found.extend(below.map(|(name, old)| (name.clone(), Sight { touched: 0, ..*old })));
+    if why.kind() == std::io::ErrorKind::NotFound {
+        return;
     }
+    // By the order of the names: whoever closes each file of a folder is not looked for among all files each time.
+    let name = path.to_string_lossy();
+    let folder = format!("{}/", name.trim_end_matches('/'));
+    let below = before.range(folder.clone()..).take_while(|(name, _)| name.starts_with(&folder));
+    let itself = before.get_key_value(name.as_ref());
+    let closed = itself.into_iter().chain(below);
+    found.extend(closed.map(|(name, old)| (name.clone(), Sight { touched: 0, ..*old })));
 }
 
 /// One that cannot be read, which the backup itself tells, is as it was, and read the next time.
@@ -210,9 +216,9 @@ pub fn compare(before: &Sights, now: &Sights) -> Option<Alarm> {
     let gone = count(&|(path, _)| !now.contains_key(*path), before);
     let is_ciphertext = |sight: &Sight| sight.noise || (is_encoded(sight) && sight.size >= LEAST_BYTES);
     let new = count(&|(path, sight)| is_ciphertext(sight) && !before.contains_key(*path), now);
-    // One that was as ciphertext is before, and began as no picture or archive, is not encrypted by going: so sessions in a cookie's form,
-    // which every visitor makes, follow each other.
-    let counts = |old: &Sight| old.known || !is_ciphertext(old);
+    // One that was as ciphertext is before, however short, and began as no picture or archive, is not encrypted by going: so sessions in a
+    // cookie's form, which every visitor makes as long as they like, follow each other.
+    let counts = |old: &Sight| old.known || !(old.noise || is_encoded(old));
     let plain = count(&|(path, old)| counts(old) && !now.contains_key(*path), before);
     let renamed = plain.min(new);
     if many(renamed) {
@@ -413,9 +419,10 @@ mod tests {
         let folder = shop(150);
         let sessions = folder.path().join("sessions");
         std::fs::create_dir(&sessions).unwrap();
+        // Short ones of one day, and long ones of the next: who sends a form decides on their length.
         let open = |day: usize| {
             for n in 0..120 {
-                let session = format!("eyJpdiI6{n}SmVkZXI{day}").repeat(150);
+                let session = format!("eyJpdiI6{n}SmVkZXI{day}").repeat(if day == 1 { 30 } else { 150 });
                 std::fs::write(sessions.join(format!("{day}-{n}")), session).unwrap();
             }
         };
@@ -473,9 +480,23 @@ mod tests {
         let folder = shop(100);
         let before = seen(&folder, &Sights::new());
         let closed = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        // A folder in which nothing can be read; it hides what is in no other.
-        let mut now = before.clone();
-        unread(&folder.path().join("pictures"), &closed, &before, &mut now);
+        // A folder in which nothing can be read; it hides what is in no other, as those whose names begin alike.
+        let beside = ["pictures.old/1", "pictures0/1", "pictures-1"].map(|name| folder.path().join(name));
+        let beside = beside.map(|path| path.to_string_lossy().into_owned());
+        let mut more = before.clone();
+        more.extend(beside.map(|name| (name, Sight { touched: 7, ..*before.values().next().unwrap() })));
+        let mut now = Sights::new();
+        unread(&folder.path().join("pictures"), &closed, &more, &mut now);
+        assert_eq!(now.len(), 100);
+        let slashed = format!("{}/", folder.path().display());
+        let mut all = Sights::new();
+        unread(Path::new(&slashed), &closed, &more, &mut all);
+        assert_eq!(all.len(), 203, "as it may stand in the config");
+        let one = folder.path().join("pictures/7.jpg");
+        let mut alone = Sights::new();
+        unread(&one, &closed, &more, &mut alone);
+        assert_eq!(alone.keys().map(Path::new).collect::<Vec<_>>(), [one.as_path()]);
+        now.extend(before.iter().filter(|(name, _)| name.ends_with(".php")).map(|(n, s)| (n.clone(), *s)));
         let alarm = compare(&before, &now).unwrap();
         assert_eq!(alarm, Alarm { code: "backup.unreadable", changed: 100, of_files: 200 });
         assert_eq!(compare(&now, &now), None, "told once");
@@ -490,6 +511,24 @@ mod tests {
         let mut gone = Sights::new();
         unread(folder.path(), &std::io::Error::from(std::io::ErrorKind::NotFound), &before, &mut gone);
         assert!(gone.is_empty(), "what is not there is not closed");
+    }
+
+    /// That the walk itself asks: a folder above that is none any more answers with another error than that nothing is there.
+    #[test]
+    fn what_cannot_be_looked_at_counts_as_closed_where_files_are_walked_through() {
+        let folder = shop(30);
+        let pictures = [folder.path().join("pictures")];
+        std::fs::create_dir(pictures[0].join("2026")).unwrap();
+        for n in 0..30 {
+            std::fs::write(pictures[0].join(format!("2026/{n}.jpg")), noise(n)).unwrap();
+        }
+        let deep = [pictures[0].join("2026")];
+        let before = look(&deep, &[], &Sights::new());
+        std::fs::remove_dir_all(&pictures[0]).unwrap();
+        assert_eq!(look(&deep, &[], &before), Sights::new());
+        std::fs::write(&pictures[0], "no folder").unwrap();
+        let alarm = compare(&before, &look(&deep, &[], &before)).unwrap();
+        assert_eq!(alarm, Alarm { code: "backup.unreadable", changed: 30, of_files: 30 });
     }
 
     /// A file that could not be read once was taken for one that was no noise, and for scrambled when it could be again.
