@@ -51,6 +51,14 @@ pub fn bind_old_blocking(db: &storeward_store::Db) -> Result<u64, storeward_stor
     })
 }
 
+/// Whether there are clients and none bears a tag: of a version before tags, or somebody took them away. None of them serves anybody.
+///
+/// # Errors
+/// What the database says where it cannot be read.
+pub fn clients_are_old(reader: &mut storeward_store::Reader<'_>) -> Result<bool, storeward_store::Error> {
+    sql::client::are_old(reader)
+}
+
 /// Clients, sign-ins to them, and their tokens, that are not what Storeward wrote; of each table a hundred at most. For the look of each day.
 ///
 /// # Errors

@@ -166,7 +166,9 @@ impl Registry {
                 tx.commit_silent("a client may ask for what it could before");
                 return Ok(());
             }
-            sql::client::set_scopes(tx, id, &scopes)?;
+            if !sql::client::set_scopes(tx, id, &scopes)? {
+                return Err(Error::NoClient);
+            }
             sql::token::cut(tx, id, &scopes)?;
             sql::grant::cut(tx, id, &scopes, now)?;
             sql::consent::cut(tx, id, &scopes)?;

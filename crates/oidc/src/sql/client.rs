@@ -2,8 +2,8 @@
 
 use storeward_base::{RelyingId, Timestamp};
 use storeward_seal::jws::Algorithm;
-use storeward_store::Column::{Number, Text};
-use storeward_store::{Bound, Error, Reader, Row, Tx, Value, params, statements};
+use storeward_store::Column::{Bytes, Number, Text};
+use storeward_store::{Bound, Column, Error, Reader, Row, Tx, Value, params, statements};
 
 use crate::model::{Assured, Client, Consent, Kind};
 use crate::protocol::scope::Scopes;
@@ -42,6 +42,12 @@ pub const TABLE: Bound = Bound {
     page: PAGE,
     parts: None,
 };
+
+/// Where they stand in [`TABLE`].
+const MARK: usize = 3;
+const PREVIOUS_MARK: usize = 4;
+const PREVIOUS_UNTIL: usize = 5;
+const SCOPES: usize = 15;
 
 /// A client with what is kept of its secrets.
 #[derive(Clone, Debug)]
@@ -114,13 +120,45 @@ pub fn insert(tx: &mut Tx<'_>, client: &Client, secret_mark: Option<String>) -> 
         client.answers,
     ];
     tx.execute(INSERT, values)?;
-    TABLE.bind(tx, params![client.id])
+    // As the table has them: the secret of before and its end are behind the secret.
+    let (ahead, behind) = values.split_at(PREVIOUS_MARK);
+    bind(tx, client.id, &[ahead, &[Value::Null, Value::Null], behind].concat())
+}
+
+/// Binds what was to be written, never what lies there then: a trigger or another session may have put something of its own in between.
+fn bind(tx: &mut Tx<'_>, id: RelyingId, values: &[Value]) -> Result<(), Error> {
+    let tag = TABLE.tag_of(tx, values)?;
+    tx.execute(BIND, params![id, tag])?;
+    // Nothing of it is written then.
+    if TABLE.fits(tx, params![id])? { Ok(()) } else { Err(Error::NoRow) }
+}
+
+/// A row's columns, where the tag beside them is theirs: read in one go, so that nobody comes between the look and the reading.
+fn columns(reader: &mut Reader<'_>, id: RelyingId) -> Result<Option<Vec<Value>>, Error> {
+    if !TABLE.fits(reader, params![id])? {
+        return Ok(None);
+    }
+    let found = reader.query_optional(BOUND, params![id], |row| {
+        let value = |(at, column): (usize, &Column)| match column {
+            Number => row.get::<Option<i64>>(at).map(Value::from),
+            Text | Bytes => row.get::<Option<String>>(at).map(Value::from),
+        };
+        let values = TABLE.columns.iter().enumerate().map(value).collect::<Result<Vec<Value>, Error>>()?;
+        Ok((values, row.get::<Option<Vec<u8>>>(TABLE.columns.len())?))
+    })?;
+    let Some((values, Some(tag))) = found else { return Ok(None) };
+    Ok((TABLE.tag_of(reader, &values)? == Value::from(tag)).then_some(values))
+}
+
+/// Whether there are clients and none has a tag.
+pub fn are_old(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    let tagged: u64 = reader.query_one(TAGGED, &[], |row| row.get(0))?;
+    Ok(tagged == 0 && count(reader)? > 0)
 }
 
 /// Binds those of a version that bound none.
 pub fn bind_old(tx: &mut Tx<'_>) -> Result<u64, Error> {
-    let tagged: u64 = tx.query_one(TAGGED, &[], |row| row.get(0))?;
-    if tagged > 0 { Ok(0) } else { TABLE.bind_all(tx) }
+    if are_old(tx)? { TABLE.bind_all(tx) } else { Ok(0) }
 }
 
 pub fn by_id(reader: &mut Reader<'_>, id: RelyingId) -> Result<Option<Kept>, Error> {
@@ -150,14 +188,22 @@ pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
 
 /// Whether there is such a client with a secret.
 pub fn rotate(tx: &mut Tx<'_>, id: RelyingId, mark: &str, previous_until: Timestamp) -> Result<bool, Error> {
-    if !TABLE.fits(tx, params![id])? || tx.execute(ROTATE, params![id, mark, previous_until])? != 1 {
+    let Some(mut values) = columns(tx, id)? else { return Ok(false) };
+    if tx.execute(ROTATE, params![id, mark, previous_until])? != 1 {
         return Ok(false);
     }
-    TABLE.bind(tx, params![id]).map(|()| true)
+    // The secret of before is the one that was read, whatever the statement found.
+    let before = values.get(MARK).cloned().ok_or(Error::NoRow)?;
+    values.splice(MARK..=PREVIOUS_UNTIL, [mark.into(), before, previous_until.into()]);
+    bind(tx, id, &values).map(|()| true)
 }
 
-pub fn set_scopes(tx: &mut Tx<'_>, id: RelyingId, scopes: &Scopes) -> Result<(), Error> {
-    TABLE.change(tx, params![id], |tx| tx.execute(SET_SCOPES, params![id, scopes.to_string()]).map(drop))
+/// Whether there is such a client.
+pub fn set_scopes(tx: &mut Tx<'_>, id: RelyingId, scopes: &Scopes) -> Result<bool, Error> {
+    let Some(mut values) = columns(tx, id)? else { return Ok(false) };
+    tx.execute(SET_SCOPES, params![id, scopes.to_string()])?;
+    values.splice(SCOPES..=SCOPES, [scopes.to_string().into()]);
+    bind(tx, id, &values).map(|()| true)
 }
 
 pub fn delete(tx: &mut Tx<'_>, id: RelyingId) -> Result<bool, Error> {

@@ -3,7 +3,8 @@
 use storeward_base::Actor;
 use storeward_oidc::Error;
 use storeward_oidc::registry::Scopes;
-use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+use storeward_store::{Engine, both_engines};
 
 use super::bench::{Bench, MIGRATIONS, Party, text};
 
@@ -90,6 +91,52 @@ both_engines!(each_grant_and_token_that_was_changed_is_found, &MIGRATIONS, async
         bench.db.tamper(&format!("UPDATE {table} SET {back}"));
         assert_eq!(storeward_oidc::harmed(&bench.db).await.unwrap(), [], "{back}");
     }
+});
+
+/// Writes an address beside whatever the statement before wrote to these columns.
+fn lay_trigger(db: &TestDb, when: &str) {
+    let evil = "'https://evil.example/cb'";
+    db.tamper(&match db.engine() {
+        Engine::Sqlite => format!(
+            "CREATE TRIGGER evil AFTER {when} ON oidc_client BEGIN UPDATE oidc_client SET \
+             redirect_uris = redirect_uris || char(10) || {evil} WHERE id = NEW.id; END"
+        ),
+        Engine::Postgres => format!(
+            "CREATE FUNCTION evil() RETURNS trigger AS $$ BEGIN NEW.redirect_uris := NEW.redirect_uris || chr(10) || {evil}; \
+             RETURN NEW; END $$ LANGUAGE plpgsql; \
+             CREATE TRIGGER evil BEFORE {when} ON oidc_client FOR EACH ROW EXECUTE FUNCTION evil()"
+        ),
+    });
+}
+
+fn take_trigger(db: &TestDb) {
+    db.tamper(match db.engine() {
+        Engine::Sqlite => "DROP TRIGGER evil",
+        Engine::Postgres => "DROP TRIGGER evil ON oidc_client; DROP FUNCTION evil()",
+    });
+}
+
+// The tag was made of what lay there after the write: with it the owner's next word signed an address that a trigger had put in.
+both_engines!(no_word_of_the_owners_binds_what_a_trigger_wrote, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let party = bench.own().await;
+    let before = bench.registry.find(party.id).await.unwrap();
+    lay_trigger(&bench.db, "UPDATE OF scopes, secret_mark");
+    assert!(bench.registry.rotate_secret(party.id, 24, Actor::Operator).await.is_err());
+    let cut = Scopes::parse("openid");
+    assert!(bench.registry.set_scopes(party.id, cut.clone(), Actor::Operator).await.is_err());
+    assert_eq!(bench.registry.find(party.id).await.unwrap(), before, "nothing of it was written");
+    take_trigger(&bench.db);
+    lay_trigger(&bench.db, "INSERT");
+    assert!(bench.registry.add(bench.draft("browser"), Actor::Operator).await.is_err());
+    assert_eq!(bench.registry.list().await.unwrap(), [before]);
+    take_trigger(&bench.db);
+    // Without one each word holds.
+    bench.registry.rotate_secret(party.id, 24, Actor::Operator).await.unwrap();
+    bench.registry.set_scopes(party.id, cut, Actor::Operator).await.unwrap();
+    bench.registry.add(bench.draft("browser"), Actor::Operator).await.unwrap();
+    assert_eq!(bench.registry.list().await.unwrap().len(), 2);
+    assert_eq!(storeward_oidc::harmed(&bench.db).await.unwrap(), []);
 });
 
 // Whoever followed a link while signed in gave a code to an address that somebody had written into the database.
