@@ -141,6 +141,9 @@ impl Backups {
         report.age_ms = Some(millis(trial.at.since(run.made_at)));
         let to = scratch.join("storeward");
         let restored = self.restore(alone, run.run, &to, None, Some(key))?;
+        if let Some(why) = restored.keys_lack {
+            return Err(Error::Damaged(format!("the newest copy of customers' keys: {why}")));
+        }
         (report.files, report.bytes) = (restored.files, restored.bytes);
         let says = format!("Storeward's own {} files are what was put away, byte for byte", restored.files);
         report.findings.push(Finding::held("checksums", says));

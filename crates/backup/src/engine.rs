@@ -111,6 +111,8 @@ pub struct Restored {
     pub bytes: u64,
     /// The run that customers' keys are of; the newest there is, whatever the rest is of.
     pub keys_of: Option<BackupId>,
+    /// Why nothing of that run's keys was laid: the target does not give all of them. An older copy is never taken in its place.
+    pub keys_lack: Option<String>,
     pub shop_files: u64,
     pub shop_lost: Lost,
 }
@@ -313,7 +315,8 @@ impl Backups {
 
     /// Reads a run out into the new folders `to` (Storeward's own) and `shop` (the shop's), and holds every file of Storeward's own
     /// against the manifest; with `key`, that against its signature. Customers' keys are those of the newest run, whichever run is
-    /// asked for: what was erased since stays erased. What the target does not give of the shop's files is named; the rest is read out.
+    /// asked for: what was erased since stays erased. What the target does not give of the shop's files, or of those keys, is named; the
+    /// rest is read out.
     pub fn restore(
         &self,
         _alone: &Alone,
@@ -334,7 +337,8 @@ impl Backups {
             }
             out.compare(part, &manifest)?;
         }
-        let keys_of = newest.map_or(Ok(None), |newest| self.restore_keys(&files, &newest, to, key))?;
+        let (keys_of, keys_lack) =
+            newest.map_or(Ok((None, None)), |newest| self.restore_keys(&files, &newest, to, key))?;
         let (mut shop_files, mut shop_lost) = (0, Lost::default());
         if let Some(shop) = shop {
             for snapshot in shop_of(&files, &manifest)? {
@@ -345,7 +349,8 @@ impl Backups {
                 shop_files += files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
             }
         }
-        Ok(Restored { files: out.files, bytes: out.bytes, manifest, keys_of, shop_files, shop_lost })
+        let (files, bytes) = (out.files, out.bytes);
+        Ok(Restored { files, bytes, manifest, keys_of, keys_lack, shop_files, shop_lost })
     }
 
     /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one
@@ -372,23 +377,39 @@ impl Backups {
         Ok(made.into_iter().rfind(fits))
     }
 
+    /// The run whose keys were laid, or why none were: where one lacks something nothing of it stays, and the rest is worth having.
     fn restore_keys(
         &self,
         files: &Repo,
         newest: &Snapshot,
         to: &Path,
         key: Option<&LogKey>,
-    ) -> Result<Option<BackupId>, Error> {
-        let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else { return Ok(None) };
+    ) -> Result<(Option<BackupId>, Option<String>), Error> {
+        let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else {
+            return Ok((None, None));
+        };
         let mut out = Out::default();
-        keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file))?;
-        match self.manifest(files, run, key) {
-            Ok(manifest) => out.compare(Part::Keys, &manifest)?,
+        let read = keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file));
+        let compared = read.and_then(|_| match self.manifest(files, run, key) {
+            Ok(manifest) => out.compare(Part::Keys, &manifest),
             // The run was cut off behind its keys; they are whole all the same, or they would not open.
-            Err(Error::NoRun(_)) => {}
-            Err(other) => return Err(other),
+            Err(Error::NoRun(_)) => Ok(()),
+            Err(other) => Err(other),
+        });
+        match compared {
+            Ok(()) => Ok((Some(run), None)),
+            // This machine's fault, not the copy's.
+            Err(why @ Error::Io { .. }) => Err(why),
+            Err(why) => {
+                keys.answers()?;
+                files.answers()?;
+                for (_, path) in out.found.keys() {
+                    let laid = to.join(path);
+                    std::fs::remove_file(&laid).map_err(|why| Error::at(&laid, &why))?;
+                }
+                Ok((None, Some(why.to_string())))
+            }
         }
-        Ok(Some(run))
     }
 
     /// What a run holds.

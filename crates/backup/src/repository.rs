@@ -348,7 +348,7 @@ impl Repo {
     }
 
     /// Whether the target is there: what it does not give is lost then, and else a line broke, or a disk is gone.
-    fn answers(&self) -> Result<(), Error> {
+    pub(crate) fn answers(&self) -> Result<(), Error> {
         match self.place.length(&name(FileType::Config, &Id::default()))? {
             Some(_) => Ok(()),
             None => {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use storeward_base::Timestamp;
+use storeward_events::Event;
 use storeward_events::system::RowHarmed;
-use storeward_store::harmed::told_since;
-use storeward_store::{Error, Reader};
+use storeward_store::{Error, Reader, ledger};
 
 use crate::sql::{self, DrillRow, FreezeRow, RunRow};
 use crate::told::Told;
@@ -46,12 +46,14 @@ impl Facts {
         let told = Told::read(reader)?;
         let tries = sql::runs(reader, TRIES)?;
         let passed = told.passed.as_ref().map_or(Timestamp::EPOCH, |drill| drill.ended_at);
-        let lost = told_since(reader, passed.min(now.minus(LOSS_SHOWN)))?;
+        let since = passed.min(now.minus(LOSS_SHOWN));
+        let is_loss = |event: &Event| matches!(event, Event::RowHarmed(fact) if fact.table == TARGET);
+        let told_of = ledger::told(reader, &["system.row_harmed"])?;
         Ok(Facts {
             // What has not come counts as never tried.
             last: tries.into_iter().find(|run| run.begun_at <= now),
             harmed: told.look(reader, now)?,
-            is_lost: lost.iter().any(|fact| fact.table == TARGET),
+            is_lost: told_of.iter().any(|(_, record)| record.at >= since && is_loss(&record.event)),
             last_drill: told.drill().cloned(),
             frozen: match told.frozen {
                 Some(frozen) => Some(frozen),

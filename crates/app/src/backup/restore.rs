@@ -95,7 +95,8 @@ pub fn fell_short(lines: &[String]) -> Done {
     let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
     match (has(NO_KEYS), has(LOST)) {
         (true, _) => Err(Failure::new("customers' records in this copy do not open: their keys are not there")
-            .hint("lay vault/keys.sqlite of the machine that is gone beside it, where you still have that; see storeward backup list")),
+            .hint("without --keys-from: restore once more with it, into a new folder; else lay vault/keys.sqlite of the machine that is gone \
+                   beside it, where you still have that; see storeward backup list")),
         (false, true) => Err(Failure::new("not all of the shop's files could be read out")
             .hint("try an older backup, too: --run ID")),
         (false, false) => Ok(()),
@@ -150,7 +151,12 @@ fn keys(
             "customers' keys are those of {run}, the newest: who was erased since stays erased"
         ));
     }
-    if restored.keys_of.is_none() && restored.manifest.of_part(Part::Keys).next().is_some() {
+    if let Some(why) = &restored.keys_lack {
+        lines.push(format!(
+            "{NO_KEYS}: the newest copy lacks something ({why}), and an older one would open who was erased since; no customer's record opens \
+             in this copy"
+        ));
+    } else if restored.keys_of.is_none() && restored.manifest.of_part(Part::Keys).next().is_some() {
         let why = match has_key {
             true => {
                 "none of this ledger's is at the target any more (they are kept for keys_days, or somebody deleted them)"

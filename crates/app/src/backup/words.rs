@@ -294,6 +294,7 @@ fn forget_broken(at: &Directory, is_sure: bool) -> Done {
     let opened = open::open(&at.dir)?;
     let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
     let alone = backups.alone().map_err(|error| told(&error))?;
+    let named = broken::named(&opened)?;
     let found = broken::look(&opened, &backups, &alone)?;
     if found.runs.is_empty() {
         return say(
@@ -303,8 +304,11 @@ fn forget_broken(at: &Directory, is_sure: bool) -> Done {
     for (run, made_at) in &found.runs {
         say(format!("{made_at}  {run}  lacks something"))?;
     }
-    if !is_sure {
-        return Err(Failure::new(format!("kept backups lack something: {}", found.runs.len())).hint(
+    // Whoever lost more of them meanwhile has none go that the owner has not read of.
+    let is_new = found.runs.keys().any(|run| !named.contains(&run.to_string()));
+    if !is_sure || is_new {
+        let words = if is_sure { " (not all of them were named before, so none was taken away)" } else { "" };
+        return Err(Failure::new(format!("kept backups lack something: {}{words}", found.runs.len())).hint(
             "read out what you still need of them: storeward backup restore --run ID --shop-to DIR; then take them away: storeward backup \
              forget-broken --yes",
         ));

@@ -153,7 +153,7 @@ fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
     // The newest itself: whatever else is whole, it stays.
     let broken = backups.broken(&alone).unwrap();
     assert_eq!((broken.lost_packs, broken.runs.keys().copied().collect::<Vec<_>>()), (1, vec![run_of(2)]));
-    assert!(matches!(backups.forget_broken(&alone, &broken), Err(Error::Damaged(_))));
+    assert!(matches!(backups.forget_broken(&alone, &broken, at_hour(3)), Err(Error::Damaged(_))));
     drop(alone);
     std::fs::remove_dir_all(house.at("shop/a")).unwrap();
     for hour in [3, 4] {
@@ -165,7 +165,7 @@ fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
     assert_eq!(broken.runs.into_iter().collect::<Vec<_>>(), [(run_of(2), at_hour(2))]);
     assert_eq!(runs(&backups).len(), 4, "to look takes nothing away");
     let broken = backups.broken(&alone).unwrap();
-    backups.forget_broken(&alone, &broken).unwrap();
+    backups.forget_broken(&alone, &broken, at_hour(5)).unwrap();
     let left = [1, 3, 4].map(|hour| (run_of(hour), Whose::Own));
     assert_eq!(runs(&backups), left);
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
@@ -181,6 +181,65 @@ fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
     }
     let broken = two.broken(&two.alone().unwrap()).unwrap();
     assert_eq!(broken.runs.keys().copied().collect::<Vec<_>>(), [run_of(6)]);
+}
+
+/// Takes the snapshot of a run's part, and with it the word of it, away: a file, for which no password is needed.
+fn lose_snapshot(backups: &Backups, target: &Path, part: Part, label: &str, hour: u32) {
+    let all = backups.snapshots(part).unwrap();
+    let lost = all.iter().find(|one| one.run == Some(run_of(hour)) && one.label == label).unwrap();
+    std::fs::remove_file(target.join(part.folder()).join("snapshots").join(&lost.id)).unwrap();
+}
+
+/// Whoever reaches the target took a snapshot away: of a run that lacked it nothing was said, and a whole one could go for its sake.
+#[test]
+fn a_run_whose_manifest_names_what_is_not_there_is_no_whole_one() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let keep = Keep { last: 3, days: 0, weeks: 0, months: 0 };
+    let backups = Backups::new(Plan { keep, ..house.backups(&target).plan().clone() }, Bars::none());
+    pictures(&house, "a", 3);
+    for hour in [1, 2, 3] {
+        house.run(&backups, hour).unwrap();
+    }
+    lose_snapshot(&backups, &target, Part::Keys, "storeward", 2);
+    let alone = backups.alone().unwrap();
+    assert_eq!(backups.broken(&alone).unwrap(), crate::Broken::default(), "keys have days of their own");
+    lose_snapshot(&backups, &target, Part::Files, "shop", 2);
+    let found = || backups.broken(&alone).unwrap();
+    let lacking = || found().runs.into_keys().collect::<Vec<_>>();
+    assert_eq!(lacking(), [run_of(2)]);
+    lose_snapshot(&backups, &target, Part::Files, "shop", 3);
+    assert_eq!(lacking(), [run_of(2), run_of(3)]);
+    let refused = backups.forget_broken(&alone, &found(), at_hour(4));
+    assert!(matches!(refused, Err(Error::Damaged(_))), "the newest is among them: {refused:?}");
+    drop(alone);
+    house.run(&backups, 5).unwrap();
+    let alone = backups.alone().unwrap();
+    backups.forget_broken(&alone, &backups.broken(&alone).unwrap(), at_hour(6)).unwrap();
+    assert_eq!(runs(&backups), [1, 5].map(|hour| (run_of(hour), Whose::Own)));
+}
+
+/// A clock that once ran ahead: its backup was the newest for years, and where it lacked something nothing could be done about it.
+#[test]
+fn a_backup_of_the_future_is_not_the_newest_when_broken_ones_go() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let keep = Keep { last: 3, days: 0, weeks: 0, months: 0 };
+    let backups = Backups::new(Plan { keep, ..house.backups(&target).plan().clone() }, Bars::none());
+    pictures(&house, "a", 3);
+    house.run(&backups, 90_000).unwrap();
+    house.run(&backups, 1).unwrap();
+    let forget = |hour: u32| {
+        let alone = backups.alone().unwrap();
+        backups.forget_broken(&alone, &backups.broken(&alone).unwrap(), at_hour(hour))
+    };
+    // A whole one of the future takes none away that is all there is of today.
+    lose_snapshot(&backups, &target, Part::Files, "shop", 1);
+    assert!(matches!(forget(2), Err(Error::Damaged(_))));
+    house.run(&backups, 3).unwrap();
+    lose_snapshot(&backups, &target, Part::Files, "shop", 90_000);
+    forget(4).unwrap();
+    assert_eq!(runs(&backups), [(run_of(3), Whose::Own)]);
 }
 
 /// A disk that was unplugged in the middle of a restore: each file that came after was told as gone from the backup.
@@ -280,6 +339,37 @@ fn the_newest_copy_of_customers_keys_stays_for_whoever_mends_it() {
     backups.thin_out(&alone, at_hour(500 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
     assert_eq!(backups.snapshots(Part::Keys).unwrap(), []);
     assert!(packs[0].iter().all(|pack| !pack.exists()));
+}
+
+/// One lost pack of the newest keys ended each restore, of whichever run, before anything of the shop came back.
+#[test]
+fn a_newest_copy_of_customers_keys_that_lacks_something_costs_nothing_but_the_keys() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    pictures(&house, "a", 3);
+    let packs = runs_with_keys(&house, &backups, &target, &[1, 2]);
+    lose(&packs[1]);
+    for is_in_index in [true, false] {
+        if !is_in_index {
+            backups
+                .repo(Part::Keys, crate::repository::Missing::Refuse)
+                .unwrap()
+                .forget_missing_packs()
+                .unwrap();
+        }
+        for hour in [1, 2] {
+            let to = house.at(&format!("back-{hour}-{is_in_index}"));
+            let shop = house.at(&format!("shop-{hour}-{is_in_index}"));
+            let alone = backups.alone().unwrap();
+            let restored = backups.restore(&alone, run_of(hour), &to, Some(&shop), Some(&house.key)).unwrap();
+            assert!(restored.keys_lack.is_some() && restored.keys_of.is_none(), "{restored:?}");
+            assert_eq!((restored.shop_files, restored.shop_lost.count), (3, 0));
+            assert!(to.join("note").exists() && !to.join("wrapped").exists(), "an older copy is never laid");
+        }
+    }
+    let found = drilled(&backups, &house);
+    assert!(!found.held && found.what == "restore", "{found:?}");
 }
 
 /// One lost pack of a younger copy kept the keys of whoever was erased for as long again.
