@@ -49,6 +49,11 @@ pub fn look(opened: &Opened) -> Done {
     ))
 }
 
+/// What each start says where it is so.
+const CLIENTS_WITHOUT_TAGS: &str = "no client of OpenID Connect in this database bears its tag, so none of them serves anybody: if you have \
+     restored a backup of before tags yourself, delete keys/rows-bound there, start once and look through storeward oidc client list; else \
+     somebody took the tags away: remove the clients and add them anew";
+
 /// Nobody could sign in, and who is at fault only the owner knows.
 fn without_tags(mark: &Path) -> Failure {
     Failure::new("no row of the staff, or of customers' accounts, in this database bears its tag, so nobody could be let in").hint(format!(
@@ -67,8 +72,13 @@ pub fn bind_old(data: &DataDir, db: &Db) -> Done {
     let is_over_with_clients =
         std::fs::read_to_string(&mark).is_ok_and(|said| said.lines().any(|line| line == CLIENTS));
     let bind = || -> Result<bool, Error> {
-        if !is_over_with_clients {
-            storeward_oidc::bind_old_blocking(db)?;
+        match is_over_with_clients {
+            false => drop(storeward_oidc::bind_old_blocking(db)?),
+            // The shop is protected all the same: said, and no reason not to start.
+            true if db.read_blocking(storeward_oidc::clients_are_old)? => {
+                crate::run::log("error", CLIENTS_WITHOUT_TAGS, &[("file", &mark.display().to_string())]);
+            }
+            true => {}
         }
         if is_over {
             return db.read_blocking(|reader| {
