@@ -6,7 +6,9 @@
 use memchr::memmem;
 
 use crate::kind::is_token;
-use crate::text::MOST_FIELDS;
+
+/// Of one form. One with more is in doubt.
+const MOST_FIELDS: usize = 65_536;
 
 /// Name and value of each field, in order; nothing where the form is not beyond doubt.
 pub(crate) type Fields = Option<Vec<(String, String)>>;

@@ -211,21 +211,74 @@ fn at(call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
     found.map(|value| value.text().map(str::to_owned)).collect()
 }
 
-/// Whether what cannot be read of a field may hold an object all the same, wherever in it: not what people, and templates (`{{ "x" }}`,
-/// `{/if}`), write in brackets.
+/// Whether what cannot be read of a field may hold an object all the same, wherever in it: it begins as some reader's JSON does, and
+/// the object stands where one may. What people, and templates (`{{ "x" }}`, `{/if}`, `[b]`), write in brackets is none.
 fn may_hold_object(rest: &[u8]) -> bool {
-    let begins = |inside: &[u8]| {
-        // Some readers pass over other blanks than ours does.
-        let at = inside.iter().position(u8::is_ascii_graphic).unwrap_or(0);
-        let inside = inside.get(at..).unwrap_or_default();
-        [&b"\""[..], b"'", b"/*", b"//"].iter().any(|sign| inside.starts_with(sign))
-    };
-    let mut before = 0;
-    rest.iter().enumerate().any(|(at, byte)| {
-        let is_one = *byte == b'{' && before != b'{' && begins(rest.get(at + 1..).unwrap_or_default());
-        before = *byte;
-        is_one
-    })
+    const OPENS: [&str; 4] = ["\"", "'", "/*", "//"];
+    let rest = String::from_utf8_lossy(rest);
+    let opens = |inside: &str| OPENS.iter().any(|sign| inside.trim_start_matches(is_blank).starts_with(sign));
+    begins_as_json(&rest)
+        && rest.match_indices('{').any(|(at, _)| {
+            let (before, inside) = rest.split_at(at);
+            opens(inside.get(1..).unwrap_or_default()) && takes_value(before)
+        })
+}
+
+/// Whether a text begins as a list or an object does, to readers that take comments, blanks, quotes and numbers of their own as well.
+fn begins_as_json(text: &str) -> bool {
+    let mut start = behind_comments(text);
+    while let Some(inside) = start.strip_prefix('[') {
+        start = behind_comments(inside);
+    }
+    if let Some(inside) = start.strip_prefix('{') {
+        return behind_comments(inside).starts_with(['"', '\'', '}', '/']);
+    }
+    // Some lists have elements that are left out.
+    if start.starts_with(['"', '\'', ']', ',', ';', '/']) {
+        return true;
+    }
+    let is_sign = |sign: char| sign.is_alphanumeric() || matches!(sign, '+' | '-' | '.' | '_');
+    let (word, behind) = start.split_at(start.find(|sign| !is_sign(sign)).unwrap_or(start.len()));
+    let bare = word.trim_start_matches(['+', '-', '.']);
+    // PHP takes them in capitals, Python the last two.
+    let is_named =
+        ["true", "false", "null", "nan", "infinity"].iter().any(|known| bare.eq_ignore_ascii_case(known));
+    (is_named || bare.starts_with(|sign: char| sign.is_ascii_digit()))
+        && behind_comments(behind).starts_with([',', ';', ']', '/'])
+}
+
+/// What stands behind blanks and comments. One that does not end is left.
+fn behind_comments(text: &str) -> &str {
+    let mut rest = text.trim_start_matches(is_blank);
+    loop {
+        let behind = match (rest.strip_prefix("/*"), rest.strip_prefix("//").or(rest.strip_prefix('#'))) {
+            (Some(comment), _) => comment.split_once("*/").map(|(_, behind)| behind),
+            (None, Some(comment)) => comment.split_once(is_line_end).map(|(_, behind)| behind),
+            (None, None) => None,
+        };
+        match behind {
+            Some(behind) => rest = behind.trim_start_matches(is_blank),
+            None => return rest,
+        }
+    }
+}
+
+/// Whether a value may follow: an element, what stands under a name, or another document. Where a comment may end, it may.
+fn takes_value(before: &str) -> bool {
+    let ended = before.trim_end_matches(is_blank);
+    let is_commented = before.get(ended.len()..).is_some_and(|blanks| blanks.contains(is_line_end))
+        && ended.rsplit(is_line_end).next().is_some_and(|line| line.contains("//") || line.contains('#'));
+    let follows = |sign: char| matches!(sign, '[' | ',' | ';' | ':' | ']' | '}');
+    ended.is_empty() || ended.ends_with(follows) || ended.ends_with("*/") || is_commented
+}
+
+/// What some reader passes over between signs: not letters of other languages.
+fn is_blank(sign: char) -> bool {
+    sign.is_whitespace() || sign.is_control() || matches!(sign, '\u{feff}' | '\u{fffd}')
+}
+
+fn is_line_end(sign: char) -> bool {
+    matches!(sign, '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a sign is written by its number, `\u006d` or `\x6d`; names of folders and classes (`C:\Users`) have none.

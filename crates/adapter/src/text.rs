@@ -21,17 +21,14 @@ pub(crate) fn encode(text: &str) -> String {
     out
 }
 
-/// The pairs of `application/x-www-form-urlencoded`.
+/// The pairs of `application/x-www-form-urlencoded`: all of them, so that nothing hides behind a row of empty ones.
 pub(crate) fn form_fields(raw: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
-    raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(MOST_FIELDS).map(|pair| {
+    raw.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let cut = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
         let (name, value) = (pair.get(..cut).unwrap_or(pair), pair.get(cut + 1..).unwrap_or_default());
         (decode(name, b' '), decode(value, b' '))
     })
 }
-
-/// Of one form. More than fit into what is read of a form, so that nothing hides behind a row of empty ones.
-pub(crate) const MOST_FIELDS: usize = 65_536;
 
 /// Whether a shop may take a field for the one of this name. PHP drops blanks before a name, takes blanks and points for `_`, ends
 /// it at a NUL and behind a bracket, and makes `name[]` of `name`; others pass over the case. Wider than any of them.

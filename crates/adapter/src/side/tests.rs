@@ -294,7 +294,36 @@ fn a_sign_in_in_a_field_of_a_form_is_one() {
         (FORM, in_field(r#"{{ "mail" | t }} and {{ 'code' | t }}"#), None),
         (FORM, in_field("{if $mail}{$code}{/if}"), None),
         (FORM, in_field(r#"{"m\u0061il":"e","code":"p",}"#), Some(Err(Unreadable::Form))),
+        // What PHP reads, and Python; with comments, and in lists of Gson's.
+        (FORM, in_field(&format!("[TRUE,{one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[-Infinity, {one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[/* x */ 0 // x\n,// x\n{one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[# x\n0;{one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[\"http://x\",'',{one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[,/**/{one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("{{}}\n[{{\"a\":NaN}}]\n{one}")), Some(Err(Unreadable::Form))),
         // What shops' own pages and mails are written in.
+        (
+            FORM,
+            in_field(
+                r#"[vc_row]<script type="application/ld+json">{"@context":"x","name":"M\u00fcller"}</script>[/vc_row]"#,
+            ),
+            None,
+        ),
+        (
+            FORM,
+            in_field(
+                r#"{{block class="X"}}<div data-mage-init='{"validation":{}}'>Your mail and code</div>"#,
+            ),
+            None,
+        ),
+        (FORM, in_field("{{ path('login', {'mail': u}) }} and the code"), None),
+        (FORM, in_field(r#"{% set a = {"b":"\u00fc"} %}"#), None),
+        (FORM, in_field(r#"[code]fetch("/x",{"mail":1,"code":2})[/code]"#), None),
+        (FORM, in_field(r#"[b]{имя "Иван"} mail, code"#), None),
+        (FORM, in_field(r#"[0] {имя "Иван"} mail, code"#), None),
+        (FORM, in_field(r#"[1/2] <i data-x='{"a":1}'>mail, code</i>"#), None),
+        (FORM, in_field(r#"["a"] fetch({"mail":1,"code":2})"#), None),
         (FORM, in_field(r#"{{widget type="Vendor\Usp\Block\List"}}"#), None),
         (FORM, in_field(r#"{{block class="Magento\Ui\Block" mail="x" code="y"}}"#), None),
         (FORM, in_field(r"Dear {{ $user->mail }}, your code is {{ $code }}"), None),
@@ -323,4 +352,15 @@ fn many_calls_beside_many_fields_are_looked_at_once() {
     let one =
         format!("x=[{}]{}&y={}", vec!["0"; 11_000].join(","), "&mail=a".repeat(18_000), "{\"code\":\"p\"}");
     assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &one), Some(Ok("a".to_owned())));
+}
+
+// Of more fields than 65,536 those behind were looked at by nobody, though the body was there as a whole.
+#[test]
+fn a_sign_in_behind_any_number_of_fields_is_one() {
+    let adapter = json("");
+    let front = "a&".repeat(131_060);
+    let body = format!("{front}mail=e&code=p");
+    assert!(body.len() <= 262_144);
+    assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &body), Some(Ok("e".to_owned())));
+    assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &front), None);
 }
