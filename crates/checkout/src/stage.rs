@@ -173,8 +173,9 @@ impl Crossing {
         let is_shown = self.is_document && !status.is_informational() && status != StatusCode::NOT_MODIFIED;
         let Some(own) = known.pages.get(self.number).filter(|_| is_shown) else {
             // What a script asked for goes by the policy of the page that asked; the browser must not keep it and show it as a page later.
-            let has_body = !status.is_informational() && status != StatusCode::NOT_MODIFIED;
-            if is_html(headers) || (has_body && !is_part(headers)) {
+            let is_bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+            let is_page = !status.is_informational() && !is_bare && !leads_on(status, headers);
+            if is_html(headers) || (is_page && !is_part(headers)) {
                 do_not_keep(headers);
             }
             return Passage::On;
@@ -283,7 +284,14 @@ fn is_script(headers: &HeaderMap) -> bool {
     !kind.is_empty() && notes::runs(kind) && kind.contains('/')
 }
 
-/// Whether it is plainly nothing that browsers show as a page with scripts in it: JSON, a script, a style, a picture other than SVG, a font.
+/// Whether browsers go to another address and show nothing of this one.
+fn leads_on(status: StatusCode, headers: &HeaderMap) -> bool {
+    let to = headers.get(header::LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) && !to.trim_ascii().is_empty()
+}
+
+/// Whether it is plainly nothing that browsers show as a page with scripts in it: JSON, a script, a style, a picture other than SVG, a font,
+/// sound, film or WebAssembly.
 /// Two lines, or two types in one, are not plain; without one browsers look at the bytes (MIME Sniffing).
 fn is_part(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::to_str);
@@ -291,9 +299,10 @@ fn is_part(headers: &HeaderMap) -> bool {
     let kind = line.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_json = kind == "application/json" || kind.ends_with("+json");
     let is_picture = kind.starts_with("image/") && !kind.ends_with("+xml");
-    let is_one =
-        is_json || is_picture || kind == "text/css" || kind.starts_with("font/") || is_script(headers);
-    is_one && !line.contains(',')
+    let files = ["font/", "application/font-", "application/x-font-", "audio/", "video/"];
+    let is_file = files.iter().any(|start| kind.starts_with(start))
+        || matches!(kind.as_str(), "application/vnd.ms-fontobject" | "application/wasm" | "text/css");
+    (is_json || is_picture || is_file || is_script(headers)) && !line.contains(',')
 }
 
 /// A page of HTML that is shown and not saved.

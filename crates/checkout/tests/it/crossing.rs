@@ -91,6 +91,14 @@ both_engines!(
             ("Text/CSS", true),
             ("image/webp", true),
             ("font/woff2", true),
+            ("application/font-woff", true),
+            ("application/x-font-ttf", true),
+            ("application/vnd.ms-fontobject", true),
+            ("application/wasm", true),
+            ("audio/mpeg", true),
+            ("Video/mp4", true),
+            ("application/pdf", false),
+            ("video/mp4; a, text/html", false),
         ] {
             let answered = [("content-type", kind), age];
             let went = bench.visit(Visit { asked, answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
@@ -100,6 +108,13 @@ both_engines!(
         for answered in [&[age][..], &twice] {
             let went = bench.visit(Visit { asked, answered, ..Visit::page(PAGE) }).await.unwrap();
             assert_eq!(went.headers["cache-control"], "private, no-store", "{answered:?}");
+        }
+        // Where browsers are led on they show nothing of it; a redirect that leads nowhere is shown.
+        for (status, to, is_kept) in [(302, "/basket", true), (302, "", false), (300, "/basket", false)] {
+            let (status, answered) = (StatusCode::from_u16(status).unwrap(), [("location", to), age]);
+            let went =
+                bench.visit(Visit { asked, status, answered: &answered, ..Visit::page("") }).await.unwrap();
+            assert_eq!(went.headers["cache-control"] == age.1, is_kept, "{status} {to}");
         }
         // What is unchanged is as it was.
         let status = StatusCode::NOT_MODIFIED;

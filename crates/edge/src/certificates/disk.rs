@@ -40,6 +40,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     {
         return Err(e);
     }
+    // Of a version before this one, where it crashed.
+    let _ = fs::remove_file(path.with_extension("tmp"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
         fchown(&file, Some(uid), Some(gid))?;
@@ -123,7 +125,7 @@ mod tests {
         private_dir(&dir).unwrap();
         let path = dir.join("key.json");
         // What an older version, or a crash, left beside it was opened as it was: everybody's to read.
-        for file in ["key.json", "key.json.new"] {
+        for file in ["key.json", "key.json.new", "key.tmp"] {
             fs::write(dir.join(file), "longer than what is written now").unwrap();
             fs::set_permissions(dir.join(file), Permissions::from_mode(0o644)).unwrap();
         }

@@ -440,6 +440,28 @@ impl Serves for Mint {
                 let all: Vec<_> = (0..9).map(|n| json!({"access": {"token": of(n)}})).collect();
                 typed(JSON.1, json!(all).to_string())
             }
+            // Of who signs in many times, and somebody else's among them; nine that are new with each answer, of which one is known.
+            "/many" | "/known" => {
+                let mut made = self.inside.lock().unwrap();
+                let mut all = match target {
+                    "/many" => vec![format!("{TOKEN}-of-mira")],
+                    _ => vec![pauls.clone()],
+                };
+                for _ in 0..(if target == "/many" { 39 } else { 9 - all.len() }) {
+                    *made += 1;
+                    let whose = if target == "/many" { &pauls } else { "t-of-nobody" };
+                    all.push(format!("{whose}~{made}"));
+                }
+                let all: Vec<_> = all.iter().map(|one| json!({"access": {"token": one}})).collect();
+                typed(JSON.1, json!(all).to_string())
+            }
+            "/api/v2/me" => {
+                let mut headers = headers.clone();
+                let bearer = headers.get("authorization").and_then(|line| line.to_str().ok());
+                let bearer = bearer.and_then(|line| line.split('~').next()).map(|line| line.parse().unwrap());
+                headers.extend(bearer.map(|line| (Some("authorization".parse().unwrap()), line)));
+                self.reed.answer(method, target, &headers, body)
+            }
             "/rpc" => self.reed.answer(method, "/api/v2/enter", headers, body),
             "/refused" => {
                 let mut answer = in_body();
@@ -536,6 +558,27 @@ both_engines!(a_token_among_many_is_held_from_who_only_looks, MIGRATIONS, async 
     }
     assert_eq!(*shop.asked.lock().unwrap() - before, 8);
     assert_eq!(behind.browser().send("POST", "/list", &[JSON], "").await.status, 503);
+});
+
+// Whoever is signed in themselves had eight of their own asked about, and took another's token out of the same answer.
+both_engines!(ones_own_tokens_hide_nobody_elses, MIGRATIONS, async |db| {
+    let (behind, shop) = mint(db);
+    let mut thief = behind.browser();
+    thief.send("POST", "/rpc", &[JSON], &sign_in(PAUL, PAULS).to_string()).await;
+    let code = behind.bench.code(LetterKind::SignInCode);
+    assert_eq!(thief.browser.prove("mail", &code).await.status, 303);
+    assert!(thief.send("GET", "/session", &[JSON], "").await.body.contains(TOKEN));
+    // The one that is known does not count.
+    let before = *shop.asked.lock().unwrap();
+    for method in ["GET", "POST"] {
+        let told = thief.send(method, "/known", &[JSON], "").await;
+        assert!(told.status == 200 && told.body.contains(TOKEN), "{method} {}", told.body);
+    }
+    assert_eq!(*shop.asked.lock().unwrap() - before, 16);
+    for n in 0..12 {
+        let told = thief.send("GET", "/many", &[JSON], "").await;
+        assert!(!told.body.contains("of-mira"), "{n}: {}", told.body);
+    }
 });
 
 // Scripts read the body of a refusal as well as any other.

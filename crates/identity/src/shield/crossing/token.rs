@@ -110,18 +110,18 @@ impl Crossing {
         let guard = self.guard.clone();
         let Some(asker) = self.asker.clone() else { return Ok(None) };
         let only_looks = places == Places::Named && self.method.is_safe() && !self.is_risky;
-        let found = tokens_in(&guard.adapter, headers, body, places);
-        // A list whose elements have such a name, to somebody who only looks, signs nobody in as a rule: a part of it is asked about.
-        let Some(found) = found.filter(|found| only_looks || found.len() <= MOST_TOKENS) else {
+        let moment = if self.door.is_some() { Moment::SignIn } else { Moment::Any };
+        let Some(found) = tokens_in(&guard.adapter, headers, body, places) else {
             return Ok(Some(self.unclear()));
         };
+        let found = self.new_tokens(found, moment);
+        // A list whose elements have such a name, to somebody who only looks, signs nobody in as a rule: a part of it is asked about.
+        let is_list = found.len() > MOST_TOKENS;
+        if is_list && !only_looks {
+            return Ok(Some(self.unclear()));
+        }
         let mut unsaid = Vec::new();
-        for MaybeToken { door, token } in found.into_iter().take(MOST_TOKENS) {
-            let Some(probe) = &door.bearer else { continue };
-            let moment = if self.door.is_some() { Moment::SignIn } else { Moment::Any };
-            if moment == Moment::Any && self.is_own_token(probe, &token) {
-                continue;
-            }
+        for (probe, token) in found.into_iter().take(MOST_TOKENS) {
             match guard.bearer_alone(&asker, probe, &token, moment).await {
                 Who::Nobody => {}
                 Who::Unclear if only_looks => unsaid.push(token),
@@ -131,6 +131,10 @@ impl Crossing {
                         return Ok(Some(passage));
                     }
                     self.note_own_token(probe, &token);
+                    // It is no list: whoever signs in themselves many times hides another's among them.
+                    if is_list {
+                        return Ok(Some(self.unclear()));
+                    }
                 }
             }
         }
@@ -143,6 +147,14 @@ impl Crossing {
         let is_left =
             |maybe: &MaybeToken<'_>| unsaid.iter().any(|text| text.expose() == maybe.token.expose());
         Ok(left.is_some_and(|left| left.iter().any(is_left)).then(|| self.unclear()))
+    }
+
+    /// The texts that are not known as one's own, one more than are asked about at most.
+    fn new_tokens<'a>(&self, found: Vec<MaybeToken<'a>>, moment: Moment) -> Vec<(&'a Probe, Secret<String>)> {
+        let asked = found.into_iter().filter_map(|maybe| Some((maybe.door.bearer.as_ref()?, maybe.token)));
+        let is_new =
+            |(probe, token): &(&Probe, _)| moment == Moment::SignIn || !self.is_own_token(probe, token);
+        asked.filter(is_new).take(MOST_TOKENS + 1).collect()
     }
 
     /// Whether this browser got this very token before, in the session in which it is signed in now: the shop said whose it is. Storefronts
