@@ -251,6 +251,26 @@ fn only_what_may_be_written_goes_on_behind_its_beginning() {
     );
 }
 
+/// What shops' own pages and mails are written in, in a form's field.
+const TEMPLATES: [&str; 16] = [
+    r#"[vc_row]<script type="application/ld+json">{"@context":"x","name":"M\u00fcller"}</script>[/vc_row]"#,
+    r#"{{block class="X"}}<div data-mage-init='{"validation":{}}'>Your mail and code</div>"#,
+    "{{ path('login', {'mail': u}) }} and the code",
+    r#"{% set a = {"b":"\u00fc"} %}"#,
+    r#"[code]fetch("/x",{"mail":1,"code":2})[/code]"#,
+    r#"[b]{имя "Иван"} mail, code"#,
+    r#"[0] {имя "Иван"} mail, code"#,
+    r#"[1/2] <i data-x='{"a":1}'>mail, code</i>"#,
+    r#"["a"] fetch({"mail":1,"code":2})"#,
+    r#"{{widget type="Vendor\Usp\Block\List"}}"#,
+    r#"{{block class="Magento\Ui\Block" mail="x" code="y"}}"#,
+    r"Dear {{ $user->mail }}, your code is {{ $code }}",
+    r"{{ $user->mail }}: {{ $code }}",
+    r#"["C:\Users\mail\code"]"#,
+    "[[mail]] and ['code']",
+    r#"{"folder":"C:\Users\unten"}"#,
+];
+
 // Some shops read what a form's field, or one of the query, holds as if it were the body: nobody's name was counted.
 #[test]
 fn a_sign_in_in_a_field_of_a_form_is_one() {
@@ -302,37 +322,11 @@ fn a_sign_in_in_a_field_of_a_form_is_one() {
         (FORM, in_field(&format!("[\"http://x\",'',{one}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("[,/**/{one}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("{{}}\n[{{\"a\":NaN}}]\n{one}")), Some(Err(Unreadable::Form))),
-        // What shops' own pages and mails are written in.
-        (
-            FORM,
-            in_field(
-                r#"[vc_row]<script type="application/ld+json">{"@context":"x","name":"M\u00fcller"}</script>[/vc_row]"#,
-            ),
-            None,
-        ),
-        (
-            FORM,
-            in_field(
-                r#"{{block class="X"}}<div data-mage-init='{"validation":{}}'>Your mail and code</div>"#,
-            ),
-            None,
-        ),
-        (FORM, in_field("{{ path('login', {'mail': u}) }} and the code"), None),
-        (FORM, in_field(r#"{% set a = {"b":"\u00fc"} %}"#), None),
-        (FORM, in_field(r#"[code]fetch("/x",{"mail":1,"code":2})[/code]"#), None),
-        (FORM, in_field(r#"[b]{имя "Иван"} mail, code"#), None),
-        (FORM, in_field(r#"[0] {имя "Иван"} mail, code"#), None),
-        (FORM, in_field(r#"[1/2] <i data-x='{"a":1}'>mail, code</i>"#), None),
-        (FORM, in_field(r#"["a"] fetch({"mail":1,"code":2})"#), None),
-        (FORM, in_field(r#"{{widget type="Vendor\Usp\Block\List"}}"#), None),
-        (FORM, in_field(r#"{{block class="Magento\Ui\Block" mail="x" code="y"}}"#), None),
-        (FORM, in_field(r"Dear {{ $user->mail }}, your code is {{ $code }}"), None),
-        (FORM, in_field(r"{{ $user->mail }}: {{ $code }}"), None),
-        (FORM, in_field(r#"["C:\Users\mail\code"]"#), None),
-        (FORM, in_field("[[mail]] and ['code']"), None),
-        (FORM, in_field(r#"{"folder":"C:\Users\unten"}"#), None),
     ] {
         assert_eq!(side(&adapter, "POST", "/elsewhere", kind, &body), expected, "{kind} {body}");
+    }
+    for text in TEMPLATES {
+        assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &in_field(text)), None, "{text}");
     }
     let query = format!("/elsewhere?data={}", text::encode(one));
     assert_eq!(side(&adapter, "GET", &query, "", ""), name());
