@@ -104,7 +104,7 @@ mod fits {
     use storeward_base::{PaymentId, Timestamp};
 
     use super::*;
-    use crate::model::{CallState, CaptureMode, Provider};
+    use crate::model::{Call, CallState, CaptureMode, Operation, Provider};
 
     fn money(minor: i64, code: &str) -> Money {
         Money { minor, currency: code.parse().unwrap() }
@@ -170,6 +170,26 @@ mod fits {
         }
     }
 
+    /// A call to Stripe that is under way.
+    fn sent(operation: Operation, amount: Option<i64>) -> Call {
+        Call {
+            key: "k".repeat(64),
+            payment: payment().id,
+            attempt: 1,
+            operation,
+            provider: Provider::Stripe,
+            amount,
+            target: None,
+            state: CallState::Sent,
+            sends: 1,
+            code: None,
+            outcome: None,
+            first_sent_at: Timestamp::EPOCH,
+            last_sent_at: Timestamp::EPOCH,
+            settled_at: None,
+        }
+    }
+
     /// Mistakes 2 and 3: amount, currency, mode, account and our own id are held against what was asked for.
     #[test]
     fn what_is_not_what_was_asked_for_is_nothing() {
@@ -201,21 +221,11 @@ mod fits {
     /// A capture by hand at the provider came between the wish and the call: what was set free then was the rest, and that is seen.
     #[test]
     fn setting_free_is_seen_beside_what_was_taken_meanwhile() {
-        let void = crate::model::Call {
-            key: "k".to_owned(),
-            payment: payment().id,
-            attempt: 1,
-            operation: Operation::Void,
-            provider: crate::model::Provider::PayPal,
-            amount: None,
+        let void = Call {
+            provider: Provider::PayPal,
             target: Some("A-1".to_owned()),
-            state: crate::model::CallState::Unsure,
-            sends: 1,
-            code: None,
-            outcome: None,
-            first_sent_at: Timestamp::EPOCH,
-            last_sent_at: Timestamp::EPOCH,
-            settled_at: None,
+            state: CallState::Unsure,
+            ..sent(Operation::Void, None)
         };
         let taken_whole = good();
         assert_eq!(outcome_of(&void, &taken_whole), None, "nothing was left to be set free");
@@ -226,22 +236,7 @@ mod fits {
     // Stripe's captures bear no mark: one settles no call over another amount.
     #[test]
     fn a_capture_settles_the_call_of_its_amount() {
-        let call = |amount| Call {
-            key: "k".repeat(64),
-            payment: PaymentId::from_bits(7),
-            attempt: 1,
-            operation: Operation::Capture,
-            provider: Provider::Stripe,
-            amount,
-            target: None,
-            state: CallState::Sent,
-            sends: 1,
-            code: None,
-            outcome: None,
-            first_sent_at: Timestamp::EPOCH,
-            last_sent_at: Timestamp::EPOCH,
-            settled_at: None,
-        };
+        let call = |amount| sent(Operation::Capture, amount);
         let mut seen = good();
         assert_eq!(outcome_of(&call(None), &seen).as_deref(), Some("ch_1"));
         seen.captures[0].amount = money(400, "EUR");
