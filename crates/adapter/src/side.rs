@@ -216,12 +216,25 @@ fn at(call: &Tree, pointers: &[String]) -> Vec<Option<String>> {
 fn may_hold_object(rest: &[u8]) -> bool {
     const OPENS: [&str; 4] = ["\"", "'", "/*", "//"];
     let rest = String::from_utf8_lossy(rest);
-    let opens = |inside: &str| OPENS.iter().any(|sign| inside.trim_start_matches(is_blank).starts_with(sign));
+    let opens = |inside: &str| {
+        let start = inside.trim_start_matches(is_blank);
+        OPENS.iter().any(|sign| start.starts_with(sign))
+            || (start.starts_with('#') && opens_behind_lines(start))
+    };
     begins_as_json(&rest)
         && rest.match_indices('{').any(|(at, _)| {
             let (before, inside) = rest.split_at(at);
             opens(inside.get(1..).unwrap_or_default()) && takes_value(before)
         })
+}
+
+/// Whether a name may stand behind comments of one line; templates have `{# … #}`. So much is looked at that a row of such
+/// beginnings costs no more than its length: one that goes on for longer may be anything.
+fn opens_behind_lines(start: &str) -> bool {
+    const MOST: usize = 1024;
+    let near = start.get(..start.floor_char_boundary(MOST)).unwrap_or_default();
+    let behind = behind_comments(near);
+    behind.starts_with(['"', '\'']) || (start.len() > MOST && (behind.is_empty() || behind.starts_with('#')))
 }
 
 /// Whether a text begins as a list or an object does, to readers that take comments, blanks, quotes and numbers of their own as well.

@@ -252,7 +252,7 @@ fn only_what_may_be_written_goes_on_behind_its_beginning() {
 }
 
 /// What shops' own pages and mails are written in, in a form's field.
-const TEMPLATES: [&str; 16] = [
+const TEMPLATES: [&str; 18] = [
     r#"[vc_row]<script type="application/ld+json">{"@context":"x","name":"M\u00fcller"}</script>[/vc_row]"#,
     r#"{{block class="X"}}<div data-mage-init='{"validation":{}}'>Your mail and code</div>"#,
     "{{ path('login', {'mail': u}) }} and the code",
@@ -268,6 +268,8 @@ const TEMPLATES: [&str; 16] = [
     r"{{ $user->mail }}: {{ $code }}",
     r#"["C:\Users\mail\code"]"#,
     "[[mail]] and ['code']",
+    "{# mail and code #} {{ x }}",
+    "{# mail\nand code #}",
     r#"{"folder":"C:\Users\unten"}"#,
 ];
 
@@ -319,6 +321,9 @@ fn a_sign_in_in_a_field_of_a_form_is_one() {
         (FORM, in_field(&format!("[-Infinity, {one}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("[/* x */ 0 // x\n,// x\n{one}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("[# x\n0;{one}]")), Some(Err(Unreadable::Form))),
+        (FORM, in_field("[0,{#\n\"mail\":\"e\",\"code\":\"p\"}]"), Some(Err(Unreadable::Form))),
+        (FORM, in_field(&format!("[0,{{#{}\n{}", "x".repeat(2000), &one[1..])), Some(Err(Unreadable::Form))),
+        (FORM, in_field("{# x\n\"mail\":\"e\",\"code\":\"p\"}"), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("[\"http://x\",'',{one}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("[,/**/{one}]")), Some(Err(Unreadable::Form))),
         (FORM, in_field(&format!("{{}}\n[{{\"a\":NaN}}]\n{one}")), Some(Err(Unreadable::Form))),
@@ -340,6 +345,11 @@ fn many_calls_beside_many_fields_are_looked_at_once() {
     let body = format!("x=[{calls}]{}", "&mail=a".repeat(18_000));
     assert!(body.len() <= 262_144);
     assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &body), None);
+    // Nor is any beginning of an object, or of a comment, looked at with all that stands behind it.
+    let body = format!("x=[0{}", ",{%23 x".repeat(36_000));
+    assert!(body.len() <= 262_144);
+    assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &body), None);
+    let body = format!("x=[{calls}]{}", "&mail=a".repeat(18_000));
     // One of them with a password is one.
     let body = format!("{body}&code=p");
     assert_eq!(side(&adapter, "POST", "/elsewhere", FORM, &body), Some(Err(Unreadable::Twice)));
