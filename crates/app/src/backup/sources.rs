@@ -25,8 +25,6 @@ const KEYS_DUMP: &str = "vault/keys.sql";
 /// Of the data directory, where they are there. `ledger.head` first: what it says is no younger than the copy of the ledger.
 const FILES: [&str; 4] = [ledger_head::FILE, config::FILE, copies::ROOT_FILE, "bans.json"];
 const FOLDERS: [&str; 2] = ["certificates", "local-certificates"];
-/// Put away only where they have a password of their own; never the passphrase.
-const KEY_FILES: [&str; 4] = ["keys/ledger", "keys/pseudonym", "keys/data", crate::api::REVOKED];
 
 /// Everything that `[backup]` asks for, or the code of why it cannot be had.
 pub fn all(opened: &Opened) -> Result<Sources, (&'static str, Failure)> {
@@ -55,7 +53,8 @@ fn gather(opened: &Opened) -> Done<Sources> {
     });
     sources.key_store = key_store(opened)?;
     if section.keys_password_file.is_some() {
-        sources.key_files = existing(data, KEY_FILES.iter().map(|&name| name.to_owned()).collect());
+        let names = files_in(data, "keys")?.into_iter().filter(|name| is_put_away(name));
+        sources.key_files = existing(data, names.collect());
     }
     if let Some(shop) = &section.shop {
         sources.shop_paths.clone_from(&shop.paths);
@@ -147,6 +146,14 @@ fn inside(path: &Path) -> Option<String> {
 fn existing(data: &DataDir, names: Vec<String>) -> Vec<OwnFile> {
     let file = |name: String| OwnFile { from: data.join(&name), name };
     names.into_iter().map(file).filter(|file| file.from.is_file()).collect()
+}
+
+/// What Storeward makes in `keys/`, by name: a passphrase, or what else somebody laid there, is in no backup. The marks `…-bound` say
+/// that rows without a tag are believed no more; a copy without them would give such rows their tags.
+fn is_put_away(name: &str) -> bool {
+    matches!(name, "keys/ledger" | "keys/pseudonym" | "keys/data" | crate::api::REVOKED)
+        || name.ends_with("-bound")
+        || name.starts_with("keys/dkim-") && name.ends_with(".pem")
 }
 
 /// The files of a folder and of the folders in it, as names from the data directory on.
