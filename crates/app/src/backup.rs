@@ -275,6 +275,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
     })?;
     let sources = sources::all(opened);
     let made = sources.and_then(|sources| {
+        tell_missing(opened, backups, alone)?;
         backups.run(alone, &begin, &sources).map_err(|error| (error.code(), told(&error)))
     });
     match made {
@@ -296,9 +297,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
-            let told = tell_lost(opened, (made.lost_packs > 0).then(|| "packs".to_owned()));
             thin_out(opened, backups, alone, &made)?;
-            looked.and(copied).and(told)?;
+            looked.and(copied)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -378,6 +378,14 @@ fn tell_lost(opened: &Opened, rows: impl IntoIterator<Item = String>) -> Done {
         true => Ok(()),
         false => write(opened, move |tx| storeward_store::harmed::tell(tx, &facts)),
     }
+}
+
+/// Packs that the target lost: told before a run, or a look, takes them out of the index, since whoever ends it after that would have
+/// nobody hear of them.
+fn tell_missing(opened: &Opened, backups: &Backups, alone: &Alone) -> Result<(), (&'static str, Failure)> {
+    let missing = backups.missing_packs(alone).map_err(|error| (error.code(), told(&error)))?;
+    let rows = (missing > 0).then(|| "packs".to_owned());
+    tell_lost(opened, rows).map_err(|failure| ("backup.database", failure))
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {

@@ -214,6 +214,20 @@ impl Backups {
         self.perhaps(part)?.map_or_else(|| Ok(Vec::new()), |repo| repo.snapshots())
     }
 
+    /// How many packs the target lost since the last run. A run takes them out of the index, and so from sight: whoever is to hear of
+    /// them is told before it.
+    pub fn missing_packs(&self, _alone: &Alone) -> Result<u64, Error> {
+        let mut missing = 0;
+        for part in [Part::Databases, Part::Keys, Part::Files] {
+            match self.repo(part, Missing::Refuse) {
+                Ok(repo) => missing += repo.missing_packs()?,
+                Err(Error::NoRepository { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(missing)
+    }
+
     /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.
     pub fn run(&self, _alone: &Alone, begin: &Begin, sources: &Sources) -> Result<Made, Error> {
         sources.check(&self.plan)?;

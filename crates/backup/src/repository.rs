@@ -247,9 +247,8 @@ impl Repo {
         found.map(|found| (faults(&found), is_all)).map_err(|why| self.told(why))
     }
 
-    /// Packs that the index names and that are not at the target, or are not as long, are taken out of the index: what is still here
-    /// is put away anew then, instead of being taken for kept. How many there were.
-    pub(crate) fn forget_missing_packs(&self) -> Result<u64, Error> {
+    /// How many packs the index names that are not at the target, or are not as long.
+    pub(crate) fn missing_packs(&self) -> Result<u64, Error> {
         let repo = self.repository()?;
         let there: BTreeMap<String, u64> = self.place.list("data")?.into_iter().collect();
         let mut missing = 0;
@@ -264,7 +263,14 @@ impl Repo {
                 }
             }
         }
+        Ok(missing)
+    }
+
+    /// Takes them out of the index: what is still here is put away anew then, instead of being taken for kept. How many there were.
+    pub(crate) fn forget_missing_packs(&self) -> Result<u64, Error> {
+        let missing = self.missing_packs()?;
         if missing > 0 {
+            let repo = self.repository()?;
             repo.repair_index(&RepairIndexOptions::default(), false).map_err(|why| self.told(why))?;
         }
         Ok(missing)

@@ -9,7 +9,7 @@ use storeward_events::backup::BackupsThinnedOut;
 use storeward_events::{Event, Record};
 use storeward_store::{Reader, ledger};
 
-use super::{tell_lost, told, write};
+use super::{tell_lost, tell_missing, told, write};
 use crate::Done;
 use crate::failure::{Context, Failure};
 use crate::open::Opened;
@@ -27,6 +27,7 @@ pub fn named(opened: &Opened) -> Done<BTreeSet<String>> {
 
 /// Which they are; each is told to the ledger.
 pub fn look(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<Broken> {
+    tell_missing(opened, backups, alone).map_err(|(_, failure)| failure)?;
     let broken = backups.broken(alone).map_err(|error| told(&error))?;
     tell_lost(opened, broken.runs.keys().map(ToString::to_string))?;
     Ok(broken)

@@ -123,6 +123,29 @@ on_both!(a_backup_that_finds_others_damaged_is_not_called_good, |house: House| {
     assert!(facts_at(&house, 1).is_lost && !facts_at(&house, 3).is_lost);
 });
 
+// The run takes lost packs out of the index first: one that ended after that was the last that could have told of them.
+on_both!(lost_packs_are_told_by_a_run_that_fails_after_it_took_them_out_of_the_index, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    let part =
+        house.target().join(if house.target().join("databases").is_dir() { "databases" } else { "keys" });
+    let packs = files_below(&part.join("data"));
+    std::fs::remove_file(packs.iter().max_by_key(|pack| std::fs::metadata(pack).unwrap().len()).unwrap())
+        .unwrap();
+    let (snapshots, aside) = (part.join("snapshots"), part.join("aside"));
+    std::fs::rename(&snapshots, &aside).unwrap();
+    std::fs::write(&snapshots, b"no folder").unwrap();
+    house.try_backup().unwrap_err();
+    assert!(facts_at(&house, 0).is_lost, "nobody heard of it");
+    std::fs::remove_file(&snapshots).unwrap();
+    std::fs::rename(&aside, &snapshots).unwrap();
+    let missing = house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        backups.missing_packs(&backups.alone().unwrap()).unwrap()
+    });
+    assert_eq!(missing, 0, "the run failed before it took them out of the index");
+});
+
 /// A shop whose files cannot be had back from one kept backup.
 #[test]
 fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
