@@ -11,7 +11,7 @@ use crate::model::{
     Alert, Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version,
 };
 
-pub(crate) use code::{count_so, drop_code, stays};
+pub(crate) use code::{count_new_code, count_so, drop_code, drop_so, stays};
 
 /// Rows that are read at once, and that there can be.
 pub(crate) const MOST_ROWS: u32 = 4_000;

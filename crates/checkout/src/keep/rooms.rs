@@ -17,6 +17,13 @@ const MOST_FURTHER: u64 = 300;
 /// Code in pages that nobody approved or rejected; and rows that stand for code that is another one with each view.
 const MOST_CODE: u64 = 500;
 const MOST_CHANGING: u64 = 300;
+/// How many pieces of code a full room takes in an hour. Whoever looks at a page with one cart after the other makes as many as they
+/// like: what others had seen would go for it, and its alert with it.
+const MOST_IN_FULL: u64 = 20;
+const HOUR: Duration = Duration::from_secs(3600);
+/// Code that was seen over a day, and within these days, stays: no room is made of it.
+const SEEN_OVER: Duration = Duration::from_secs(24 * 3600);
+const SEEN_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Code that was seen once and begins alike on one page, and all that was seen once there: what comes beyond is taken for code that is
 /// another one with each view, until it is seen again.
 const MOST_ALIKE: u64 = 3;
@@ -92,7 +99,11 @@ impl Telling<'_, '_> {
         }
         if matches!(seen.kind, Kind::Inline | Kind::Handler) {
             if sql::count_code(self.tx, false)? >= MOST_CODE {
-                sql::drop_code(self.tx, None)?;
+                let now = self.tx.now();
+                let may_come = sql::count_new_code(self.tx, now.minus(HOUR))? < MOST_IN_FULL;
+                if !may_come || !sql::drop_code(self.tx, SEEN_OVER, now.minus(SEEN_WITHIN))? {
+                    return Ok(None);
+                }
                 self.tell_full("code", "what was seen least recently was taken out", seen)?;
             }
             return Ok(Some(Room::Code));
@@ -129,7 +140,7 @@ impl Telling<'_, '_> {
             None => false,
         };
         if is_so && is_again {
-            sql::drop_code(self.tx, Some((&seen.page, &place.mark)))?;
+            sql::drop_so(self.tx, &seen.page, &place.mark)?;
         }
         Ok((!is_again).then_some(changing))
     }

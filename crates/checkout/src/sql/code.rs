@@ -1,5 +1,7 @@
 //! Code in pages that nobody approved or rejected: what makes room for what.
 
+use std::time::Duration;
+
 use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader, Tx, params, statements};
 
@@ -9,7 +11,9 @@ use crate::model::ScriptId;
 statements! {
     COUNT_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0";
     LEAST_CODE = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') AND is_changing = 0 \
-        ORDER BY last_seen, id LIMIT 1";
+        AND (last_seen - first_seen < $1 OR last_seen < $2) ORDER BY last_seen, id LIMIT 1";
+    COUNT_NEW = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') \
+        AND is_changing = 0 AND first_seen > $1";
     LEAST_SO = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0 \
         ORDER BY last_seen, id LIMIT 1";
     DROP = "DELETE FROM checkout_script WHERE id = $1";
@@ -21,16 +25,28 @@ pub(crate) fn count_so(reader: &mut Reader<'_>, page: &str, mark: &str) -> Resul
     count(reader, COUNT_SO, params![page, mark])
 }
 
-/// Takes the code out that nobody approved or rejected, and that was seen least recently: of all, or of what begins so on a page. Its alerts go
-/// with it, so that there are never more of them than rows.
-pub(crate) fn drop_code(tx: &mut Tx<'_>, so: Option<(&str, &str)>) -> Result<(), StoreError> {
-    let found = match so {
-        None => tx.query_optional(LEAST_CODE, &[], |row| id(row, 0))?,
-        Some((page, mark)) => tx.query_optional(LEAST_SO, params![page, mark], |row| id(row, 0))?,
-    };
-    let Some(found) = found else { return Ok(()) };
-    close_alerts_of(tx, &found, "storeward")?;
-    tx.execute(DROP, params![found.as_str()]).map(drop)
+/// What nobody approved or rejected and was seen first since a moment.
+pub(crate) fn count_new_code(reader: &mut Reader<'_>, since: Timestamp) -> Result<u64, StoreError> {
+    count(reader, COUNT_NEW, params![since])
+}
+
+/// Takes the code out that nobody approved or rejected, and that was seen least recently; false where there is none. What was seen over
+/// `days` and since `lately` stays. The alerts of what goes go with it, so that there are never more of them than rows.
+pub(crate) fn drop_code(tx: &mut Tx<'_>, days: Duration, lately: Timestamp) -> Result<bool, StoreError> {
+    let micros = i64::try_from(days.as_micros()).unwrap_or(i64::MAX);
+    let found = tx.query_optional(LEAST_CODE, params![micros, lately], |row| id(row, 0))?;
+    found.map_or(Ok(false), |found| drop_row(tx, &found).map(|()| true))
+}
+
+/// The same of what begins alike on a page.
+pub(crate) fn drop_so(tx: &mut Tx<'_>, page: &str, mark: &str) -> Result<(), StoreError> {
+    let found = tx.query_optional(LEAST_SO, params![page, mark], |row| id(row, 0))?;
+    found.map_or(Ok(()), |found| drop_row(tx, &found))
+}
+
+fn drop_row(tx: &mut Tx<'_>, row: &ScriptId) -> Result<(), StoreError> {
+    close_alerts_of(tx, row, "storeward")?;
+    tx.execute(DROP, params![row.as_str()]).map(drop)
 }
 
 /// Whether code that is counted with another row is what it was at a moment.

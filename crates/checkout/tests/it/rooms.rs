@@ -228,6 +228,38 @@ both_engines!(a_full_room_of_code_makes_room, MIGRATIONS, async |db| {
     bench.approve(own, Scope::Exact).await;
 });
 
+// Whoever makes the shop's code another one with each cart emptied the room of what others had seen, a skimmer's row and its alert with it.
+both_engines!(nobody_empties_a_full_room_of_code, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    filled(&bench, 500, ("inline", "code"), false).await;
+    let skimmer = format!("{:032x}", 0);
+    let row = skimmer.clone();
+    let seen = bench.db.write(move |tx| {
+        tx.commit_silent("a test");
+        let now = tx.now();
+        let update = "UPDATE checkout_script SET first_seen = $2, last_seen = $3 WHERE id = $1";
+        let hours = |count: u64| std::time::Duration::from_secs(count * 3600);
+        tx.execute(update, storeward_store::params![&row, now.minus(hours(72)), now.minus(hours(24))])?;
+        let others = "UPDATE checkout_script SET first_seen = $2, last_seen = $2 WHERE id <> $1";
+        tx.execute(others, storeward_store::params![&row, now.minus(hours(2))])?;
+        let insert = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, room) \
+                      VALUES ($1, 'script_new', $1, 'page', 'the skimmer', 1, 0, 0, 0, 'code')";
+        tx.execute(insert, storeward_store::params![&row])
+    });
+    seen.await.unwrap();
+    for cart in 0..40 {
+        let lines: String = (0..=cart).map(|line| format!("add(item{line});")).collect();
+        bench.settled(&format!("<head><script>cart{cart}(); {lines}</script>")).await;
+    }
+    let rows: Vec<Script> = bench.checkout.scripts(None, 1_000).await.unwrap();
+    assert!(rows.len() == 500 && rows.iter().any(|row| row.id.as_str() == skimmer), "{}", rows.len());
+    assert_eq!(rows.iter().filter(|row| row.hash.is_some()).count(), 20);
+    let told = open(&bench, "script_new").await;
+    assert!(told.iter().any(|alert| alert.what == "the skimmer"), "{told:?}");
+    // One for each that came, and one that says that no more did.
+    assert!(bench.told("checkout.script_new").await.len() <= 22);
+});
+
 // Each deploy has twenty files of other names, and all of them were approved.
 both_engines!(approved_files_fill_no_room, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "").await;
