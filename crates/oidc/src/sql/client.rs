@@ -12,9 +12,6 @@ statements! {
     INSERT = "INSERT INTO oidc_client (id, name, preset, secret_mark, pkce, consent, algorithm, id_token, \
               redirect_uris, logout_uris, backchannel_uri, origins, created_at, scopes, answers) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    BY_ID = "SELECT id, name, preset, pkce, consent, algorithm, id_token, redirect_uris, logout_uris, \
-             backchannel_uri, origins, created_at, secret_mark, previous_mark, previous_until, scopes, answers \
-             FROM oidc_client WHERE id = $1";
     ALL = "SELECT id FROM oidc_client ORDER BY created_at, id LIMIT 200";
     BOUND = "SELECT id, name, preset, secret_mark, previous_mark, previous_until, pkce, consent, algorithm, id_token, \
              redirect_uris, logout_uris, backchannel_uri, origins, created_at, scopes, answers, tag \
@@ -66,15 +63,16 @@ fn list(lines: &str) -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
+/// As [`BOUND`] has them.
 fn kept(row: &Row<'_>) -> Result<Kept, Error> {
-    let secret_mark: Option<String> = row.get(12)?;
-    let algorithm: String = row.get(5)?;
+    let secret_mark: Option<String> = row.get(MARK)?;
+    let algorithm: String = row.get(8)?;
     let kind = if secret_mark.is_some() { Kind::Confidential } else { Kind::Public };
-    let redirect_uris = list(&row.get::<String>(7)?);
+    let redirect_uris = list(&row.get::<String>(10)?);
     // One from before this was refused at the registration.
     let consent = match Assured::of(kind, &redirect_uris) {
         Assured::Nothing => Consent::Asked,
-        Assured::BySecret | Assured::ByAddress => row.get(4)?,
+        Assured::BySecret | Assured::ByAddress => row.get(7)?,
     };
     Ok(Kept {
         client: Client {
@@ -82,22 +80,22 @@ fn kept(row: &Row<'_>) -> Result<Kept, Error> {
             name: row.get(1)?,
             preset: row.get(2)?,
             kind,
-            pkce: row.get(3)?,
+            pkce: row.get(6)?,
             consent,
             algorithm: Algorithm::of_name(&algorithm)
-                .ok_or(Error::Column { index: 5, wanted: "ES256, RS256 or EdDSA" })?,
-            id_token: row.get(6)?,
-            scopes: Scopes::parse(&row.get::<String>(15)?),
+                .ok_or(Error::Column { index: 8, wanted: "ES256, RS256 or EdDSA" })?,
+            id_token: row.get(9)?,
+            scopes: Scopes::parse(&row.get::<String>(SCOPES)?),
             answers: row.get(16)?,
             redirect_uris,
-            logout_uris: list(&row.get::<String>(8)?),
-            backchannel_uri: row.get(9)?,
-            origins: list(&row.get::<String>(10)?),
-            created_at: row.get(11)?,
+            logout_uris: list(&row.get::<String>(11)?),
+            backchannel_uri: row.get(12)?,
+            origins: list(&row.get::<String>(13)?),
+            created_at: row.get(14)?,
         },
         secret_mark,
-        previous_mark: row.get(13)?,
-        previous_until: row.get(14)?,
+        previous_mark: row.get(PREVIOUS_MARK)?,
+        previous_until: row.get(PREVIOUS_UNTIL)?,
     })
 }
 
@@ -133,21 +131,32 @@ fn bind(tx: &mut Tx<'_>, id: RelyingId, values: &[Value]) -> Result<(), Error> {
     if TABLE.fits(tx, params![id])? { Ok(()) } else { Err(Error::NoRow) }
 }
 
-/// A row's columns, where the tag beside them is theirs: read in one go, so that nobody comes between the look and the reading.
-fn columns(reader: &mut Reader<'_>, id: RelyingId) -> Result<Option<Vec<Value>>, Error> {
-    if !TABLE.fits(reader, params![id])? {
-        return Ok(None);
-    }
-    let found = reader.query_optional(BOUND, params![id], |row| {
+/// A row's columns and what they say, where the tag beside them is theirs: read in one go, so that nobody comes between the look and
+/// the reading.
+fn good(reader: &mut Reader<'_>, id: &[Value]) -> Result<Option<(Vec<Value>, Kept)>, Error> {
+    let read = reader.query_optional(BOUND, id, |row| {
         let value = |(at, column): (usize, &Column)| match column {
             Number => row.get::<Option<i64>>(at).map(Value::from),
             Text | Bytes => row.get::<Option<String>>(at).map(Value::from),
         };
         let values = TABLE.columns.iter().enumerate().map(value).collect::<Result<Vec<Value>, Error>>()?;
-        Ok((values, row.get::<Option<Vec<u8>>>(TABLE.columns.len())?))
-    })?;
-    let Some((values, Some(tag))) = found else { return Ok(None) };
-    Ok((TABLE.tag_of(reader, &values)? == Value::from(tag)).then_some(values))
+        // What it says is nothing to fail at before the tag is seen to be its own.
+        Ok((values, row.get::<Option<Vec<u8>>>(TABLE.columns.len())?, kept(row)))
+    });
+    let found = match read {
+        Ok(None) => return Ok(None),
+        Ok(Some((values, tag, kept))) => {
+            let is_own = tag.is_some() && TABLE.tag_of(reader, &values)? == Value::from(tag);
+            if is_own { Some((values, kept?)) } else { None }
+        }
+        Err(Error::Column { .. }) => None,
+        Err(why) => return Err(why),
+    };
+    if found.is_none() {
+        // Tells of it. Whatever the row is by now, nothing was read from it.
+        TABLE.fits(reader, id)?;
+    }
+    Ok(found)
 }
 
 /// Whether there are clients and none has a tag.
@@ -162,24 +171,16 @@ pub fn bind_old(tx: &mut Tx<'_>) -> Result<u64, Error> {
 }
 
 pub fn by_id(reader: &mut Reader<'_>, id: RelyingId) -> Result<Option<Kept>, Error> {
-    good(reader, params![id])
+    Ok(good(reader, params![id])?.map(|(_, kept)| kept))
 }
 
 pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Kept>, Error> {
     let ids: Vec<String> = reader.query_many(ALL, &[], |row| row.get(0))?;
     let mut all = Vec::new();
     for id in ids {
-        all.extend(good(reader, params![id])?);
+        all.extend(good(reader, params![id])?.map(|(_, kept)| kept));
     }
     Ok(all)
-}
-
-/// Its columns are read only where they are what was written.
-fn good(reader: &mut Reader<'_>, id: &[Value]) -> Result<Option<Kept>, Error> {
-    if !TABLE.fits(reader, id)? {
-        return Ok(None);
-    }
-    reader.query_optional(BY_ID, id, kept)
 }
 
 pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
@@ -188,7 +189,7 @@ pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
 
 /// Whether there is such a client with a secret.
 pub fn rotate(tx: &mut Tx<'_>, id: RelyingId, mark: &str, previous_until: Timestamp) -> Result<bool, Error> {
-    let Some(mut values) = columns(tx, id)? else { return Ok(false) };
+    let Some((mut values, _)) = good(tx, params![id])? else { return Ok(false) };
     if tx.execute(ROTATE, params![id, mark, previous_until])? != 1 {
         return Ok(false);
     }
@@ -200,7 +201,7 @@ pub fn rotate(tx: &mut Tx<'_>, id: RelyingId, mark: &str, previous_until: Timest
 
 /// Whether there is such a client.
 pub fn set_scopes(tx: &mut Tx<'_>, id: RelyingId, scopes: &Scopes) -> Result<bool, Error> {
-    let Some(mut values) = columns(tx, id)? else { return Ok(false) };
+    let Some((mut values, _)) = good(tx, params![id])? else { return Ok(false) };
     tx.execute(SET_SCOPES, params![id, scopes.to_string()])?;
     values.splice(SCOPES..=SCOPES, [scopes.to_string().into()]);
     bind(tx, id, &values).map(|()| true)

@@ -201,3 +201,30 @@ both_engines!(no_client_is_another_one_than_was_registered, &MIGRATIONS, async |
     bench.registry.rotate_secret(party.id, 1, Actor::Operator).await.unwrap();
     ada.code(&party, &[("scope", "openid")]).await;
 });
+
+// The row was looked at by one statement and read by the next: whoever wrote in between chose where people were sent.
+both_engines!(a_client_is_read_as_it_was_looked_at, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let party = bench.own().await;
+    let evil = match bench.db.engine() {
+        Engine::Sqlite => "random() > 0",
+        Engine::Postgres => "random() > 0.5",
+    };
+    // Every statement finds the row as it was written, or with an address more, as the dice fall.
+    bench.db.tamper(&format!(
+        "ALTER TABLE oidc_client RENAME TO rolled; CREATE VIEW oidc_client AS SELECT id, name, preset, secret_mark, previous_mark, \
+         previous_until, pkce, consent, algorithm, id_token, CASE WHEN {evil} THEN 'https://evil.example/cb' ELSE redirect_uris END \
+         AS redirect_uris, logout_uris, backchannel_uri, origins, created_at, scopes, answers, tag FROM rolled"
+    ));
+    let mut found = 0;
+    for _ in 0..64 {
+        match bench.registry.find(party.id).await {
+            Ok(client) => {
+                assert!(!client.redirect_uris.iter().any(|uri| uri.contains("evil")));
+                found += 1;
+            }
+            Err(why) => assert_eq!(why, Error::NoClient),
+        }
+    }
+    assert!((1..64).contains(&found), "{found}");
+});
