@@ -53,7 +53,7 @@ export class Program {
   /** Ends it as Ctrl-C does. Throws unless it ends by itself, in time, with status 0, and leaves nobody behind. */
   async stop(seconds = 25) {
     this.child.kill('SIGINT');
-    const how = await Promise.race([this.ended, sleep(seconds * 1000)]);
+    const how = await within(seconds, this.ended);
     if (!how) {
       this.child.kill('SIGKILL');
       throw new Error(`${this.name} did not end within ${seconds} s of SIGINT:\n${this.output}`);
@@ -94,8 +94,18 @@ export async function output(file, args, options) {
   return program.output;
 }
 
+/** Keeps node running: a test that only waits would be given up in the middle, and why it waited would be said nowhere. */
 export function sleep(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What the first of some promises gives, or nothing when the time is up before. */
+export async function within(seconds, ...promises) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000);
+  });
+  return Promise.race([...promises, late]).finally(() => clearTimeout(timer));
 }
 
 /** A port of the loopback that nobody listens on at the moment. */

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 import { chromiumBinary, root } from './paths.mjs';
-import { output, sleep } from './processes.mjs';
+import { output, sleep, within } from './processes.mjs';
 
 const PAGE_SCRIPT = path.join(root, 'tests/browser/pages/skimmers.js');
 
@@ -191,7 +191,7 @@ export async function run(context, address, names, { attacker, notes, patience, 
   for (const one of [ran, left]) one.catch(() => {});
   // A click returns late, or never, where the page leaves under it.
   page.locator('#pay').click({ noWaitAfter: true }).catch(() => {});
-  await (stays ? ran : Promise.race([ran, left, sleep(10_000)]).catch(() => {}));
+  await (stays ? ran : within(10, ran, left).catch(() => {}));
   const got = () => names.filter((name) => attacker.arrived.some((line) => isOf(line, card, name)) || (name === 'same-origin' && notes.includes(card)));
   const isAwaited = (found) => least.some((name) => names.includes(name) && !found.includes(name));
   for (const start = Date.now(); ;) {
