@@ -47,6 +47,15 @@ pub fn outline(content_type: &str, body: &[u8], most: usize) -> Option<Vec<u8>> 
     }
 }
 
+/// What stands before the last field of a form that was cut: the boundary has to be there whole, for a field may hold lines of dashes.
+pub fn before_last_field<'b>(content_type: &str, body: &'b [u8]) -> &'b [u8] {
+    let at = match Kind::of(content_type) {
+        Kind::Parts(boundary) => memchr::memmem::rfind(body, format!("\r\n--{boundary}").as_bytes()),
+        Kind::Pairs | Kind::Other | Kind::Doubtful => memchr::memrchr(b'&', body),
+    };
+    at.and_then(|at| body.get(..at)).unwrap_or_default()
+}
+
 /// The fields of a form, of which the end may be missing; nothing where it is in doubt. Frameworks that take JSON for a form find
 /// its fields there, too.
 pub(crate) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {

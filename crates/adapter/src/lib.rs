@@ -35,7 +35,7 @@ mod told;
 
 pub use acts::{UnnamedActs, bears_password};
 pub use answer::{Answer, ProbeAnswer, Signal};
-pub use body::{Credentials, Unreadable, is_doubtful, outline};
+pub use body::{Credentials, Unreadable, before_last_field, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};
 pub use error::AdapterError;

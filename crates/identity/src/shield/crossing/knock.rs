@@ -1,6 +1,6 @@
 //! Before a door of the shop: what it is, and whether somebody may try.
 
-use storeward_adapter::{Asked, BodyKind, DoorKind, Unreadable, is_doubtful, is_form};
+use storeward_adapter::{Asked, BodyKind, DoorKind, Unreadable, before_last_field, is_doubtful, is_form};
 use storeward_host::Seen;
 use storeward_web::http::{HeaderMap, StatusCode};
 
@@ -22,10 +22,7 @@ impl Crossing {
 
     /// Whether what cannot be read of a form is the field at whose midst it was cut: that says no more than what comes behind it.
     fn is_cut_field(&self, asked: &Asked<'_>, bytes: &[u8]) -> bool {
-        let end =
-            if asked.content_type.to_ascii_lowercase().contains("multipart") { &b"\n--"[..] } else { b"&" };
-        let at = bytes.windows(end.len()).rposition(|part| part == end).unwrap_or(0);
-        let whole = bytes.get(..at).unwrap_or_default();
+        let whole = before_last_field(asked.content_type, bytes);
         is_form(asked.content_type) && self.guard.adapter.elsewhere(asked, whole, None).is_none()
     }
 
