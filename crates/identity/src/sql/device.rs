@@ -1,5 +1,7 @@
 //! The table of devices.
 
+use std::time::Duration;
+
 use storeward_base::{CustomerId, Timestamp};
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
@@ -19,6 +21,7 @@ statements! {
     DOUBT = "UPDATE customer_device SET token_hash = $3, trusted_until = NULL WHERE id = $1 AND token_hash = $2";
     OF_SESSION = "SELECT d.id FROM customer_session s JOIN customer_device d ON d.id = s.device AND d.customer = s.customer \
                   WHERE s.id = $1 AND s.created_at >= d.seen_at AND d.previous_hash IS NOT NULL";
+    OF_OLD_SESSION = "SELECT id FROM customer_session WHERE id = $1 AND created_at <= $2";
     ARRIVED = "UPDATE customer_device SET previous_hash = NULL WHERE id = $1";
     DELETE = "DELETE FROM customer_device WHERE id = $1 AND customer = $2";
     DELETE_ALL = "DELETE FROM customer_device WHERE customer = $1";
@@ -39,6 +42,9 @@ pub struct DeviceRow {
     /// Until what it was exchanged for was used.
     pub previous_hash: Option<String>,
 }
+
+/// A form that was sent twice comes with the earlier token; within this time that alone is no theft.
+pub const TWICE: Duration = Duration::from_secs(60);
 
 /// Stands where a token's hash stood that counts no more; no token has it.
 const DOUBTED: &str = "doubted";
@@ -132,6 +138,16 @@ pub fn arrived(tx: &mut Tx<'_>, session: SessionId) -> Result<(), Error> {
     let found = tx.query_optional(OF_SESSION, params![session], |row| row.get::<DeviceId>(0))?;
     match found {
         Some(id) => DEVICE.change(tx, params![id], |tx| tx.execute(ARRIVED, params![id])).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Somebody signs out. In the first minute that is no use of what the device's token of now came with: a browser that ends before it has
+/// written its cookies to the disk (Chromium: within half a minute) comes back with the one of before.
+pub fn signed_out(tx: &mut Tx<'_>, session: SessionId) -> Result<(), Error> {
+    let values = params![session, tx.now().minus(TWICE)];
+    match tx.query_optional(OF_OLD_SESSION, values, |row| row.get::<SessionId>(0))? {
+        Some(session) => arrived(tx, session),
         None => Ok(()),
     }
 }

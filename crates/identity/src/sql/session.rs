@@ -251,7 +251,7 @@ pub fn delete_of_device(tx: &mut Tx<'_>, customer: CustomerId, device: DeviceId)
 /// For whoever holds the token.
 pub fn delete_by_token(tx: &mut Tx<'_>, token_hash: &str) -> Result<bool, Error> {
     if let Some(id) = tx.query_optional(ID_BY_TOKEN, params![token_hash], |row| row.get::<SessionId>(0))? {
-        device::arrived(tx, id)?;
+        device::signed_out(tx, id)?;
     }
     tx.execute(NOTE_BY_TOKEN, params![token_hash, tx.now()])?;
     told(tx)?;

@@ -6,13 +6,12 @@
 //! keeps is one. Else it may be a telephone that left its Wi-Fi, or whoever copied it: it stands for nothing, and nobody is alarmed
 //! until what the sign-in gave out was used. But the next token is good no more. If somebody shows that one, the answer was not lost,
 //! so two hold the device; if nobody does, nothing was copied. And who shows what the sign-in takes ends what the first answer had
-//! given out. Once a session that the next token came with was used (seen a minute later, stepped up or signed out), the token of before is
-//! kept no more: it is a copy, also when that session has ended.
+//! given out. Once a session that the next token came with was used (seen or signed out a minute later, or stepped up), the token of before is
+//! kept no more: it is a copy, also when that session has ended. Signed out sooner, it may be of a browser that had not written the next one
+//! to its disk; a copy is told by its owner's next sign-in then.
 //!
 //! A token that was given out after the row was last written is no copy either: a backup was put back since. It stands for nothing, and
 //! neither does the one of the row from then on, which whoever copied it before that day would come with.
-
-use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::identity::{DeviceTokenReused, DevicesRevoked, SessionsRevoked, StepUpForced};
@@ -23,13 +22,10 @@ use super::{Shared, note_activity};
 use crate::error::Error;
 use crate::letter::LetterKind;
 use crate::model::{Account, DeviceId, Email};
-use crate::sql::{self, device::DeviceRow};
+use crate::sql::{self, device::DeviceRow, device::TWICE};
 use crate::state::State;
 use crate::tokens::DeviceToken;
 use crate::visit::Visit;
-
-/// A form that was sent twice comes with the earlier token; within this time that alone is no theft.
-const TWICE: Duration = Duration::from_secs(60);
 
 /// What the browser's device token says.
 #[derive(Clone, Debug)]

@@ -268,7 +268,7 @@ impl Identity {
     /// Somebody signed out at the shop: the session that came with that sign-in ends, too.
     pub async fn shop_signed_out(&self, customer: CustomerId, session: SessionId) -> Result<(), Error> {
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            sql::device::arrived(tx, session)?;
+            sql::device::signed_out(tx, session)?;
             if sql::session::delete(tx, session, customer)? {
                 tx.append(Actor::Customer { id: customer }, None, CustomerSignedOut { customer })?;
             } else {

@@ -203,7 +203,8 @@ both_engines!(after_a_minute_it_is_theft_from_everywhere, MIGRATIONS, async |db|
 both_engines!(a_copy_is_told_though_its_owner_signed_out, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut owner, app) = trusted(&bench).await;
-    for (seconds, told) in [(10, 1), (3_600, 2)] {
+    // In the first minute it is the owner's next sign-in that tells.
+    for (seconds, at_once, told) in [(10, 0, 1), (3_600, 2, 2)] {
         let copied = owner.cookie(DEVICE).unwrap();
         owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
         bench.advance(seconds);
@@ -211,13 +212,33 @@ both_engines!(a_copy_is_told_though_its_owner_signed_out, MIGRATIONS, async |db|
         owner.post_from(ACCOUNT, "/.storeward/sign-out", &[]).await;
         bench.advance(3_600);
         with_token(&bench, &copied).sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-        assert_eq!(thefts(&bench).await, told);
+        assert_eq!(thefts(&bench).await, at_once);
         owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+        assert_eq!(thefts(&bench).await, told);
         let code = bench.next_totp(&app);
         let fields = [("method", "totp"), ("secret", code.as_str()), ("trust", "yes")];
         owner.post_from(CHALLENGE, CHALLENGE, &fields).await.leads_to(ACCOUNT);
         bench.advance(3_600);
     }
+});
+
+// A browser that was killed before it had written its cookies came with those of before: its owner was signed out everywhere.
+both_engines!(a_browser_that_ended_right_after_signing_out_is_no_thief, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let (mut owner, app) = trusted(&bench).await;
+    let mut other = bench.browser();
+    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let on_disk = owner.cookies.clone();
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+    owner.post_from(ACCOUNT, "/.storeward/sign-out", &[]).await;
+    owner.cookies = on_disk;
+    bench.advance(10);
+    owner.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    owner.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    assert!(owner.is_signed_in().await && other.is_signed_in().await);
+    assert_eq!(thefts(&bench).await, 0);
+    assert!(!bench.kinds().contains(&LetterKind::DeviceCopied));
 });
 
 // Whoever had signed in since the backup was a thief when it was put back: signed out everywhere, with a letter that said so.
@@ -261,13 +282,31 @@ both_engines!(nor_does_signing_out_at_the_shop_hide_it, MIGRATIONS, async |db| {
     owner.sign_in("ella").await;
     owner.post("/logout", &[]).await;
     owner.sign_in("ella").await.leads_to("/account");
+    behind.bench.advance(60);
     owner.post("/logout", &[]).await;
     behind.bench.advance(3_600);
-    let mut thief = behind.browser();
-    thief.browser = with_token(&behind.bench, &copied);
-    thief.get("/").await;
-    thief.sign_in("ella").await.leads_to(CHALLENGE);
+    let tries = async |copied: &str| {
+        let mut thief = behind.browser();
+        thief.browser = with_token(&behind.bench, copied);
+        thief.get("/").await;
+        thief.sign_in("ella").await.leads_to(CHALLENGE);
+    };
+    tries(&copied).await;
     assert_eq!(thefts(&behind.bench).await, 1);
+    // In the first minute it is the owner's next sign-in that tells.
+    owner.sign_in("ella").await.leads_to(CHALLENGE);
+    owner.show_code("").await;
+    assert!(owner.sees_account().await);
+    let copied = owner.browser.cookie(DEVICE).unwrap();
+    owner.post("/logout", &[]).await;
+    behind.bench.advance(3_600);
+    owner.sign_in("ella").await.leads_to("/account");
+    owner.post("/logout", &[]).await;
+    behind.bench.advance(3_600);
+    tries(&copied).await;
+    assert_eq!(thefts(&behind.bench).await, 1);
+    owner.sign_in("ella").await.leads_to(CHALLENGE);
+    assert_eq!(thefts(&behind.bench).await, 2);
 });
 
 // The same at the shop's own sign-in.
