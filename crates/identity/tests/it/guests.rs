@@ -79,3 +79,30 @@ both_engines!(a_guest_of_ones_own_making_sees_no_account, MIGRATIONS, async |db|
         assert!(!thief.sees_account().await, "{target}");
     }
 });
+
+// A form that is led back is no try. Whoever makes the cookie up, and so withdraws tries, takes none of their guesses back by it.
+both_engines!(no_guest_of_ones_own_making_guesses_more_often, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mark = &storeward_seal::fingerprint::token_hash("/login")[..8];
+    let heard = || behind.shop.asked().iter().filter(|line| line.starts_with("POST /login")).count();
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    let lines = [
+        ("accept", "text/html"),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("referer", "https://shop.example/login"),
+    ];
+    for n in 0..16 {
+        for cookie in [Some(format!("1-{mark}")), None, Some(format!("1-{mark}"))] {
+            thief.browser.cookies =
+                cookie.iter().map(|value| ("__Host-storeward-guest".to_owned(), value.clone())).collect();
+            let before = heard();
+            let told = thief.send("POST", "/login", &lines, &format!("user=ella&password=guess{n}")).await;
+            if cookie.is_some() {
+                assert_eq!(heard(), before, "{n}");
+                assert!(n > 0 || told.location() == "/login", "it is led: {} {}", told.status, told.body);
+            }
+        }
+    }
+    assert_eq!(heard(), 5);
+});
