@@ -138,6 +138,10 @@ impl Crossing {
                 }
             }
         }
+        // What was asked for in an address may be a call with a name and a password in it. Once more, the next ones are asked about.
+        if is_list && self.query.is_some() {
+            return Ok(Some(self.unclear()));
+        }
         if unsaid.is_empty() {
             return Ok(None);
         }
@@ -149,11 +153,14 @@ impl Crossing {
         Ok(left.is_some_and(|left| left.iter().any(is_left)).then(|| self.unclear()))
     }
 
-    /// The texts that are not known as one's own, one more than are asked about at most.
+    /// The texts that are known neither as one's own nor as nobody's, one more than are asked about at most.
     fn new_tokens<'a>(&self, found: Vec<MaybeToken<'a>>, moment: Moment) -> Vec<(&'a Probe, Secret<String>)> {
         let asked = found.into_iter().filter_map(|maybe| Some((maybe.door.bearer.as_ref()?, maybe.token)));
-        let is_new =
-            |(probe, token): &(&Probe, _)| moment == Moment::SignIn || !self.is_own_token(probe, token);
+        let now = self.guard.identity.0.now();
+        let is_known = |probe: &Probe, token: &_| {
+            self.is_own_token(probe, token) || self.guard.nobodys.has(&probe.path, token, now)
+        };
+        let is_new = |(probe, token): &(&Probe, _)| moment == Moment::SignIn || !is_known(probe, token);
         asked.filter(is_new).take(MOST_TOKENS + 1).collect()
     }
 
