@@ -16,7 +16,8 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), CertificateError> {
         if !path.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(path)?;
             if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
-                lchown(path, Some(uid), Some(gid))?;
+                let given = lchown(path, Some(uid), Some(gid));
+                given.or_else(|why| borne(why, uid, fs::symlink_metadata(path)?.uid(), None))?;
             }
         }
         fs::set_permissions(path, Permissions::from_mode(0o700))
@@ -44,7 +45,9 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let _ = fs::remove_file(path.with_extension("tmp"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     if let Some((uid, gid)) = path.parent().and_then(owner_to_keep) {
-        fchown(&file, Some(uid), Some(gid))?;
+        let replaced = fs::symlink_metadata(path).ok().map(|meta| meta.uid());
+        let given = fchown(&file, Some(uid), Some(gid));
+        given.or_else(|why| borne(why, uid, file.metadata()?.uid(), replaced))?;
     }
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -61,6 +64,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn owner_to_keep(directory: &Path) -> Option<(u32, u32)> {
     let owner = fs::metadata(directory).ok().filter(|meta| meta.uid() != 0)?;
     rustix::process::geteuid().is_root().then(|| (owner.uid(), owner.gid()))
+}
+
+/// A refused change of owner (a mount that has one owner for all, a container whose root may not) is borne where `wanted` owns what was
+/// `made` already, or whoever made it owns what it `replaced`: who could read that reads this.
+fn borne(why: io::Error, wanted: u32, made: u32, replaced: Option<u32>) -> io::Result<()> {
+    if made == wanted || replaced == Some(made) { Ok(()) } else { Err(why) }
 }
 
 /// Reads a file of at most [`LARGEST_BYTES`].
@@ -115,6 +124,17 @@ mod tests {
             assert_eq!(fs::metadata(dir.join(path)).unwrap().uid(), expected, "{path}");
         }
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    // Renewals failed in a container whose root may not give files away, although nobody but it read them.
+    #[test]
+    fn a_refused_owner_is_borne_where_it_matters_to_nobody() {
+        let refused = |made, replaced| borne(ErrorKind::PermissionDenied.into(), 1_000, made, replaced);
+        assert!(refused(1_000, None).is_ok() && refused(1_000, Some(0)).is_ok(), "it is theirs already");
+        assert!(refused(0, Some(0)).is_ok(), "root had the file before");
+        for (made, replaced) in [(0, None), (0, Some(1_000)), (0, Some(7))] {
+            assert!(refused(made, replaced).is_err(), "{made} {replaced:?}: the service could not read it");
+        }
     }
 
     #[test]
