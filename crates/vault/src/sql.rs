@@ -1,5 +1,7 @@
 //! All SQL of customers' records.
 
+use std::collections::BTreeSet;
+
 use crate::indexes::parts_name;
 use crate::records::Size;
 use storeward_base::{CustomerId, Timestamp};
@@ -181,12 +183,14 @@ pub fn marks(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<MarkRo
         .query_many(MARKS, params![customer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
 }
 
-/// Of whom there are values or marks, and no record.
-pub fn strays(reader: &mut Reader<'_>) -> Result<Vec<CustomerId>, Error> {
-    let mut all: Vec<CustomerId> = reader.query_many(STRAY_MARKS, &[], |row| row.get(0))?;
-    all.extend(reader.query_many(STRAY_FIELDS, &[], |row| row.get::<CustomerId>(0))?);
-    all.sort_unstable();
-    all.dedup();
+/// Of whom there are values or marks, and no record: texts as they lie there, each with a table that has it.
+pub fn strays(reader: &mut Reader<'_>) -> Result<BTreeSet<(&'static str, String)>, Error> {
+    let mut all = BTreeSet::new();
+    for (table, statement) in [("vault_mark", STRAY_MARKS), ("vault_field", STRAY_FIELDS)] {
+        let found: Vec<String> =
+            reader.query_many(statement, &[], |row| Ok(row.get(0).unwrap_or_default()))?;
+        all.extend(found.into_iter().map(|customer| (table, customer)));
+    }
     Ok(all)
 }
 

@@ -21,7 +21,7 @@ const ROWS_KEPT: Duration = Duration::from_secs(390 * 24 * 3_600);
 /// Flaws that are kept for the report; all are counted.
 const MOST_NAMED: usize = 1_000;
 /// Flaws that are told to the ledger one by one.
-const MOST_TOLD: usize = 50;
+pub(crate) const MOST_TOLD: usize = 50;
 
 /// How far a look over all records is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +110,17 @@ impl Vault {
         });
         rows.await?.into_iter().for_each(|flaw| verified.add(flaw));
         let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
-        strays.into_iter().for_each(|customer| verified.add(Flaw::whole(customer, Harm::Unknown)));
+        for (table, customer) in strays {
+            verified.add(match customer.parse() {
+                Ok(customer) => Flaw::whole(customer, Harm::Unknown),
+                // In words that are not ours: they stand in no ledger.
+                Err(_) => Flaw {
+                    customer: CustomerId::from_bits(0),
+                    place: format!("{table}.customer"),
+                    harm: Harm::Row,
+                },
+            });
+        }
         self.tell(actor, &verified).await?;
         Ok(verified)
     }
