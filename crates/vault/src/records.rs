@@ -16,7 +16,7 @@ use crate::catalogue::{Field, Lookup};
 use crate::import::{Cells, Told};
 use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
-use crate::manifest::{Manifest, refuse_cut};
+use crate::manifest::{Flaw, Manifest, refuse_cut};
 use crate::programs::{Expected, tag_in};
 use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
@@ -348,18 +348,23 @@ impl Vault {
     /// Tells the ledger of a record that is not as it was written last.
     pub(crate) async fn alarm<T>(&self, actor: Actor, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Harmed(flaw)) = &result {
-            let fact = RecordHarmed {
-                customer: flaw.customer,
-                place: flaw.place.clone(),
-                harm: flaw.harm.name().to_owned(),
-            };
-            let told = self.0.db.write(move |tx| -> Result<(), Error> {
-                tx.append(actor, None, fact.clone())?;
-                Ok(())
-            });
-            told.await?;
+            self.tell_harm(actor, vec![(**flaw).clone()]).await?;
         }
         result
+    }
+
+    pub(crate) async fn tell_harm(&self, actor: Actor, flaws: Vec<Flaw>) -> Result<(), Error> {
+        if flaws.is_empty() {
+            return Ok(());
+        }
+        let told = self.0.db.write(move |tx| -> Result<(), Error> {
+            for flaw in &flaws {
+                let (customer, place) = (flaw.customer, flaw.place.clone());
+                tx.append(actor, None, RecordHarmed { customer, place, harm: flaw.harm.name().to_owned() })?;
+            }
+            Ok(())
+        });
+        told.await
     }
 
     /// All that is kept of a customer, as it was written last.

@@ -1,5 +1,6 @@
 //! For how long values are kept, class by class, and the sweep that erases what is due.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
@@ -16,44 +17,72 @@ const DAY: u64 = 24 * 3_600;
 /// A hundred years.
 const MOST_DAYS: u32 = 36_525;
 
+/// Whose values are due, and how many, behind a customer; and which those of one customer are. Both go by the same condition.
+macro_rules! whose {
+    ($due:expr, $behind:literal) => {
+        concat!(
+            "SELECT f.customer, CAST(COUNT(*) AS BIGINT) FROM vault_field f",
+            $due,
+            " AND f.customer > ",
+            $behind,
+            " GROUP BY f.customer ORDER BY f.customer LIMIT 500"
+        )
+    };
+}
+macro_rules! values {
+    ($due:expr, $customer:literal) => {
+        concat!(
+            "SELECT f.collection, f.item, f.field FROM vault_field f",
+            $due,
+            " AND f.customer = ",
+            $customer,
+            " LIMIT 20001"
+        )
+    };
+}
+// Data whose use is restricted is kept until it is not (GDPR article 18).
+macro_rules! by_value {
+    () => {
+        " JOIN vault_customer c ON c.id = f.customer WHERE f.collection = $1 AND f.written_at < $2 \
+         AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL"
+    };
+}
+macro_rules! by_customer {
+    () => {
+        concat!(by_value!(), " AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2)")
+    };
+}
+// What a customer ended stays ended for as long as they are kept: a program may tell it as agreed every night. An end that is the
+// shop's word is not forgotten before what it ended, whichever items the two stand in.
+macro_rules! by_history {
+    () => {
+        concat!(by_value!(), " AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 \
+                AND (g.written_at >= $2 OR g.item = f.item AND g.field IN ('withdrawn_at', 'objected_at') \
+                AND g.provenance IN ('customer', 'owner', 'staff')))")
+    };
+}
+// A consent's item goes as a whole: an end without its purpose is the end of nothing.
+macro_rules! over {
+    () => {
+        " WHERE f.keep_until <= $1 AND NOT (f.collection = 'consent' \
+         AND EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = f.collection AND g.item = f.item \
+         AND (g.keep_until IS NULL OR g.keep_until > $1)))"
+    };
+}
+
 statements! {
     SET = "INSERT INTO vault_retention (class, days, set_at) VALUES ($1, $2, $3) \
            ON CONFLICT (class) DO UPDATE SET days = EXCLUDED.days, set_at = EXCLUDED.set_at";
     UNSET = "DELETE FROM vault_retention WHERE class = $1";
     ALL = "SELECT class, days FROM vault_retention ORDER BY class LIMIT 16";
-    // Data whose use is restricted is kept until it is not (GDPR article 18).
-    BY_VALUE = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
-                WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                ORDER BY f.customer LIMIT $3";
-    BY_CUSTOMER = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
-                   WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                   AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2) \
-                   ORDER BY f.customer LIMIT $3";
-    // What a customer ended stays ended for as long as they are kept: a program may tell it as agreed every night. An end that is the
-    // shop's word is not forgotten before what it ended, whichever items the two stand in.
-    BY_HISTORY = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
-                  WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                  AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 \
-                  AND (g.written_at >= $2 OR g.item = f.item AND g.field IN ('withdrawn_at', 'objected_at') \
-                  AND g.provenance IN ('customer', 'owner', 'staff'))) \
-                  ORDER BY f.customer, CASE WHEN f.field = 'given_at' THEN 0 ELSE 1 END LIMIT $3";
-    COUNT_BY_VALUE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
-                      WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL";
-    COUNT_BY_CUSTOMER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
-                         WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                         AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.written_at >= $2)";
-    COUNT_BY_HISTORY = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f JOIN vault_customer c ON c.id = f.customer \
-                        WHERE f.collection = $1 AND f.written_at < $2 AND c.restricted_at IS NULL AND c.erasure_begun_at IS NULL \
-                        AND NOT EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = $1 \
-                  AND (g.written_at >= $2 OR g.item = f.item AND g.field IN ('withdrawn_at', 'objected_at') \
-                  AND g.provenance IN ('customer', 'owner', 'staff')))";
-    // A consent's item goes as a whole: an end without its purpose is the end of nothing.
-    OVER = "SELECT f.customer, f.collection, f.item, f.field FROM vault_field f WHERE f.keep_until <= $1 AND NOT (f.collection = 'consent' \
-            AND EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = f.collection AND g.item = f.item \
-            AND (g.keep_until IS NULL OR g.keep_until > $1))) ORDER BY f.keep_until LIMIT $2";
-    COUNT_OVER = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_field f WHERE f.keep_until <= $1 AND NOT (f.collection = 'consent' \
-                  AND EXISTS (SELECT 1 FROM vault_field g WHERE g.customer = f.customer AND g.collection = f.collection AND g.item = f.item \
-                  AND (g.keep_until IS NULL OR g.keep_until > $1)))";
+    WHOSE_BY_VALUE = whose!(by_value!(), "$3");
+    WHOSE_BY_CUSTOMER = whose!(by_customer!(), "$3");
+    WHOSE_BY_HISTORY = whose!(by_history!(), "$3");
+    WHOSE_OVER = whose!(over!(), "$2");
+    BY_VALUE = values!(by_value!(), "$3");
+    BY_CUSTOMER = values!(by_customer!(), "$3");
+    BY_HISTORY = values!(by_history!(), "$3");
+    OVER = values!(over!(), "$2");
 }
 
 /// What is due, class by class.
@@ -70,17 +99,94 @@ impl Due {
     }
 }
 
-/// What is due of a class, as a list and as a count: by when each value was written; by when anything of the customer was, for an address
-/// of somebody who orders is no old one; or by when anything of the class was.
-const fn due_of(class: Class) -> (&'static str, &'static str) {
-    match class {
-        Class::Contact | Class::Address => (BY_CUSTOMER, COUNT_BY_CUSTOMER),
-        Class::Consent => (BY_HISTORY, COUNT_BY_HISTORY),
-        Class::Order | Class::Note | Class::IdentityDocument | Class::Payment => (BY_VALUE, COUNT_BY_VALUE),
+/// By what values are due: the moment that they bear themselves, or when those of a class were written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    Own { now: Timestamp },
+    Class { class: Class, before: Timestamp },
+}
+
+impl Rule {
+    /// Those in force now. [`Error::Harmed`] where the periods are not what the ledger says.
+    pub fn all(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Rule>, Error> {
+        let of_class = |(class, days): (Class, u32)| Rule::Class {
+            class,
+            before: now.minus(Duration::from_secs(u64::from(days) * DAY)),
+        };
+        Ok([Rule::Own { now }].into_iter().chain(all(reader)?.into_iter().map(of_class)).collect())
+    }
+
+    /// The statements of whose values are due, and of which they are: by when each value was written; by when anything of the customer
+    /// was, for an address of somebody who orders is no old one; or by when anything of the class was.
+    const fn statements(self) -> (&'static str, &'static str) {
+        match self {
+            Rule::Own { .. } => (WHOSE_OVER, OVER),
+            Rule::Class { class: Class::Contact | Class::Address, .. } => (WHOSE_BY_CUSTOMER, BY_CUSTOMER),
+            Rule::Class { class: Class::Consent, .. } => (WHOSE_BY_HISTORY, BY_HISTORY),
+            Rule::Class {
+                class: Class::Order | Class::Note | Class::IdentityDocument | Class::Payment,
+                ..
+            } => (WHOSE_BY_VALUE, BY_VALUE),
+        }
+    }
+
+    /// Whose values are due, with their number: five hundred texts behind one, as they lie there. One that is no text is empty, and the
+    /// last.
+    pub fn whose(self, reader: &mut Reader<'_>, behind: &str) -> Result<Vec<(String, u64)>, Error> {
+        let (whose, _) = self.statements();
+        let read = |row: &Row<'_>| Ok((row.get(0).unwrap_or_default(), row.get(1)?));
+        Ok(match self {
+            Rule::Own { now } => reader.query_many(whose, params![now, behind], read)?,
+            Rule::Class { class, before } => {
+                reader.query_many(whose, params![class.name(), before, behind], read)?
+            }
+        })
+    }
+
+    /// Which values of a customer are due, item by item.
+    pub fn values(self, reader: &mut Reader<'_>, customer: CustomerId) -> Result<DueItems, Error> {
+        let (_, values) = self.statements();
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let rows: Vec<(String, String, String)> = match self {
+            Rule::Own { now } => reader.query_many(values, params![now, customer], read)?,
+            Rule::Class { class, before } => {
+                reader.query_many(values, params![class.name(), before, customer], read)?
+            }
+        };
+        let mut items = DueItems::new();
+        for (collection, item, field) in rows {
+            items.entry((collection, item)).or_default().insert(field);
+        }
+        Ok(items)
+    }
+
+    fn count(self, reader: &mut Reader<'_>) -> Result<u64, Error> {
+        let (mut count, mut behind) = (0, String::new());
+        loop {
+            let page = self.whose(reader, &behind)?;
+            count += page.iter().map(|(_, values)| values).sum::<u64>();
+            match page.last() {
+                Some((end, _)) if !end.is_empty() => behind.clone_from(end),
+                _ => return Ok(count),
+            }
+        }
     }
 }
 
-type FieldKey = (CustomerId, String, String, String);
+/// Names of fields by their collection and item.
+pub(crate) type DueItems = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// Whether something that is not as it was written last keeps an item from the sweep: a value of the item; and for what is due by when
+/// other values were written, each of those that may have been newer than it says.
+pub(crate) fn is_kept_by(flaw: &Flaw, collection: &str, item: &str) -> bool {
+    let is_of = |place: String| flaw.place.starts_with(&place);
+    let is_by = |class: Class| class.name() == collection;
+    // A value that somebody added hides no newer one.
+    let may_be_newer = flaw.harm != Harm::Unknown;
+    is_of(format!("{collection}.{item}."))
+        || may_be_newer && (is_by(Class::Contact) || is_by(Class::Address))
+        || may_be_newer && is_by(Class::Consent) && is_of(format!("{collection}."))
+}
 
 impl Vault {
     /// For how long each class is kept, if that is what the ledger says was set last; those that are not here are kept until they are erased.
@@ -108,23 +214,18 @@ impl Vault {
     pub async fn due(&self) -> Result<Due, Error> {
         let now = self.0.db.now();
         let found = self.0.db.read(move |reader| -> Result<Due, Error> {
-            let mut due = Due {
-                by_own: reader.query_one(COUNT_OVER, params![now], |row| row.get(0))?,
-                ..Due::default()
-            };
-            for (class, days) in all(reader)? {
-                let (_, count) = due_of(class);
-                let values = params![class.name(), before(now, days)];
-                due.by_class.push((class, reader.query_one(count, values, |row| row.get(0))?));
+            let mut due = Due::default();
+            for rule in Rule::all(reader, now)? {
+                let count = rule.count(reader)?;
+                match rule {
+                    Rule::Own { .. } => due.by_own = count,
+                    Rule::Class { class, .. } => due.by_class.push((class, count)),
+                }
             }
             Ok(due)
         });
         found.await
     }
-}
-
-fn before(now: Timestamp, days: u32) -> Timestamp {
-    now.minus(Duration::from_secs(u64::from(days) * DAY))
 }
 
 /// The periods in force. They count only while they are what the ledger says was set last: whoever writes into the data must not
@@ -176,16 +277,4 @@ fn told(reader: &mut Reader<'_>) -> Result<Vec<(String, Option<u32>)>, Error> {
             _ => return Ok(last),
         }
     }
-}
-
-/// Some of the values whose own times, or those of their classes, are over.
-pub(crate) fn over(reader: &mut Reader<'_>, now: Timestamp, limit: u32) -> Result<Vec<FieldKey>, Error> {
-    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    let mut found: Vec<FieldKey> = reader.query_many(OVER, params![now, limit], key)?;
-    for (class, days) in all(reader)? {
-        let (list, _) = due_of(class);
-        let values = params![class.name(), before(now, days), limit];
-        found.extend(reader.query_many(list, values, key)?);
-    }
-    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! What a person may ask for by law: a copy, a correction, an end of the use, an erasure (GDPR articles 15 to 20).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, PageSize, Secret};
@@ -19,14 +19,14 @@ use crate::import::Cells;
 use crate::manifest::{Flaw, Harm};
 use crate::opening::{Opening, decide_fields, decide_record};
 use crate::records::{Item, Provenance, Vault, manifest_for};
+use crate::retention::{Rule, is_kept_by};
 use crate::sql::FieldRow;
+use crate::verify::MOST_TOLD;
 use crate::whose::says_whose;
-use crate::{pleas, retention, sights, sql};
+use crate::{pleas, sights, sql};
 
 /// The ledger forgets facts of this kind after thirteen months; the index over them before that is of no use to keep.
 const SIGHTS_KEPT: std::time::Duration = std::time::Duration::from_secs(400 * 24 * 3600);
-/// Fields that one write of the retention deletes.
-const AT_ONCE: u32 = 500;
 
 /// Whether the use of somebody's data is restricted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,30 +285,12 @@ impl Vault {
             Ok(())
         });
         written.await?;
-        let mut count = 0;
-        loop {
-            let now = self.0.db.now();
-            let over = self.0.db.read(move |reader| retention::over(reader, now, AT_ONCE));
-            // Periods that somebody changed past Storeward erase nothing: the sweep stops, and the ledger has it.
-            let over = self.alarm(Actor::System, over.await).await?;
-            let mut by_customer: BTreeMap<CustomerId, BTreeSet<(String, String, String)>> = BTreeMap::new();
-            for (customer, collection, item, field) in over {
-                by_customer.entry(customer).or_default().insert((collection, item, field));
-            }
-            let mut done = 0;
-            for (customer, values) in by_customer {
-                let forgotten = self.forget_of(customer, values).await;
-                done += match self.alarm(Actor::System, forgotten).await {
-                    Ok(forgotten) => forgotten,
-                    // Named in the ledger; it keeps nobody else's values here.
-                    Err(Error::Harmed(_) | Error::NoCustomer) => 0,
-                    Err(other) => return Err(other),
-                };
-            }
-            if done == 0 {
-                break;
-            }
-            count += done;
+        let now = self.0.db.now();
+        // Periods that somebody changed past Storeward erase nothing: the sweep stops, and the ledger has it.
+        let rules = self.0.db.read(move |reader| Rule::all(reader, now)).await;
+        let (mut count, mut told) = (0, BTreeSet::new());
+        for rule in self.alarm(Actor::System, rules).await? {
+            count += self.forget_by(rule, &mut told).await?;
         }
         if count > 0 {
             let written = self.0.db.write(move |tx| -> Result<(), Error> {
@@ -320,39 +302,71 @@ impl Vault {
         Ok(count)
     }
 
-    async fn forget_of(
-        &self,
-        customer: CustomerId,
-        values: BTreeSet<(String, String, String)>,
-    ) -> Result<u64, Error> {
+    /// What keeps some values from the sweep is told once, and keeps nobody else's.
+    async fn forget_by(&self, rule: Rule, told: &mut BTreeSet<(CustomerId, String)>) -> Result<u64, Error> {
+        let (mut count, mut behind) = (0, String::new());
+        loop {
+            let from = behind.clone();
+            let page = self.0.db.read(move |reader| rule.whose(reader, &from)).await?;
+            for (customer, _) in &page {
+                // A row of nobody's is named by the look over all records.
+                let Ok(customer) = customer.parse::<CustomerId>() else { continue };
+                let (forgotten, mut flaws) = match self.forget_of(customer, rule).await {
+                    Ok(done) => done,
+                    Err(Error::Harmed(flaw)) => (0, vec![*flaw]),
+                    Err(Error::NoCustomer) => (0, Vec::new()),
+                    Err(other) => return Err(other),
+                };
+                count += forgotten;
+                flaws.truncate(MOST_TOLD);
+                flaws.retain(|flaw| told.insert((flaw.customer, flaw.place.clone())));
+                self.tell_harm(Actor::System, flaws).await?;
+            }
+            match page.last() {
+                Some((end, _)) if !end.is_empty() => behind.clone_from(end),
+                _ => return Ok(count),
+            }
+        }
+    }
+
+    /// How many values of a customer were deleted, and what keeps others.
+    async fn forget_of(&self, customer: CustomerId, rule: Rule) -> Result<(u64, Vec<Flaw>), Error> {
         let held = self.0.keys.held(customer).await?.ok_or(Error::NoCustomer)?;
         let (key, entropy) = (held.key.clone(), Arc::clone(&self.0.entropy));
-        let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
-        let written = self.0.db.write(move |tx| -> Result<u64, Error> {
+        let written = self.0.db.write(move |tx| -> Result<_, Error> {
             let mut manifest = manifest_for(tx, customer, &held)?;
-            let (rows, now) = (sql::fields(tx, customer)?, tx.now());
-            for (collection, item, field) in &values {
-                manifest.load(tx, &held.key, collection, item)?;
-                let is_it =
-                    |row: &&FieldRow| (&row.collection, &row.item, &row.field) == (collection, item, field);
-                let Some(row) = rows.iter().find(is_it) else { continue };
-                // Since when, and by whom, says whether it is due: whoever wrote that gets nothing swept by it.
-                if !manifest.holds(&held.key, row) {
-                    let place = format!("{collection}.{item}.{field}");
-                    return Err(Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Changed })));
+            let (due, rows, now) = (rule.values(tx, customer)?, sql::fields(tx, customer)?, tx.now());
+            manifest.load_all(tx, &held.key)?;
+            // Since when, and by whom, says whether it is due: whoever wrote that gets nothing swept by it.
+            let mut flaws = manifest.flaws(&held.key, &rows);
+            flaws.retain(|flaw| due.keys().any(|(collection, item)| is_kept_by(flaw, collection, item)));
+            let mut count = 0;
+            for ((collection, item), fields) in &due {
+                if flaws.iter().any(|flaw| is_kept_by(flaw, collection, item)) {
+                    continue;
                 }
-                let mut cells = Cells::read(tx, &held.key, customer, (collection.as_str(), item.as_str()))?;
-                cells.sweep(row, now);
+                let mut cells = Cells::read(tx, &held.key, customer, (collection, item))?;
+                let is_due = |row: &&FieldRow| {
+                    (&row.collection, &row.item) == (collection, item) && fields.contains(&row.field)
+                };
+                for row in rows.iter().filter(is_due) {
+                    cells.sweep(row, now);
+                    manifest.remove(collection, item, &row.field);
+                    sql::delete_field(tx, customer, collection, item, &row.field)?;
+                    count += 1;
+                }
                 cells.save(tx)?;
-                manifest.remove(collection, item, field);
-                sql::delete_field(tx, customer, collection, item, field)?;
             }
             tx.commit_silent("the sweep tells how many values there were");
-            manifest.save(tx, &held.key, entropy.as_ref(), 0)
+            let revision =
+                if count > 0 { Some(manifest.save(tx, &held.key, entropy.as_ref(), 0)?) } else { None };
+            Ok((count, flaws, revision))
         });
-        let revision = written.await?;
-        self.0.keys.note(customer, &key, revision).await?;
-        Ok(count)
+        let (count, flaws, revision) = written.await?;
+        if let Some(revision) = revision {
+            self.0.keys.note(customer, &key, revision).await?;
+        }
+        Ok((count, flaws))
     }
 
     /// Asks the policy about each field; for what a customer said, the reason that staff or their program

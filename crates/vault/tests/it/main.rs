@@ -14,6 +14,7 @@ mod keys;
 mod office;
 mod records;
 mod rest;
+mod retention;
 mod shops;
 mod support;
 mod sweep;
