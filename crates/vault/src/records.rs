@@ -327,14 +327,15 @@ impl Vault {
                     gone.push(field);
                 }
             }
-            let Some(first) = gone.first() else {
-                tx.commit_silent("no such value was there");
-                return Ok((0, manifest.revision));
-            };
-            let collection = first.class.name().to_owned();
+            // Also of what the sweep took before: no import brings back what somebody took away.
+            let collection = fields.first().map(|field| field.class.name()).unwrap_or_default().to_owned();
             let mut cells = Cells::read(tx, &held.key, customer, (&collection, &item))?;
-            cells.take_away(&gone);
+            cells.take_away(&fields);
             cells.save(tx)?;
+            if gone.is_empty() {
+                tx.commit_silent("no such value is there any more");
+                return Ok((0, manifest.revision));
+            }
             let names = gone.iter().map(|field| field.name.to_owned()).collect();
             tx.append(actor, None, FieldsRemoved { customer, collection, fields: names })?;
             let revision = manifest.save(tx, &held.key, entropy.as_ref(), 0)?;
