@@ -38,6 +38,7 @@ statements! {
     METHOD_OF_PAYMENT = method_columns!("WHERE payment = $1 AND provider = $2 LIMIT 1");
     METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
     REMOVE_METHOD = "DELETE FROM payment_method WHERE id = $1";
+    REMOVE_UNREAD = "DELETE FROM payment_method WHERE customer = $1 AND state <> 'removing'";
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
     PAYMENT_OF_METHOD = "SELECT payment FROM payment_method WHERE id = $1";
     SAVES_NO_MORE = "UPDATE payment_attempt SET saves = 0 WHERE payment = $1 AND saves <> 0";
@@ -147,6 +148,8 @@ impl Payments {
             for one in &held {
                 removing(tx, actor, one, "erased")?;
             }
+            // What is left cannot be read, so no provider can be asked to forget it; it is told as harmed, and is theirs all the same.
+            tx.execute(REMOVE_UNREAD, params![&mark])?;
             Ok::<_, Error>(held)
         });
         let held = held.await?;
@@ -154,8 +157,6 @@ impl Payments {
             match self.forget_at_the_provider(one).await {
                 // It goes with the next round.
                 Ok(_) | Err(Error::Refused { .. } | Error::NoProvider) => {}
-                // A token that nobody can open cannot be named there; it keeps no other from going.
-                Err(Error::Seal(_)) => {}
                 Err(other) => return Err(other),
             }
         }
@@ -271,20 +272,27 @@ impl Payments {
     }
 
     pub(crate) async fn forget_at_the_provider(&self, held: &Method) -> Result<Forgotten, Error> {
-        let token = self.0.token_of(held)?;
-        match self.forget_token(held.provider, &token).await? {
-            Forgotten::There => {
-                let id = held.id.clone();
-                self.0
-                    .write(move |tx| {
-                        tx.commit_silent("that it goes was told before");
-                        tx.execute(REMOVE_METHOD, params![&id])?;
-                        Ok(Forgotten::There)
-                    })
-                    .await
-            }
-            Forgotten::NotYet => Ok(Forgotten::NotYet),
-        }
+        // A token that nobody can open cannot be named there. The row goes, and that the provider may still keep it is told.
+        let harm = match self.0.token_of(held) {
+            Ok(token) => match self.forget_token(held.provider, &token).await? {
+                Forgotten::There => None,
+                Forgotten::NotYet => return Ok(Forgotten::NotYet),
+            },
+            Err(Error::Seal(_)) => Some(RowHarmed {
+                table: "payment_method".to_owned(),
+                row: held.id.clone(),
+                harm: "changed".to_owned(),
+            }),
+            Err(other) => return Err(other),
+        };
+        let id = held.id.clone();
+        let removed = self.0.write(move |tx| {
+            tx.commit_silent("that it goes was told before");
+            harmed::tell(tx, harm.as_slice())?;
+            tx.execute(REMOVE_METHOD, params![&id])?;
+            Ok(Forgotten::There)
+        });
+        removed.await
     }
 
     async fn forget_token(&self, provider: Provider, token: &Token) -> Result<Forgotten, Error> {

@@ -212,6 +212,12 @@ both_engines!(what_stands_under_no_seal_stops_nothing, MIGRATIONS, async |db| {
          SELECT 'method_x', customer, 'x', details, 'x', 'visa', id, 'kept', 0 FROM payment WHERE id = '{}'",
         asked.id
     ));
+    // And one whose token nobody can open: no provider can be asked to forget it.
+    db.raw(&format!(
+        "INSERT INTO payment_method (id, customer, provider, token, mark, brand, payment, state, created_at) \
+         SELECT 'method_y', customer, 'stripe', details, 'y', 'visa', id, 'kept', 0 FROM payment WHERE id = '{}'",
+        asked.id
+    ));
     if db.engine() == Engine::Sqlite {
         // A column takes any value there, and an id may be bytes.
         copied(&db, &asked, "pay_00000000000000000000000004");
@@ -240,5 +246,13 @@ both_engines!(what_stands_under_no_seal_stops_nothing, MIGRATIONS, async |db| {
     }
     payments.forget_customer(Actor::System, "4711").await.unwrap();
     assert!(payments.methods("4711").await.unwrap().is_empty());
-    assert!(harms(&db).await.iter().any(|(table, row, _)| table == "payment_method" && row == "method_x"));
+    let harms = harms(&db).await;
+    for id in ["method_x", "method_y"] {
+        assert!(harms.iter().any(|(table, row, _)| table == "payment_method" && row == id), "{id}: {harms:?}");
+        let left = db.read(move |reader| {
+            let asked = "SELECT COUNT(*) FROM payment_method WHERE id = $1";
+            reader.query_one(asked, storeward_store::params![id], |row| row.get::<i64>(0))
+        });
+        assert_eq!(left.await.unwrap(), 0, "{id} is kept of a customer who is erased");
+    }
 });
