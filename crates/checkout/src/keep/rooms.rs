@@ -187,7 +187,7 @@ impl Telling<'_, '_> {
         Ok(())
     }
 
-    /// An alert that a room is full, once an hour; whether it is new.
+    /// An alert that a room is full, and what follows, once an hour; whether it is new.
     fn tell_full(&mut self, of: &str, so: &str, seen: &Seen) -> Result<bool, StoreError> {
         let hour: String = self.tx.now().rfc3339().chars().take(13).collect();
         let what = format!(
@@ -196,7 +196,7 @@ impl Telling<'_, '_> {
             seen.page,
             seen.address
         );
-        let about = format!("no room\n{of}\n{hour}");
+        let about = format!("no room\n{of}\n{so}\n{hour}");
         self.alert("script_new", (None, seen.source), &about, (&what, seen.count))
     }
 }
