@@ -77,6 +77,10 @@ pub fn breach_list(options: &Options) -> Done {
 }
 
 fn build_list(file: &std::path::Path, target: &std::path::Path, options: &BuildOptions) -> Done {
+    if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failure::new(format!("{}: there is no such directory", folder.display()))
+            .hint("make the data directory (storeward init), name it with --dir, or a file with --to"));
+    }
     let (source, total): (Box<dyn Read>, Option<u64>) = if file.as_os_str() == "-" {
         (Box::new(stdin()), None)
     } else {
