@@ -19,11 +19,10 @@ use crate::failure::{Context, Failure};
 use crate::open::Opened;
 use crate::passwords::Passwords;
 
-/// Answers to sign-in, sign-up and recovery leave at whole multiples of this.
-const QUANTUM: Duration = Duration::from_millis(250);
-/// The same where a service is asked after a password that was right: its answer, 300 ms at most, must not tell of an account
-/// that is held back that the password fitted.
-const QUANTUM_WITH_SERVICE: Duration = Duration::from_millis(500);
+/// Answers to sign-in, sign-up and recovery leave at whole multiples of this. Imported hashes that cost more than our own (bcrypt at 12)
+/// are looked at within it, so that they tell nobody whose account is there; and where a service is asked after a password that was
+/// right, its answer (300 ms at most) does not tell of an account that is held back that the password fitted.
+const QUANTUM: Duration = Duration::from_millis(500);
 
 /// The section as it is in force: the shop is called what `[look]` says, unless it says otherwise.
 fn policy(config: &Config) -> Option<Policy> {
@@ -107,7 +106,7 @@ pub fn start(
         policy,
         shop_names: config.domain.list(),
         port: config.listen.https.port(),
-        quantum: if passwords.breaches.ask_a_service() { QUANTUM_WITH_SERVICE } else { QUANTUM },
+        quantum: QUANTUM,
     });
     let router = identity.router(logo).context("identity")?;
     let pages = OwnPages::new(router, &[CHANGE_PASSWORD], &hosts);
