@@ -77,7 +77,8 @@ pub fn breach_list(options: &Options) -> Done {
 }
 
 fn build_list(file: &std::path::Path, target: &std::path::Path, options: &BuildOptions) -> Done {
-    if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+    if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+    {
         return Err(Failure::new(format!("{}: there is no such directory", folder.display()))
             .hint("make the data directory (storeward init), name it with --dir, or a file with --to"));
     }

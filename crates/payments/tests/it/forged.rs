@@ -248,7 +248,10 @@ both_engines!(what_stands_under_no_seal_stops_nothing, MIGRATIONS, async |db| {
     assert!(payments.methods("4711").await.unwrap().is_empty());
     let harms = harms(&db).await;
     for id in ["method_x", "method_y"] {
-        assert!(harms.iter().any(|(table, row, _)| table == "payment_method" && row == id), "{id}: {harms:?}");
+        assert!(
+            harms.iter().any(|(table, row, _)| table == "payment_method" && row == id),
+            "{id}: {harms:?}"
+        );
         let left = db.read(move |reader| {
             let asked = "SELECT COUNT(*) FROM payment_method WHERE id = $1";
             reader.query_one(asked, storeward_store::params![id], |row| row.get::<i64>(0))
