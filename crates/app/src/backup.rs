@@ -273,9 +273,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         sql::begin(tx, run)?;
         sql::beat(tx, &beat)
     })?;
-    let sources = sources::all(opened);
+    let sources = tell_missing(opened, backups, alone).and_then(|()| sources::all(opened));
     let made = sources.and_then(|sources| {
-        tell_missing(opened, backups, alone)?;
         backups.run(alone, &begin, &sources).map_err(|error| (error.code(), told(&error)))
     });
     match made {
@@ -297,8 +296,10 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
+            // Those that went while the copies were made.
+            let told = tell_lost(opened, (made.lost_packs > 0).then(|| "packs".to_owned()));
             thin_out(opened, backups, alone, &made)?;
-            looked.and(copied)?;
+            looked.and(copied).and(told)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -360,10 +361,12 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
 
 /// Refuses to call a backup good that found others damaged.
 fn nothing_lost(made: &Made) -> Done {
-    let words = "packs of earlier backups were not at the target any more; what is still here of them was put away anew";
     match made.lost_packs {
         0 => Ok(()),
-        count => Err(Failure::new(format!("{count} {words}")).hint(
+        count => Err(Failure::new(format!(
+            "packs of earlier backups were not at the target any more ({count}); what is still here of them was put away anew"
+        ))
+        .hint(
             "somebody deleted them, or the disk fails: storeward backup verify names what older backups lack; docs/backup.md, \
              \"When a backup is damaged\"",
         )),
@@ -383,9 +386,10 @@ fn tell_lost(opened: &Opened, rows: impl IntoIterator<Item = String>) -> Done {
 /// Packs that the target lost: told before a run, or a look, takes them out of the index, since whoever ends it after that would have
 /// nobody hear of them.
 fn tell_missing(opened: &Opened, backups: &Backups, alone: &Alone) -> Result<(), (&'static str, Failure)> {
-    let missing = backups.missing_packs(alone).map_err(|error| (error.code(), told(&error)))?;
+    let (missing, looked) = backups.missing_packs(alone);
     let rows = (missing > 0).then(|| "packs".to_owned());
-    tell_lost(opened, rows).map_err(|failure| ("backup.database", failure))
+    tell_lost(opened, rows).map_err(|failure| ("backup.database", failure))?;
+    looked.map_err(|error| (error.code(), told(&error)))
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {

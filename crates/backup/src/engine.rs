@@ -214,18 +214,18 @@ impl Backups {
         self.perhaps(part)?.map_or_else(|| Ok(Vec::new()), |repo| repo.snapshots())
     }
 
-    /// How many packs the target lost since the last run. A run takes them out of the index, and so from sight: whoever is to hear of
-    /// them is told before it.
-    pub fn missing_packs(&self, _alone: &Alone) -> Result<u64, Error> {
-        let mut missing = 0;
+    /// How many packs the target lost since the last run, and why a part of it could not be looked at. A run takes them out of the index,
+    /// and so from sight: whoever is to hear of them is told before it.
+    pub fn missing_packs(&self, _alone: &Alone) -> (u64, Result<(), Error>) {
+        let (mut missing, mut looked) = (0, Ok(()));
         for part in [Part::Databases, Part::Keys, Part::Files] {
-            match self.repo(part, Missing::Refuse) {
-                Ok(repo) => missing += repo.missing_packs()?,
+            match self.repo(part, Missing::Refuse).and_then(|repo| repo.missing_packs()) {
+                Ok(count) => missing += count,
                 Err(Error::NoRepository { .. }) => {}
-                Err(other) => return Err(other),
+                Err(why) => looked = looked.and(Err(why)),
             }
         }
-        Ok(missing)
+        (missing, looked)
     }
 
     /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.

@@ -183,8 +183,13 @@ fn named(lines: &[String]) -> Done {
     }
     match lines.len() {
         0 => Ok(()),
-        count => Err(Failure::new(format!("{count} things about the backups are not what the ledger says"))
-            .hint("somebody was at the database or at the target: docs/backup.md, \"When rows or runs are missing\"")),
+        count => {
+            let things =
+                if count == 1 { "one thing about the backups is" } else { "things about the backups are" };
+            Err(Failure::new(format!("{things} not what the ledger says ({count})")).hint(
+                "somebody was at the database or at the target, or its disk fails: docs/backup.md, \"When rows or runs are missing\"",
+            ))
+        }
     }
 }
 
@@ -298,11 +303,17 @@ fn forget_broken(at: &Directory, is_sure: bool) -> Done {
     let found = broken::look(&opened, &backups, &alone)?;
     if found.runs.is_empty() {
         return say(
-            "Every backup that is kept is whole; flipped bytes are found by storeward backup verify.",
+            "Every backup of this Storeward's that is kept is whole; another's is not looked at, and flipped bytes are found by \
+             storeward backup verify.",
         );
     }
     for (run, made_at) in &found.runs {
         say(format!("{made_at}  {run}  lacks something"))?;
+    }
+    if let Err(why) = backups.may_forget(&found, opened.clock.now()) {
+        return Err(Failure::new(format!("none is taken away: {why}")).hint(
+            "storeward backup now: what is still here is put away anew, and the newest is whole then",
+        ));
     }
     // Whoever lost more of them meanwhile has none go that the owner has not read of.
     let is_new = found.runs.keys().any(|run| !named.contains(&run.to_string()));
