@@ -103,11 +103,16 @@ fn order(seconds: i64, card: u64, address: u64, bin: u64, anonymous: bool) -> At
 
 /// A thousand cards of three banks from fifty addresses, one a second; nine in ten are declined.
 fn attack(shop: &mut Shop, from: i64, latency: i64, dice: &mut Dice) -> u32 {
+    attack_as(Buyer::Anonymous, shop, (from, latency), dice)
+}
+
+fn attack_as(buyer: Buyer, shop: &mut Shop, (from, latency): (i64, i64), dice: &mut Dice) -> u32 {
     let before = shop.reached;
     for at in 0..1_000 {
         let card = 9_000_000 + u64::try_from(at).unwrap();
         let outcome = if dice.below(10) == 0 { Outcome::Approved } else { Outcome::Declined };
         let one = order(from + at, card, 8_000_000 + dice.below(50), 700 + dice.below(3), true);
+        let one = Attempt { buyer, ..one };
         shop.pay(&one, outcome, latency);
     }
     shop.reached - before
@@ -129,6 +134,17 @@ fn ten_thousand_good_orders_are_left_alone_and_a_thousand_stolen_cards_are_not()
             "{reached} of 1,000 stolen cards reached the provider with {latency} s of latency"
         );
     }
+}
+
+/// Whoever can read mail at a domain of their own has an account for each card within the minute.
+#[test]
+fn accounts_of_today_carry_no_stolen_cards_past_the_step_up() {
+    let mut shop = Shop::new();
+    let mut dice = Dice(12);
+    shop.good_days(0, 81, 150, &mut dice);
+    let buyer = Buyer::SignedIn { account_age: Duration::from_secs(17) };
+    let reached = attack_as(buyer, &mut shop, (START + 81 * DAY + 40_000, 2), &mut dice);
+    assert!(reached <= 10, "{reached} of 1,000 stolen cards reached the provider");
 }
 
 /// A shop in its first hour is not used to anything yet.
