@@ -51,7 +51,11 @@ fn key_store(opened: &Opened, data: &DataDir, section: &VaultSection) -> Done<(K
 pub fn from_elsewhere(config: &Config, original: &DataDir) -> Config {
     let mut config = config.clone();
     if let Some(section) = &mut config.vault {
-        let absolute = |path: &std::path::PathBuf| original.path().join(path);
+        // Also where the directory itself was named from where the program stands, as its default is.
+        let absolute = |path: &std::path::PathBuf| {
+            let there = original.path().join(path);
+            std::path::absolute(&there).unwrap_or(there)
+        };
         section.passphrase_file = section.passphrase_file.as_ref().map(absolute);
         section.policy_file = section.policy_file.as_ref().map(absolute);
         section.key_store = None;
@@ -95,5 +99,23 @@ fn destroyed(store: &KeyStore) -> Done<Vec<CustomerId>> {
             return Ok(all);
         }
         all.extend(page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A restore into another folder found no passphrase where `--dir` was relative, and ended before it erased again who was erased since.
+    #[test]
+    fn paths_of_a_directory_that_was_named_relatively_hold_from_everywhere() {
+        let text = "domain = ['localhost']\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:8080']\n\
+                    [certificates]\nsource = 'local'\n[vault]\npassphrase_file = 'passphrase'\npolicy_file = 'access.cedar'\n";
+        let config = Config::parse(text).unwrap();
+        let original = DataDir::open(std::path::Path::new(".")).unwrap();
+        let held = from_elsewhere(&config, &original).vault.unwrap();
+        for path in [held.passphrase_file, held.policy_file] {
+            assert!(path.as_ref().is_some_and(|path| path.is_absolute()), "{path:?}");
+        }
     }
 }
