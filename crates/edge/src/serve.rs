@@ -163,7 +163,7 @@ impl<'a> Exchange<'a> {
         }
         // inspect: closed on a verdict, open (and told) when the engine itself fails.
         let mut inspection = inspection::Inspection::begin(self.core, &route.policy);
-        self.inspect(&mut inspection, &parts, &target, (&mut body, route)).await?;
+        self.inspect(&mut inspection, &mut parts, &target, (&mut body, route)).await?;
         // Before anybody takes the client's cookies away: they decide whether an answer may be compressed.
         let coding = coding::Wish::of(&parts, route.compress, &self.live.names);
         // session: closed. It alone knows which of the shop's cookies this client may use.

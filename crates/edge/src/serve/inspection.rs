@@ -4,15 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use storeward_inspect::{
     BodyEnd, BodyPlan, BodyRest, CardAction, Category, HeaderSource, HttpVersion, Mode, Policy, Reason,
-    RequestHead, ResponseHead, RuleMatch, Severity, Transaction, Verdict,
+    RequestHead, ResponseHead, RuleMatch, Severity, Transaction, Verdict, cards,
 };
 
 use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
 use crate::serve::response::Reads;
+use crate::serve::verdicts::FORM;
 use crate::server::Core;
 use crate::watched::Watch;
 
@@ -170,6 +171,22 @@ impl<'e> Inspection<'e> {
 
     pub(super) fn keeps_card_numbers_in(&self, path: &str, name: &[u8], in_body: bool) -> bool {
         self.policy.keeps_card_numbers_in(path, name, in_body)
+    }
+
+    /// What the shop hears as `Referer` where a form sent a card number in the query of the page: the page's own pictures and scripts ask
+    /// with that address. Nothing is told of it again.
+    pub(super) fn masked_referer(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        if self.policy.mode != Mode::Block || self.policy.cards.elsewhere == CardAction::Report {
+            return None;
+        }
+        let (page, query) = headers.get(header::REFERER)?.to_str().ok()?.split_once('?')?;
+        let path = page.splitn(4, '/').nth(3).map_or_else(String::new, |path| format!("/{path}"));
+        let mut query = query.as_bytes().to_vec();
+        let keeps = |name: &[u8]| self.keeps_card_numbers_in(&path, name, false);
+        if cards::mask_fields(&mut query, FORM, &keeps) == 0 {
+            return None;
+        }
+        HeaderValue::from_bytes(&[page.as_bytes(), b"?", &query].concat()).ok()
     }
 
     /// In detect mode: the match that would have led to a block.

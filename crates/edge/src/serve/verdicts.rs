@@ -23,7 +23,7 @@ use crate::upstream::UpstreamError;
 use crate::watched::{Challenge, Watch};
 
 /// What a query is written as.
-const FORM: &[u8] = b"application/x-www-form-urlencoded";
+pub(super) const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// Which limit a request went over.
 pub(super) struct Limited {
@@ -128,7 +128,7 @@ impl Exchange<'_> {
     pub(super) async fn inspect(
         &mut self,
         inspection: &mut inspection::Inspection<'_>,
-        parts: &Parts,
+        parts: &mut Parts,
         target: &Target,
         (body, route): (&mut ClientBody, &Route),
     ) -> Result<(), Stopped> {
@@ -149,6 +149,9 @@ impl Exchange<'_> {
         }
         self.flag(inspection.would_block(), &parts.method);
         self.note_card_number(inspection, (parts, target), body);
+        if let Some(masked) = inspection.masked_referer(&parts.headers) {
+            parts.headers.insert(header::REFERER, masked);
+        }
         Ok(())
     }
 

@@ -331,6 +331,11 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
     // In a query it is none that anybody should write there: the word switches nothing off.
     edge.ask(&request(&format!("GET /a?pass={number}"), "", "")).await;
     assert_eq!(shop.asked().last().unwrap().target(), format!("/a?pass=************{last}"));
+    // Nor does the page's own picture say it, which asks with the page's address.
+    let page = format!("Referer: https://shop.test/search?q={number}&page=2\r\n");
+    edge.ask(&request("GET /logo.png", &page, "")).await;
+    let masked = format!("https://shop.test/search?q=************{last}&page=2");
+    assert_eq!(shop.asked().last().unwrap().header("referer"), [masked.as_str()]);
     // Beside a card, too, wherever that stands.
     let other = card(3);
     let beside = format!("password={number}&m={other}");
