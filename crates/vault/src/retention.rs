@@ -1,6 +1,7 @@
 //! For how long values are kept, class by class, and the sweep that erases what is due.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
@@ -100,7 +101,7 @@ impl Due {
 }
 
 /// By what values are due: the moment that they bear themselves, or when those of a class were written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Own { now: Timestamp },
     Class { class: Class, before: Timestamp },
@@ -130,8 +131,7 @@ impl Rule {
         }
     }
 
-    /// Whose values are due, with their number: five hundred texts behind one, as they lie there. One that is no text is empty, and the
-    /// last.
+    /// Whose values are due, with their number: five hundred texts behind one, as they lie there. One that is no text is empty.
     pub fn whose(self, reader: &mut Reader<'_>, behind: &str) -> Result<Vec<(String, u64)>, Error> {
         let (whose, _) = self.statements();
         let read = |row: &Row<'_>| Ok((row.get(0).unwrap_or_default(), row.get(1)?));
@@ -160,33 +160,51 @@ impl Rule {
         Ok(items)
     }
 
+    /// Which items the sweep leaves because something is not as it was written last: a value of the item itself; and where other values
+    /// say when it is due, each of those that may have been newer than it says.
+    pub fn kept(self, flaws: &[Flaw], due: &DueItems) -> BTreeSet<(String, String)> {
+        // A value that somebody added hides no newer one.
+        let may_hide_a_newer = |begin: &str| {
+            flaws.iter().any(|flaw| flaw.harm != Harm::Unknown && flaw.place.starts_with(begin))
+        };
+        let is_in_doubt = match self {
+            Rule::Class { class: Class::Contact | Class::Address, .. } => may_hide_a_newer(""),
+            Rule::Class { class: Class::Consent, .. } => may_hide_a_newer("consent."),
+            Rule::Own { .. }
+            | Rule::Class {
+                class: Class::Order | Class::Note | Class::IdentityDocument | Class::Payment,
+                ..
+            } => false,
+        };
+        let places: BTreeSet<&str> = flaws.iter().map(|flaw| flaw.place.as_str()).collect();
+        let is_flawed = |(collection, item): &&(String, String)| {
+            let begin = format!("{collection}.{item}.");
+            let mut behind = places.range::<str, _>((Bound::Included(begin.as_str()), Bound::Unbounded));
+            behind.next().is_some_and(|place| place.starts_with(&begin))
+        };
+        due.keys().filter(|item| is_in_doubt || is_flawed(item)).cloned().collect()
+    }
+
     fn count(self, reader: &mut Reader<'_>) -> Result<u64, Error> {
         let (mut count, mut behind) = (0, String::new());
         loop {
             let page = self.whose(reader, &behind)?;
             count += page.iter().map(|(_, values)| values).sum::<u64>();
-            match page.last() {
-                Some((end, _)) if !end.is_empty() => behind.clone_from(end),
-                _ => return Ok(count),
+            match last_text(&page) {
+                Some(end) => behind = end,
+                None => return Ok(count),
             }
         }
     }
 }
 
+/// Behind which a page goes on; nothing where none of it is text.
+pub(crate) fn last_text(page: &[(String, u64)]) -> Option<String> {
+    page.iter().rev().map(|(customer, _)| customer).find(|customer| !customer.is_empty()).cloned()
+}
+
 /// Names of fields by their collection and item.
 pub(crate) type DueItems = BTreeMap<(String, String), BTreeSet<String>>;
-
-/// Whether something that is not as it was written last keeps an item from the sweep: a value of the item; and for what is due by when
-/// other values were written, each of those that may have been newer than it says.
-pub(crate) fn is_kept_by(flaw: &Flaw, collection: &str, item: &str) -> bool {
-    let is_of = |place: String| flaw.place.starts_with(&place);
-    let is_by = |class: Class| class.name() == collection;
-    // A value that somebody added hides no newer one.
-    let may_be_newer = flaw.harm != Harm::Unknown;
-    is_of(format!("{collection}.{item}."))
-        || may_be_newer && (is_by(Class::Contact) || is_by(Class::Address))
-        || may_be_newer && is_by(Class::Consent) && is_of(format!("{collection}."))
-}
 
 impl Vault {
     /// For how long each class is kept, if that is what the ledger says was set last; those that are not here are kept until they are erased.

@@ -1,9 +1,9 @@
 //! What a person may ask for by law: a copy, a correction, an end of the use, an erasure (GDPR articles 15 to 20).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use storeward_base::{Actor, CustomerId, PageSize, Secret};
+use storeward_base::{Actor, CustomerId, PageSize, Secret, Timestamp};
 use storeward_events::vault::{
     CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RestrictionChanged,
 };
@@ -19,7 +19,7 @@ use crate::import::Cells;
 use crate::manifest::{Flaw, Harm};
 use crate::opening::{Opening, decide_fields, decide_record};
 use crate::records::{Item, Provenance, Vault, manifest_for};
-use crate::retention::{Rule, is_kept_by};
+use crate::retention::{Rule, last_text};
 use crate::sql::FieldRow;
 use crate::verify::MOST_TOLD;
 use crate::whose::says_whose;
@@ -152,13 +152,11 @@ impl Vault {
             if let Err(reason) = decide_record(tx, &policies, Act::Erase, &asked, &facts)? {
                 return Ok(Err(reason));
             }
-            if sql::begin_erasure(tx, customer)? {
+            // One that somebody began in the database is told now that it is asked for.
+            if sql::begin_erasure(tx, customer)? || !is_erasure_told(tx, customer)? {
                 tx.append(asked.asker.actor, None, ErasureBegun { customer })?;
-            } else if is_erasure_told(tx, customer)? {
-                tx.commit_silent("the erasure was begun before");
             } else {
-                // Begun past Storeward, and asked for now.
-                tx.append(asked.asker.actor, None, ErasureBegun { customer })?;
+                tx.commit_silent("the erasure was begun before");
             }
             Ok(Ok(()))
         });
@@ -290,7 +288,7 @@ impl Vault {
         let rules = self.0.db.read(move |reader| Rule::all(reader, now)).await;
         let (mut count, mut told) = (0, BTreeSet::new());
         for rule in self.alarm(Actor::System, rules).await? {
-            count += self.forget_by(rule, &mut told).await?;
+            count += self.forget_by(rule, now, &mut told).await?;
         }
         if count > 0 {
             let written = self.0.db.write(move |tx| -> Result<(), Error> {
@@ -303,11 +301,21 @@ impl Vault {
     }
 
     /// What keeps some values from the sweep is told once, and keeps nobody else's.
-    async fn forget_by(&self, rule: Rule, told: &mut BTreeSet<(CustomerId, String)>) -> Result<u64, Error> {
+    async fn forget_by(
+        &self,
+        rule: Rule,
+        now: Timestamp,
+        told: &mut BTreeSet<(CustomerId, String)>,
+    ) -> Result<u64, Error> {
         let (mut count, mut behind) = (0, String::new());
         loop {
             let from = behind.clone();
-            let page = self.0.db.read(move |reader| rule.whose(reader, &from)).await?;
+            let page = self.0.db.read(move |reader| -> Result<_, Error> {
+                // A period that the owner takes back meanwhile deletes no more.
+                let holds = Rule::all(reader, now)?.contains(&rule);
+                if holds { rule.whose(reader, &from) } else { Ok(Vec::new()) }
+            });
+            let page = self.alarm(Actor::System, page.await).await?;
             for (customer, _) in &page {
                 // A row of nobody's is named by the look over all records.
                 let Ok(customer) = customer.parse::<CustomerId>() else { continue };
@@ -315,6 +323,10 @@ impl Vault {
                     Ok(done) => done,
                     Err(Error::Harmed(flaw)) => (0, vec![*flaw]),
                     Err(Error::NoCustomer) => (0, Vec::new()),
+                    // A column that says nothing keeps nobody else's values either.
+                    Err(Error::Store(storeward_store::Error::Column { .. })) => {
+                        (0, vec![Flaw::whole(customer, Harm::Row)])
+                    }
                     Err(other) => return Err(other),
                 };
                 count += forgotten;
@@ -322,9 +334,18 @@ impl Vault {
                 flaws.retain(|flaw| told.insert((flaw.customer, flaw.place.clone())));
                 self.tell_harm(Actor::System, flaws).await?;
             }
-            match page.last() {
-                Some((end, _)) if !end.is_empty() => behind.clone_from(end),
-                _ => return Ok(count),
+            match last_text(&page) {
+                Some(end) => behind = end,
+                None if page.is_empty() => return Ok(count),
+                // Nobody's, and no text: nothing is read behind them.
+                None => {
+                    let place = "vault_field.customer".to_owned();
+                    let flaw = Flaw { customer: CustomerId::from_bits(0), place, harm: Harm::Row };
+                    if told.insert((flaw.customer, flaw.place.clone())) {
+                        self.tell_harm(Actor::System, vec![flaw]).await?;
+                    }
+                    return Ok(count);
+                }
             }
         }
     }
@@ -339,17 +360,22 @@ impl Vault {
             manifest.load_all(tx, &held.key)?;
             // Since when, and by whom, says whether it is due: whoever wrote that gets nothing swept by it.
             let mut flaws = manifest.flaws(&held.key, &rows);
-            flaws.retain(|flaw| due.keys().any(|(collection, item)| is_kept_by(flaw, collection, item)));
+            let kept = rule.kept(&flaws, &due);
+            if kept.is_empty() {
+                flaws.clear();
+            }
+            let mut by_item: BTreeMap<(&str, &str), Vec<&FieldRow>> = BTreeMap::new();
+            for row in &rows {
+                by_item.entry((&row.collection, &row.item)).or_default().push(row);
+            }
             let mut count = 0;
-            for ((collection, item), fields) in &due {
-                if flaws.iter().any(|flaw| is_kept_by(flaw, collection, item)) {
+            for (place @ (collection, item), fields) in &due {
+                if kept.contains(place) {
                     continue;
                 }
                 let mut cells = Cells::read(tx, &held.key, customer, (collection, item))?;
-                let is_due = |row: &&FieldRow| {
-                    (&row.collection, &row.item) == (collection, item) && fields.contains(&row.field)
-                };
-                for row in rows.iter().filter(is_due) {
+                let of_item = by_item.get(&(collection.as_str(), item.as_str())).into_iter().flatten();
+                for row in of_item.filter(|row| fields.contains(&row.field)) {
                     cells.sweep(row, now);
                     manifest.remove(collection, item, &row.field);
                     sql::delete_field(tx, customer, collection, item, &row.field)?;

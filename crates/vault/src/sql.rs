@@ -1,6 +1,6 @@
 //! All SQL of customers' records.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::indexes::parts_name;
 use crate::records::Size;
@@ -184,12 +184,14 @@ pub fn marks(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<MarkRo
 }
 
 /// Of whom there are values or marks, and no record: texts as they lie there, each with a table that has it.
-pub fn strays(reader: &mut Reader<'_>) -> Result<BTreeSet<(&'static str, String)>, Error> {
-    let mut all = BTreeSet::new();
+pub fn strays(reader: &mut Reader<'_>) -> Result<BTreeMap<String, &'static str>, Error> {
+    let mut all = BTreeMap::new();
     for (table, statement) in [("vault_mark", STRAY_MARKS), ("vault_field", STRAY_FIELDS)] {
         let found: Vec<String> =
             reader.query_many(statement, &[], |row| Ok(row.get(0).unwrap_or_default()))?;
-        all.extend(found.into_iter().map(|customer| (table, customer)));
+        for customer in found {
+            all.entry(customer).or_insert(table);
+        }
     }
     Ok(all)
 }

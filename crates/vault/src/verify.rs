@@ -110,7 +110,7 @@ impl Vault {
         });
         rows.await?.into_iter().for_each(|flaw| verified.add(flaw));
         let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
-        for (table, customer) in strays {
+        for (customer, table) in strays {
             verified.add(match customer.parse() {
                 Ok(customer) => Flaw::whole(customer, Harm::Unknown),
                 // In words that are not ours: they stand in no ledger.
