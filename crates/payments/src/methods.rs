@@ -34,11 +34,12 @@ statements! {
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'kept', $10, $11) ON CONFLICT (provider, mark) DO NOTHING";
     FIND_METHOD = method_columns!("WHERE id = $1");
     METHODS_OF = method_columns!("WHERE customer = $1 AND state = 'kept' ORDER BY created_at, id LIMIT 100");
+    REMOVE_UNREAD = "DELETE FROM payment_method WHERE id IN \
+                     (SELECT id FROM payment_method WHERE customer = $1 AND state = 'kept' ORDER BY created_at, id LIMIT $2)";
     METHODS_REMOVING = method_columns!("WHERE state = 'removing' AND provider = $1 AND id > $2 ORDER BY id LIMIT $3");
     METHOD_OF_PAYMENT = method_columns!("WHERE payment = $1 AND provider = $2 LIMIT 1");
     METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
     REMOVE_METHOD = "DELETE FROM payment_method WHERE id = $1";
-    REMOVE_UNREAD = "DELETE FROM payment_method WHERE customer = $1 AND state <> 'removing'";
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
     PAYMENT_OF_METHOD = "SELECT payment FROM payment_method WHERE id = $1";
     SAVES_NO_MORE = "UPDATE payment_attempt SET saves = 0 WHERE payment = $1 AND saves <> 0";
@@ -52,6 +53,8 @@ const MOST_BATCHES: u32 = 500;
 const BATCH: u32 = 100;
 /// Payments of a customer who is forgotten, in one write.
 const PAGE: u32 = 200;
+/// As many does [`METHODS_OF`] read.
+const METHODS_AT_ONCE: usize = 100;
 /// Kept means of payment of one customer at most.
 const MOST: usize = 50;
 
@@ -144,13 +147,22 @@ impl Payments {
         self.leave_payments_to_nobody(&mark).await?;
         let held = self.0.write(move |tx| {
             tx.commit_silent("nothing was kept of a customer who is forgotten");
-            let held = kept_of(tx, &mark)?;
-            for one in &held {
-                removing(tx, actor, one, "erased")?;
+            let mut held = Vec::new();
+            loop {
+                let page = kept_of(tx, &mark)?;
+                for one in &page {
+                    removing(tx, actor, one, "erased")?;
+                }
+                // What is left of the page cannot be read, so no provider can be asked to forget it; it is told as harmed, and theirs.
+                let left = METHODS_AT_ONCE.saturating_sub(page.len());
+                let gone =
+                    tx.execute(REMOVE_UNREAD, params![&mark, i64::try_from(left).unwrap_or(i64::MAX)])?;
+                let is_last = page.is_empty() && gone == 0;
+                held.extend(page);
+                if is_last {
+                    return Ok::<_, Error>(held);
+                }
             }
-            // What is left cannot be read, so no provider can be asked to forget it; it is told as harmed, and is theirs all the same.
-            tx.execute(REMOVE_UNREAD, params![&mark])?;
-            Ok::<_, Error>(held)
         });
         let held = held.await?;
         for one in &held {

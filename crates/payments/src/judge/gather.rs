@@ -180,7 +180,8 @@ impl Judge {
 /// is nobody known: whoever makes an account for each stolen card stays a stranger.
 fn buyer(around: &Around, front: &Front) -> Buyer {
     match (front.account, around.customer_since) {
-        (Some(account), _) => Buyer::SignedIn { account_age: account.age },
+        // An account that was made here today, of somebody who paid before there were any, is no new one.
+        (Some(account), since) => Buyer::SignedIn { account_age: account.age.max(since.unwrap_or_default()) },
         (None, Some(account_age)) => Buyer::SignedIn { account_age },
         (None, None) => Buyer::Anonymous,
     }
