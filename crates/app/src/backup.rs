@@ -273,7 +273,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         sql::begin(tx, run)?;
         sql::beat(tx, &beat)
     })?;
-    let sources = tell_missing(opened, backups, alone).and_then(|()| sources::all(opened));
+    let told_of = tell_missing(opened, backups, alone).map_err(|failure| ("backup.database", failure));
+    let sources = told_of.and_then(|()| sources::all(opened));
     let made = sources.and_then(|sources| {
         backups.run(alone, &begin, &sources).map_err(|error| (error.code(), told(&error)))
     });
@@ -296,7 +297,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
-            // Those that went while the copies were made.
+            // Also those that went since the look; told once a day at most.
             let told = tell_lost(opened, (made.lost_packs > 0).then(|| "packs".to_owned()));
             thin_out(opened, backups, alone, &made)?;
             looked.and(copied).and(told)?;
@@ -385,11 +386,8 @@ fn tell_lost(opened: &Opened, rows: impl IntoIterator<Item = String>) -> Done {
 
 /// Packs that the target lost: told before a run, or a look, takes them out of the index, since whoever ends it after that would have
 /// nobody hear of them.
-fn tell_missing(opened: &Opened, backups: &Backups, alone: &Alone) -> Result<(), (&'static str, Failure)> {
-    let (missing, looked) = backups.missing_packs(alone);
-    let rows = (missing > 0).then(|| "packs".to_owned());
-    tell_lost(opened, rows).map_err(|failure| ("backup.database", failure))?;
-    looked.map_err(|error| (error.code(), told(&error)))
+fn tell_missing(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {
+    tell_lost(opened, (backups.missing_packs(alone) > 0).then(|| "packs".to_owned()))
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {

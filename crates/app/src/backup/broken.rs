@@ -27,7 +27,7 @@ pub fn named(opened: &Opened) -> Done<BTreeSet<String>> {
 
 /// Which they are; each is told to the ledger.
 pub fn look(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<Broken> {
-    tell_missing(opened, backups, alone).map_err(|(_, failure)| failure)?;
+    tell_missing(opened, backups, alone)?;
     let broken = backups.broken(alone).map_err(|error| told(&error))?;
     tell_lost(opened, broken.runs.keys().map(ToString::to_string))?;
     Ok(broken)
