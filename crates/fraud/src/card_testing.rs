@@ -1,5 +1,5 @@
 //! Whether somebody tries stolen cards out in this shop: many cards that nobody knows, most of them declined, often of few
-//! banks. What is noticed raises the bar for all anonymous buyers, for a thousand addresses share nothing else.
+//! banks. What is noticed raises the bar for all buyers who are not known, for a thousand addresses share nothing else.
 //!
 //! Switching on takes one sign, switching off a quarter of an hour without any (hysteresis), so that whoever pauses for a
 //! minute gains nothing.
@@ -36,7 +36,7 @@ pub struct Sensitivity {
     pub declined_share: f32,
     /// Declined ones among the last eight of cards that nobody knows.
     pub unknown_declined: u32,
-    /// Anonymous attempts of cards that nobody knows that are under way at once, at least; a shop that is used to more has
+    /// Strangers' attempts of cards that nobody knows that are under way at once, at least; a shop that is used to more has
     /// twice as many as it is used to.
     pub under_way: u32,
 }
@@ -80,7 +80,7 @@ type UnderWay = (i64, Option<Mark>);
 pub(crate) struct CardTesting {
     settled: VecDeque<Settled>,
     under_way: VecDeque<UnderWay>,
-    /// Anonymous attempts of cards that nobody knows.
+    /// Strangers' attempts of cards that nobody knows.
     unknown: Ring<60>,
     /// The most of them within ten minutes that the shop is used to.
     usual: f32,
@@ -96,7 +96,7 @@ pub(crate) struct CardTesting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
     pub now: i64,
-    /// Anonymous, and neither card nor device was here on another day.
+    /// A stranger's, and neither card nor device was here on another day.
     pub unknown: bool,
     /// Cards of the attempt's BIN within ten minutes, this one with them.
     pub cards_of_bin: u32,
@@ -261,7 +261,7 @@ fn name(attempt: &Attempt) -> UnderWay {
 /// An account of today is a stranger's: whoever tries stolen cards makes one for each.
 const KNOWN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
-pub(crate) fn is_anonymous(attempt: &Attempt) -> bool {
+pub(crate) fn is_stranger(attempt: &Attempt) -> bool {
     match attempt.buyer {
         Buyer::Anonymous => true,
         Buyer::SignedIn { account_age } => account_age < KNOWN_AFTER,

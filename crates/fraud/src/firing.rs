@@ -1,7 +1,7 @@
 //! Which rules fire on an attempt that is not counted yet.
 
 use crate::attempt::{Attempt, Buyer, Funding, Kind, Known, Mark, Secure};
-use crate::card_testing::{Look, Sensitivity, Sign, is_anonymous};
+use crate::card_testing::{Look, Sensitivity, Sign, is_stranger};
 use crate::profile::{DAY_SECONDS, Profile, day_of, minute_of};
 use crate::ring::figure;
 use crate::rules::{Mode, Rule, RuleHit, RuleId};
@@ -69,7 +69,7 @@ impl<'a> Case<'a> {
             }
             RuleId::AttemptsOfShop => {
                 let count = self.state.shop.lately(self.now) + self.own;
-                is_anonymous(self.attempt).then(|| self.above(rule, None, &[count]))?
+                is_stranger(self.attempt).then(|| self.above(rule, None, &[count]))?
             }
             RuleId::CardsPerBuyer => {
                 let windows = [3_600, DAY_SECONDS, 7 * DAY_SECONDS];
@@ -96,7 +96,7 @@ impl<'a> Case<'a> {
                 Funding::Unknown | Funding::Credit => None,
             },
             RuleId::CardAgain => self.card_again(rule),
-            RuleId::CardTesting => self.sign.filter(|_| is_anonymous(self.attempt)).map(|_| Passed {
+            RuleId::CardTesting => self.sign.filter(|_| is_stranger(self.attempt)).map(|_| Passed {
                 kind: None,
                 figure: 1.0,
                 window: 0,
@@ -255,7 +255,7 @@ impl State {
         };
         let key =
             [Kind::Card, Kind::Device].into_iter().find_map(|kind| Some((kind, attempt.marks.get(kind)?)));
-        is_anonymous(attempt) && !key.is_some_and(is_regular)
+        is_stranger(attempt) && !key.is_some_and(is_regular)
     }
 }
 

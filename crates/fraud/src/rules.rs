@@ -123,7 +123,7 @@ const TABLE: [Entry; 21] = [
         "attempts_of_shop",
         &[("a minute", 30.0)],
         PROVE,
-        "More attempts came to the shop as a whole; only anonymous buyers are asked for more",
+        "More attempts came to the shop as a whole; only buyers who are not known are asked for more",
     ),
     rule(
         RuleId::CardsPerBuyer,
@@ -165,7 +165,7 @@ const TABLE: [Entry; 21] = [
         "card_testing",
         &[],
         PROVE,
-        "Somebody tries cards out in the shop; anonymous buyers are asked for more until it is over",
+        "Somebody tries cards out in the shop; buyers who are not known are asked for more until it is over",
     ),
     rule(RuleId::CvcFailed, "cvc_failed", &[], REFUSE, "The card's security code was wrong"),
     rule(RuleId::AvsFailed, "avs_failed", &[], LOOK, "Neither street nor postcode are the card's"),

@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    /// Until when anonymous buyers are asked for more because somebody tries cards out; nothing where nobody does.
+    /// Until when strangers are asked for more because somebody tries cards out; nothing where nobody does.
     pub fn card_testing_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.shop.card_testing.until(now.seconds()).map(Timestamp::from_seconds)
     }

@@ -24,6 +24,14 @@ async fn trusted(bench: &Bench) -> (Browser<'_>, TotpSecret) {
     (owner, app)
 }
 
+/// The owner in another browser, signed in.
+async fn beside<'a>(bench: &'a Bench, app: &TotpSecret) -> Browser<'a> {
+    let mut other = bench.browser();
+    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    other.prove("totp", &bench.next_totp(app)).await.leads_to(ACCOUNT);
+    other
+}
+
 /// A browser elsewhere with nothing but this device token.
 fn with_token<'a>(bench: &'a Bench, token: &str) -> Browser<'a> {
     Browser { cookies: vec![(DEVICE.to_owned(), token.to_owned())], ..bench.browser().elsewhere() }
@@ -46,9 +54,7 @@ async fn thefts(bench: &Bench) -> usize {
 both_engines!(a_telephone_that_changes_networks_is_no_thief, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut owner, app) = trusted(&bench).await;
-    let mut other = bench.browser();
-    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let mut other = beside(&bench, &app).await;
     let before = owner.cookies.clone();
     owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
     // The answer never arrived; the same form from the carrier's network, and the code after a while.
@@ -147,9 +153,7 @@ both_engines!(whoever_pressed_twice_is_no_thief_a_minute_later, MIGRATIONS, asyn
 both_engines!(a_token_whose_answer_nobody_got_alarms_nobody_after_the_minute, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut owner, app) = trusted(&bench).await;
-    let mut other = bench.browser();
-    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let mut other = beside(&bench, &app).await;
     let before = owner.cookies.clone();
     owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
     let mut lost = Browser { cookies: std::mem::replace(&mut owner.cookies, before), ..bench.browser() };
@@ -226,9 +230,7 @@ both_engines!(a_copy_is_told_though_its_owner_signed_out, MIGRATIONS, async |db|
 both_engines!(a_browser_that_ended_right_after_signing_out_is_no_thief, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut owner, app) = trusted(&bench).await;
-    let mut other = bench.browser();
-    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let mut other = beside(&bench, &app).await;
     let on_disk = owner.cookies.clone();
     owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
     owner.post_from(ACCOUNT, "/.storeward/sign-out", &[]).await;
@@ -245,9 +247,7 @@ both_engines!(a_browser_that_ended_right_after_signing_out_is_no_thief, MIGRATIO
 both_engines!(a_token_that_is_newer_than_the_database_is_no_copy, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let (mut owner, app) = trusted(&bench).await;
-    let mut other = bench.browser();
-    other.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
-    other.prove("totp", &bench.next_totp(&app)).await.leads_to(ACCOUNT);
+    let mut other = beside(&bench, &app).await;
     let at_backup = owner.cookie(DEVICE).unwrap();
     bench.db.tamper("CREATE TABLE backup AS SELECT * FROM customer_device");
     owner.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);

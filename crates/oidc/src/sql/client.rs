@@ -153,7 +153,7 @@ fn good(reader: &mut Reader<'_>, id: &[Value]) -> Result<Option<(Vec<Value>, Kep
         Err(why) => return Err(why),
     };
     if found.is_none() {
-        // Tells of it. Whatever the row is by now, nothing was read from it.
+        // Tells of it, unless it is right again by now; nothing was read from it.
         TABLE.fits(reader, id)?;
     }
     Ok(found)
