@@ -23,6 +23,7 @@ pub struct Marks {
     office: MarkKey,
     device: MarkKey,
     next_device: MarkKey,
+    place: MarkKey,
 }
 
 impl Marks {
@@ -39,6 +40,7 @@ impl Marks {
             office: key.mark_key("identity.office"),
             device: key.mark_key("identity.device_token"),
             next_device: key.mark_key("identity.device_token.next"),
+            place: key.mark_key("identity.place"),
         }
     }
 
@@ -101,6 +103,12 @@ impl Marks {
     /// What stands for an address as typed, whether an account has it or not, in the count of attempts.
     pub fn attempt(&self, typed: &str) -> String {
         self.attempt.mark(&folded(typed))
+    }
+
+    /// Where an address lies among all, of 2^64 places.
+    pub fn place(&self, address: &str) -> u64 {
+        let mark = self.place.mark(&folded(address));
+        mark.get(..16).and_then(|start| u64::from_str_radix(start, 16).ok()).unwrap_or_default()
     }
 }
 

@@ -34,6 +34,9 @@ pub enum Fit {
     No,
 }
 
+/// An estimated time in microseconds, and a family of hashes.
+pub type Work = (u64, &'static str);
+
 /// Whether a second factor is always asked for beside the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
@@ -51,7 +54,7 @@ impl Passwords {
         Passwords { pool, breaches, gauge: Arc::default(), hosts }
     }
 
-    /// Whether the password fits; without a stored hash the same work is done, and it does not.
+    /// Whether the password fits; without a stored hash the work of a new one is done, and it does not.
     pub async fn check(
         &self,
         ticket: Ticket,
@@ -67,6 +70,23 @@ impl Passwords {
             Verified::Fits => Fit::Yes,
             Verified::FitsOutdated => Fit::Outdated,
         })
+    }
+
+    /// Does the work that a check against this would be.
+    pub async fn check_nobody(
+        &self,
+        ticket: Ticket,
+        decoy: StoredHash,
+        given: Secret<String>,
+    ) -> Result<Fit, Error> {
+        self.pool.verify(ticket, given, decoy).await?;
+        Ok(Fit::No)
+    }
+
+    /// The work of checking a stored hash; `None` where none can be read.
+    pub fn work(&self, stored: &str) -> Option<(Work, StoredHash)> {
+        let stored = StoredHash::parse(stored).ok()?;
+        Some((stored.work(self.pool.cost()), stored))
     }
 
     /// The text that is stored of a new password.

@@ -18,6 +18,7 @@ mod mailed;
 pub mod means;
 mod meter;
 mod new_factor;
+mod nobody;
 mod not_me;
 mod passkeys;
 mod password_link;
@@ -126,6 +127,7 @@ pub(crate) struct Shared {
     pub shop_names: Vec<String>,
     pub port: AtomicU16,
     pub passwords: Passwords,
+    pub nobody: nobody::Nobody,
     pub puzzles: Arc<Puzzles>,
     pub networks: ArcSwap<Networks>,
     pub throttle: Throttle,
@@ -151,6 +153,7 @@ impl Identity {
             policy: ArcSwap::from_pointee(parts.policy),
             port: AtomicU16::new(parts.port),
             passwords: Passwords::new(parts.passwords, parts.breaches, parts.shop_names.clone()),
+            nobody: nobody::Nobody::default(),
             shop_names: parts.shop_names,
             puzzles: parts.puzzles,
             networks: ArcSwap::from_pointee(parts.networks),

@@ -83,6 +83,11 @@ impl Foreign {
     pub(crate) fn expected(&self) -> &[u8] {
         &self.expected
     }
+
+    /// Forgets the result: what stands there instead is no password's.
+    pub(crate) fn forget(&mut self) {
+        self.expected.fill(0);
+    }
 }
 
 impl Recipe {
@@ -120,7 +125,7 @@ impl Recipe {
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Recipe::Md5 => "md5",
             Recipe::Phpass(_) => "phpass",

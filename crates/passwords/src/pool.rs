@@ -232,6 +232,11 @@ impl Pool {
         }
     }
 
+    /// What a new hash costs.
+    pub fn cost(&self) -> crate::argon::Cost {
+        self.0.0.recipe.cost
+    }
+
     pub fn stats(&self) -> PoolStats {
         let mut state = self.0.0.lock();
         let pace = state.pace(Instant::now());

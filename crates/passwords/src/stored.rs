@@ -54,6 +54,31 @@ impl StoredHash {
         }
     }
 
+    /// The work of a check, by which stored hashes can be told apart: its estimated time (see [`StoredHash::cost_us`]) and the
+    /// family that it belongs to.
+    pub fn work(&self, usual: Cost) -> (u64, &'static str) {
+        let family = match &self.0 {
+            Form::Argon(_) | Form::ForeignArgon(_) => "argon2",
+            Form::Wrapped { .. } => "wrapped",
+            Form::Foreign(foreign) => foreign.recipe.name(),
+        };
+        (self.cost_us(usual), family)
+    }
+
+    /// One that takes the same work, and that no password fits for all practical purposes.
+    #[must_use]
+    pub fn decoy(&self) -> Self {
+        let mut decoy = self.clone();
+        match &mut decoy.0 {
+            Form::Argon(phc) | Form::ForeignArgon(phc) | Form::Wrapped { outer: phc, .. } => {
+                phc.salt.fill(0);
+                phc.tag.fill(0);
+            }
+            Form::Foreign(foreign) => foreign.forget(),
+        }
+        decoy
+    }
+
     /// Estimated time to check one password against it, in microseconds of one core. `usual` is the cost of new hashes,
     /// which a cheaper one is brought up to.
     pub fn cost_us(&self, usual: Cost) -> u64 {

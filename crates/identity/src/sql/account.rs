@@ -15,6 +15,8 @@ statements! {
     DOORS = "SELECT password_set_at, must_change_at, step_up_forced_at, locked_at FROM customer_account WHERE id = $1";
     CONFIRMED = "SELECT email_confirmed_at FROM customer_account WHERE id = $1";
     AFTER = "SELECT id FROM customer_account WHERE id > $1 ORDER BY id LIMIT $2";
+    HASHES_AFTER = "SELECT id, password_hash FROM customer_account WHERE id > $1 AND password_hash IS NOT NULL \
+                    ORDER BY id LIMIT 1000";
     ID_BY_EMAIL = "SELECT id FROM customer_account WHERE email_mark = $1";
     // The first account that the shop named it for: a later one takes nothing from it.
     ID_BY_SHOP_EMAIL = "SELECT id FROM customer_account WHERE shop_email_mark = $1 \
@@ -172,6 +174,15 @@ pub fn all_by_address(reader: &mut Reader<'_>, mark: &str) -> Result<Vec<Custome
 
 pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
     reader.query_optional(ID_BY_SHOP, params![mark], |row| row.get(0))
+}
+
+/// The next thousand with a password of their own, by id.
+pub fn hashes_after(
+    reader: &mut Reader<'_>,
+    after: Option<CustomerId>,
+) -> Result<Vec<(CustomerId, String)>, Error> {
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    reader.query_many(HASHES_AFTER, params![after], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub fn set_password(tx: &mut Tx<'_>, id: CustomerId, hash: &str, at: Timestamp) -> Result<(), Error> {

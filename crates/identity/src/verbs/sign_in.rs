@@ -99,10 +99,23 @@ impl Identity {
         let key = way.key(shared.key_of(&form.email, &device), block);
         shared.leave(visit, &key, account.as_ref().map(|account| account.id)).await?;
         // Where the password does not count, the work is done all the same.
-        let stands = account.as_ref().and_then(|account| account.standing_hash(&device));
         let ticket = ticket(visit, &form.email, way.lane());
-        let fit = match shared.passwords.check(ticket, stands, form.password.clone()).await {
-            Ok(fit) => fit,
+        let (stored, counts) = account.as_ref().map_or((None, false), |account| account.stored(&device));
+        let given = form.password.clone();
+        let looked = match stored {
+            Some(_) => shared.passwords.check(ticket, stored, given).await,
+            None => {
+                shared.check_nobody(ticket, email.as_ref().map_or(&form.email, Email::as_str), given).await
+            }
+        };
+        let fit = match looked {
+            Ok(fit) => {
+                if counts {
+                    fit
+                } else {
+                    Fit::No
+                }
+            }
             Err(error) => {
                 // A guess that was not looked at is none.
                 let counted = if is_known { vec![key] } else { vec![key, network] };
@@ -214,10 +227,10 @@ impl Identity {
 }
 
 impl Account {
-    /// The hash that a password from this device is checked against.
-    fn standing_hash(&self, device: &Known) -> Option<&str> {
+    /// The hash that a password is checked against, and whether the password counts from this device.
+    fn stored(&self, device: &Known) -> (Option<&str>, bool) {
         let counts = self.password_disabled_at.is_none() || device.row().is_some();
-        self.password_hash.as_deref().filter(|_| counts)
+        (self.password_hash.as_deref(), counts)
     }
 }
 

@@ -87,3 +87,67 @@ both_engines!(passwords_of_other_shops_go_on_to_work_and_become_ours, MIGRATIONS
         bench.browser().sign_in(&address, password).await.leads_to("/.storeward/account");
     }
 });
+
+async fn import(bench: &Bench, name: &'static str, hash: &'static str) {
+    let (key, pseudonyms) = bench.keys();
+    let (db, clock) = ((*bench.db).clone(), bench.clock.clone());
+    let import = move || {
+        let mut importer =
+            Importer::new(db, clock, Arc::new(SystemEntropy), (key, &pseudonyms), Language::En);
+        for number in 0..8 {
+            let line = ImportedAccount {
+                address: format!("{name}-{number}@people.example"),
+                hash: Secret::new(hash.to_owned()),
+                name: None,
+                language: None,
+            };
+            assert_eq!(importer.take(&line).unwrap(), Ok(Kept::AsItIs));
+        }
+    };
+    tokio::task::spawn_blocking(import).await.unwrap();
+}
+
+/// Checks made for a wrong password, and what Argon2 wrote for them.
+async fn work(bench: &Bench, address: &str) -> (u64, u64) {
+    let before = bench.pool.stats();
+    assert_eq!(bench.browser().sign_in(address, "some other password").await.status, 403, "{address}");
+    let after = bench.pool.stats();
+    (after.done - before.done, after.argon2_kib - before.argon2_kib)
+}
+
+// Whose account is there and how old its hash is, the work does not say: nobody's address has one of the forms that are stored.
+both_engines!(the_work_for_nobody_is_of_the_forms_that_are_stored, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    import(&bench, "old", "$2b$04$abcdefghijklmnopqrstuuAbCdEfGhIjKlMnOpQrStUvWxYz01232").await;
+    let bcrypt = work(&bench, "old-1@people.example").await;
+    assert_eq!(bcrypt, (1, 0));
+    for number in 0..4 {
+        assert_eq!(work(&bench, &format!("nobody-{number}@people.example")).await, bcrypt);
+    }
+    // As many of our own come: of sixteen addresses of nobody's some are as those, some as these.
+    let salt_and_tag =
+        "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ";
+    import(&bench, "new", salt_and_tag).await;
+    let own = work(&bench, "new-1@people.example").await;
+    assert_eq!(own, (1, 2 * 19_456));
+    let mut both = Vec::new();
+    for _ in 0..20 {
+        // The forms are counted anew beside the first of these.
+        bench.advance(86_400);
+        both.clear();
+        for number in 0..16 {
+            both.push(work(&bench, &format!("nobody-{number}@people.example")).await);
+        }
+        if both.contains(&own) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(both.contains(&own) && both.contains(&bcrypt), "{both:?}");
+    assert!(both.iter().all(|one| *one == own || *one == bcrypt), "{both:?}");
+    // Each at every try, however it is written.
+    bench.advance(86_400);
+    for (number, first) in both.iter().enumerate() {
+        assert_eq!(work(&bench, &format!(" Nobody-{number}@PEOPLE.example")).await, *first, "{number}");
+    }
+});

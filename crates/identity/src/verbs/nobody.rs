@@ -1,0 +1,155 @@
+//! The work that is done for an address without a password here. Imported hashes take other times than our own, some of them much
+//! longer; if nobody's always took the time of our own, a slow answer would say that there is an account. So nobody's address has a
+//! form too: drawn by the address from the forms that are stored, as often as they are, and the same at each try.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use storeward_base::{Secret, Timestamp};
+use storeward_passwords::{StoredHash, Ticket};
+use storeward_store::Reader;
+
+use super::Shared;
+use crate::error::Error;
+use crate::passwords::{Fit, Passwords, Work};
+use crate::sql;
+
+/// How long what was counted is gone by.
+const COUNT_AGAIN: Duration = Duration::from_secs(15 * 60);
+
+/// The forms as they were counted last.
+#[derive(Default)]
+pub(crate) struct Nobody {
+    last: Mutex<Option<(Timestamp, Arc<Forms>)>>,
+    first: tokio::sync::Mutex<()>,
+}
+
+/// How many stored hashes take which work.
+#[derive(Default)]
+struct Forms {
+    /// The slowest first, each with the number of hashes that take its work or more. As accounts are signed in to and get our own form,
+    /// the places of the slow ones become those of faster ones, as the accounts' own do.
+    up_to: Vec<(u64, StoredHash)>,
+}
+
+impl Forms {
+    fn of(counted: BTreeMap<Work, (u64, StoredHash)>) -> Self {
+        let mut sum = 0;
+        let up_to = counted.into_values().rev().map(|(count, decoy)| {
+            sum += count;
+            (sum, decoy)
+        });
+        Forms { up_to: up_to.collect() }
+    }
+
+    /// The form at this place of 2^64; none where nothing is stored.
+    fn at(&self, place: u64) -> Option<&StoredHash> {
+        let (all, _) = self.up_to.last()?;
+        let number = (u128::from(place) * u128::from(*all)) >> 64;
+        self.up_to.iter().find(|(up_to, _)| u128::from(*up_to) > number).map(|(_, decoy)| decoy)
+    }
+}
+
+impl Nobody {
+    fn last(&self) -> Option<(Timestamp, Arc<Forms>)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, at: Timestamp, forms: Arc<Forms>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, forms));
+    }
+}
+
+impl Shared {
+    /// What a password for this address is looked at with where nothing is stored for it.
+    pub(super) async fn check_nobody(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        address: &str,
+        given: Secret<String>,
+    ) -> Result<Fit, Error> {
+        let forms = self.forms().await?;
+        match forms.at(self.marks.place(address)) {
+            Some(decoy) => self.passwords.check_nobody(ticket, decoy.clone(), given).await,
+            None => self.passwords.check(ticket, None, given).await,
+        }
+    }
+
+    /// As they were counted last: before the first answer, and from then on beside the others.
+    async fn forms(self: &Arc<Self>) -> Result<Arc<Forms>, Error> {
+        let now = self.now();
+        if let Some((at, forms)) = self.nobody.last() {
+            if now.since(at) >= COUNT_AGAIN {
+                // Only one counts.
+                self.nobody.keep(now, forms.clone());
+                let shared = self.clone();
+                tokio::spawn(async move {
+                    // Where it fails, what was counted before stands until the next time.
+                    if let Ok(forms) = shared.count_forms().await {
+                        shared.nobody.keep(now, forms);
+                    }
+                });
+            }
+            return Ok(forms);
+        }
+        let _first = self.nobody.first.lock().await;
+        if let Some((_, forms)) = self.nobody.last() {
+            return Ok(forms);
+        }
+        let forms = self.count_forms().await?;
+        self.nobody.keep(now, forms.clone());
+        Ok(forms)
+    }
+
+    async fn count_forms(&self) -> Result<Arc<Forms>, Error> {
+        let mut counted = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = self
+                .db
+                .read(move |reader: &mut Reader<'_>| sql::account::hashes_after(reader, after))
+                .await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            page.iter().for_each(|(_, hash)| count(&mut counted, &self.passwords, hash));
+        }
+        Ok(Arc::new(Forms::of(counted)))
+    }
+}
+
+fn count(counted: &mut BTreeMap<Work, (u64, StoredHash)>, passwords: &Passwords, hash: &str) {
+    if let Some((work, stored)) = passwords.work(hash) {
+        counted.entry(work).or_insert_with(|| (0, stored.decoy())).0 += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_each_form_as_often_as_it_is_stored() {
+        let form = |text: &str| StoredHash::parse(text).unwrap();
+        let slow = form("$2b$14$abcdefghijklmnopqrstuuAbCdEfGhIjKlMnOpQrStUvWxYz01232");
+        let fast = form("5b0fb22b69b01af554df844b54a139c1");
+        let counted = |slow_ones: u64, fast_ones: u64| {
+            Forms::of(BTreeMap::from([
+                ((900, "bcrypt"), (slow_ones, slow.clone())),
+                ((30, "md5"), (fast_ones, fast.clone())),
+            ]))
+        };
+        let quarter = counted(1, 3);
+        let places: Vec<u64> = (0..1_000).map(|n| n * (u64::MAX / 1_000) + u64::MAX / 2_000).collect();
+        let slow_at = |forms: &Forms| places.iter().filter(|place| forms.at(**place) == Some(&slow)).count();
+        assert_eq!(slow_at(&quarter), 250);
+        assert_eq!((quarter.at(0), quarter.at(u64::MAX)), (Some(&slow), Some(&fast)));
+        // Where fewer are slow, no place becomes slow that was not.
+        let fewer = counted(1, 9);
+        assert_eq!(slow_at(&fewer), 100);
+        assert!(
+            places.iter().all(|place| fewer.at(*place) == Some(&fast) || quarter.at(*place) == Some(&slow))
+        );
+        assert_eq!(Forms::default().at(7), None);
+    }
+}
