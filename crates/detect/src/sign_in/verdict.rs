@@ -158,7 +158,7 @@ pub fn judge(case: &Case<'_>, policy: &Policy) -> Verdict {
     weigh_novelty(&novelty, &mut sheet);
     weigh_place(case, &mut sheet);
     weigh_target(case.evidence, &mut sheet);
-    let by_risk = capped(&sheet, policy).max(floor(case.evidence));
+    let by_risk = capped(&sheet, case.evidence, policy).max(floor(case.evidence));
     let answer = by_policy(by_risk, case.evidence, policy);
     if answer == Answer::StepUp && by_risk < Answer::StepUp {
         sheet.reasons.push(Weighed { reason: Reason::PolicyAsks, points: 0.0 });
@@ -186,11 +186,16 @@ impl Sheet {
     }
 }
 
-/// Failures on the account alone never lead beyond a second step: anybody can cause them, and must not be able to lock
-/// the owner out.
-fn capped(sheet: &Sheet, policy: &Policy) -> Answer {
+/// Failures at other addresses than the client's own never lead beyond a second step, alone or together: anybody can cause them, on the
+/// account, with the owner's kind of browser, or from a network that the owner shares, and must not be able to lock the owner out.
+fn capped(sheet: &Sheet, evidence: &Evidence, policy: &Policy) -> Answer {
+    let is_anybodys = |reason| match reason {
+        Reason::FailuresOnAccount | Reason::FailuresFromPrefix | Reason::FailuresFromNetwork => true,
+        Reason::StuffingTool => evidence.tool == Tool::Unremarkable,
+        _ => false,
+    };
     let all = policy.thresholds.answer(sheet.sum(|_| true));
-    let rest = policy.thresholds.answer(sheet.sum(|reason| reason != Reason::FailuresOnAccount));
+    let rest = policy.thresholds.answer(sheet.sum(|reason| !is_anybodys(reason)));
     rest.max(all.min(Answer::StepUp))
 }
 
