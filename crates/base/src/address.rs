@@ -77,6 +77,23 @@ impl AddressBlock {
     }
 }
 
+impl AddressBlock {
+    /// What one operator commonly holds around it, where no file says more: the /16 of IPv4, the /32 of IPv6 (the least that a
+    /// registry allocates to one).
+    pub fn operator(self) -> WiderNetwork {
+        match self.0 {
+            IpAddr::V4(v4) => {
+                let [a, b, ..] = v4.octets();
+                WiderNetwork { first: IpAddr::from([a, b, 0, 0]), bits: 16 }
+            }
+            IpAddr::V6(v6) => {
+                let s = v6.segments();
+                WiderNetwork { first: Ipv6Addr::new(s[0], s[1], 0, 0, 0, 0, 0, 0).into(), bits: 32 }
+            }
+        }
+    }
+}
+
 /// A network of more than one [`AddressBlock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WiderNetwork {
@@ -85,7 +102,7 @@ pub struct WiderNetwork {
 }
 
 impl WiderNetwork {
-    /// The length of the prefix: 24, 48 or 56.
+    /// The length of the prefix: 24, 48 or 56; 16 or 32 of what an operator holds.
     pub const fn bits(self) -> u8 {
         self.bits
     }
