@@ -111,6 +111,8 @@ pub struct Crossing {
     solved: Option<String>,
     has_solved_cookie: bool,
     held: Option<Handle>,
+    /// It was made for this request, whose sign-in has just been shown.
+    is_new: bool,
     /// A member of staff before a back office with sessions of its own, who showed a second factor at the gate.
     is_by_gate: bool,
     guest: Guest,
@@ -197,6 +199,7 @@ impl Crossing {
             solved: None,
             has_solved_cookie: false,
             held: None,
+            is_new: false,
             is_by_gate: false,
             guest: Guest::default(),
             is_without: false,
@@ -330,7 +333,7 @@ impl Crossing {
             self.forget();
             return Ok(None);
         }
-        self.check_acts(session).await
+        self.check_acts(entry, session).await
     }
 
     /// Decides what is open: who is signed in with these cookies, and whether a challenge was met.
@@ -388,6 +391,7 @@ impl Crossing {
             Verdict::Go { token, cookies } => {
                 self.cookies.extend(cookies);
                 if let Some(token) = token {
+                    self.is_new = true;
                     self.held = Some(Handle { token, entry: entry.clone() });
                 }
                 None

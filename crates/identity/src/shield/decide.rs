@@ -16,7 +16,7 @@ use super::{Alarm, Guard, StaffPolicy, WAITS, WhenUnclear};
 use crate::error::Error;
 use crate::gate::{flow_cookie, own};
 use crate::state::ReturnTo;
-use crate::tokens::{FLOW_COOKIE, FlowToken, SESSION_COOKIE};
+use crate::tokens::{FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 use crate::verbs::BackOffice;
 use crate::verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 use crate::visit::Visit;
@@ -278,6 +278,7 @@ impl Guard {
             let (customer, session) = (passed.customer, passed.session);
             inner.jar.phase = Phase::Active { customer, session, subject };
             inner.jar.is_known = true;
+            inner.jar.shown = passed.session_hash();
             inner.jar.made_at = self.identity.0.now();
             std::mem::take(&mut inner.jar.waiting)
         };
@@ -362,10 +363,21 @@ impl Guard {
         Ok(stands)
     }
 
-    /// Whether the person has to prove anew who they are before this; the page where they do.
+    /// Whether this is the token of that session as it is now: not one of before a step-up.
+    pub async fn is_token_of(
+        &self,
+        token: Option<&SessionToken>,
+        session: crate::model::SessionId,
+    ) -> Result<bool, Error> {
+        let Some(token) = token else { return Ok(false) };
+        Ok(self.identity.current(token).await?.is_some_and(|found| found.id == session))
+    }
+
+    /// Whether the person has to prove anew who they are before this; the page where they do. What was proved counts for the browser
+    /// that proved it: the one that holds our own session's token of since then. A copy of the handle has none.
     pub async fn needs_proof(
         &self,
-        session: crate::model::SessionId,
+        (session, is_shown): (crate::model::SessionId, bool),
         act: Act,
         back: &ReturnTo,
     ) -> Result<Option<Refusal>, Error> {
@@ -373,9 +385,10 @@ impl Guard {
             return Ok(Some(Refusal::held(own("/sign-in"))));
         };
         let standing = match act {
-            Act::Sensitive if self.identity.is_fresh(&found) => BackOffice::Open,
+            Act::Sensitive if is_shown && self.identity.is_fresh(&found) => BackOffice::Open,
             Act::Sensitive => BackOffice::Prove,
             Act::BackOffice if self.section.staff == StaffPolicy::AsCustomers => BackOffice::Open,
+            Act::BackOffice if !is_shown => BackOffice::Prove,
             Act::BackOffice => {
                 let within = Duration::from_secs(u64::from(self.section.staff_minutes) * 60);
                 self.identity.back_office(&found, within).await?

@@ -69,6 +69,9 @@ pub struct Jar {
     /// the second factor.
     #[serde(default)]
     pub waiting: Vec<String>,
+    /// The hash of our own session's token when the handle was made: a step-up gives that session another.
+    #[serde(default)]
+    pub shown: String,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
 }
@@ -83,6 +86,7 @@ impl Jar {
             by_token: false,
             rights: Rights::Unknown,
             waiting: Vec::new(),
+            shown: String::new(),
             made_at: now,
             seen_at: now,
         }

@@ -92,6 +92,11 @@ impl Passed {
         Passed { customer: granted.customer, session: granted.session_id, level, granted }
     }
 
+    /// The hash of that session's token.
+    pub fn session_hash(&self) -> String {
+        self.granted.session.hash()
+    }
+
     /// `Set-Cookie` lines for the answer to the browser: its session with our own pages, and its device.
     pub fn cookies(&self) -> Vec<HeaderValue> {
         crate::gate::cookies_of(&self.granted)

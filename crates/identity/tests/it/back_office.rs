@@ -241,3 +241,48 @@ both_engines!(whoever_removes_their_last_factor_is_let_in_anew, MIGRATIONS, asyn
     let_in(&behind).await;
     assert!(owner.get("/admin").await.body.contains(SECRET));
 });
+
+/// A thief's browser with a copy of the handle, and of the cookies named besides.
+fn copy_of<'b>(behind: &'b Behind, owner: &Visitor<'_>, names: &[&str]) -> Visitor<'b> {
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    let copied = owner.browser.cookies.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    thief.browser.cookies.extend(copied.cloned());
+    thief
+}
+
+// What its owner shows with a step-up lifts no copy of the handle: neither before the owner is back at the shop nor after.
+both_engines!(a_copied_handle_gains_nothing_by_its_owners_step_up, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let (mut owner, app) = with_app(&behind, "").await;
+    behind.bench.advance(3_600);
+    const HANDLE: &str = "__Host-storeward-shop";
+    const SESSION: &str = "__Host-storeward-customer";
+    let thieves = || [copy_of(&behind, &owner, &[HANDLE]), copy_of(&behind, &owner, &[HANDLE, SESSION])];
+    let (mut early, mut late, before) = (thieves(), thieves(), owner.browser.cookie(HANDLE));
+    let change = [("email", "new@people.example")];
+    for thief in &mut early {
+        assert!(thief.post("/account/email", &change).await.location().starts_with("/.storeward/step-up"));
+    }
+    let code = behind.bench.next_totp(&app);
+    step_up(&mut owner, "totp", &code).await;
+    let heard = behind.shop.asked().len();
+    for thief in &mut early {
+        for answer in [thief.get("/admin").await, thief.post("/account/email", &change).await] {
+            assert!(answer.location().starts_with("/.storeward/"), "{answer:?}");
+        }
+    }
+    assert_eq!(behind.shop.asked().len(), heard, "the shop heard of none");
+    // The owner goes on, with another handle.
+    assert!(owner.get("/admin").await.body.contains(SECRET));
+    assert!(owner.browser.cookie(HANDLE) != before, "another one");
+    assert!(owner.sees_account().await);
+    for thief in &mut late {
+        assert!(!thief.get("/admin").await.body.contains(SECRET));
+        assert!(!thief.sees_account().await);
+        assert_ne!(thief.post("/account/email", &change).await.status, 200);
+    }
+    assert_eq!(behind.shop.email_of("42"), ADDRESS);
+    assert_eq!(owner.post("/account/email", &change).await.status, 200);
+    assert_eq!(behind.shop.email_of("42"), "new@people.example");
+});

@@ -1,14 +1,17 @@
 //! What takes a second factor now, by whatever method and path the shop may take the request for.
 
+use std::sync::Arc;
+
 use storeward_adapter::Asked;
 use storeward_host::{ASSERTION, Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode, header};
 
-use super::{Crossing, Lines};
+use super::{Crossing, Handle, Lines};
 use crate::error::Error;
 use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Act;
+use crate::shield::handles::Entry;
 use crate::shield::jar::{Phase, Rights};
 use crate::shield::section::{OfficeGuard, WhenUnclear};
 use crate::state::ReturnTo;
@@ -135,8 +138,47 @@ impl Crossing {
         }
     }
 
+    /// A step-up gave our own session another token, which the browser shows: it gets another handle, too, so that a copy of the one of
+    /// before leads nowhere.
+    async fn renew(&mut self, entry: &Arc<Entry>, session: SessionId) -> Result<Option<Passage>, Error> {
+        let Some(token) = self.visit.as_ref().and_then(|visit| visit.session.clone()) else {
+            return Ok(None);
+        };
+        let hash = token.hash();
+        // A part of a page that is on its way takes what the page came with.
+        if self.is_new || self.is_part || entry.lock().jar.shown == hash {
+            return Ok(None);
+        }
+        let guard = self.guard.clone();
+        if !guard.is_token_of(Some(&token), session).await? {
+            return Ok(None);
+        }
+        let _deciding = entry.deciding.lock().await;
+        if self.has_moved(entry) {
+            if self.is_risky {
+                return Ok(Some(self.again()));
+            }
+            self.is_without = true;
+            self.held = None;
+            return Ok(None);
+        }
+        entry.lock().jar.shown = hash;
+        let token = guard.handles.rotate(entry).await?;
+        self.cookies.extend(guard.handle_cookie(&token));
+        self.held = Some(Handle { token, entry: entry.clone() });
+        Ok(None)
+    }
+
     /// What takes a fresh second factor.
-    pub(super) async fn check_acts(&mut self, session: SessionId) -> Result<Option<Passage>, Error> {
+    pub(super) async fn check_acts(
+        &mut self,
+        entry: &Arc<Entry>,
+        session: SessionId,
+    ) -> Result<Option<Passage>, Error> {
+        let passage = self.renew(entry, session).await?;
+        if passage.is_some() || self.is_without {
+            return Ok(passage);
+        }
         let guard = self.guard.clone();
         let asked = Asked {
             method: self.method.as_str(),
@@ -156,8 +198,10 @@ impl Crossing {
         let acts = [(is_sensitive, Act::Sensitive), (is_staffs, Act::BackOffice)];
         let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
         let Some(back) = back else { return Ok(None) };
+        let shown = self.visit.as_ref().and_then(|visit| visit.session.clone());
         for act in acts.into_iter().filter_map(|(is_one, act)| is_one.then_some(act)) {
-            if let Some(refusal) = guard.needs_proof(session, act, &back).await? {
+            let is_shown = self.is_new || guard.is_token_of(shown.as_ref(), session).await?;
+            if let Some(refusal) = guard.needs_proof((session, is_shown), act, &back).await? {
                 if self.is_part {
                     // Pictures of the page before come without the session.
                     self.is_without = true;
