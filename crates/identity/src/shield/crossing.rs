@@ -58,6 +58,8 @@ const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-
 struct Handle {
     token: String,
     entry: Arc<Entry>,
+    /// It was made for this request, whose sign-in has just been shown.
+    is_new: bool,
 }
 
 pub struct Crossing {
@@ -111,8 +113,6 @@ pub struct Crossing {
     solved: Option<String>,
     has_solved_cookie: bool,
     held: Option<Handle>,
-    /// It was made for this request, whose sign-in has just been shown.
-    is_new: bool,
     /// A member of staff before a back office with sessions of its own, who showed a second factor at the gate.
     is_by_gate: bool,
     guest: Guest,
@@ -199,7 +199,6 @@ impl Crossing {
             solved: None,
             has_solved_cookie: false,
             held: None,
-            is_new: false,
             is_by_gate: false,
             guest: Guest::default(),
             is_without: false,
@@ -391,8 +390,7 @@ impl Crossing {
             Verdict::Go { token, cookies } => {
                 self.cookies.extend(cookies);
                 if let Some(token) = token {
-                    self.is_new = true;
-                    self.held = Some(Handle { token, entry: entry.clone() });
+                    self.held = Some(Handle { token, entry: entry.clone(), is_new: true });
                 }
                 None
             }

@@ -62,14 +62,17 @@ impl Nobody {
 }
 
 impl Shared {
-    /// What a password for this address is looked at with where nothing is stored for it.
-    pub(super) async fn check_nobody(
+    /// Looks at a password for this address, with what is stored for it or with one of the forms that are stored for others.
+    pub(super) async fn look(
         self: &Arc<Self>,
         ticket: Ticket,
-        address: &str,
+        (stored, address): (Option<&str>, &str),
         given: Secret<String>,
     ) -> Result<Fit, Error> {
-        let forms = self.forms().await?;
+        let forms = match stored {
+            Some(_) => return self.passwords.check(ticket, stored, given).await,
+            None => self.forms().await?,
+        };
         match forms.at(self.marks.place(address)) {
             Some(decoy) => self.passwords.check_nobody(ticket, decoy.clone(), given).await,
             None => self.passwords.check(ticket, None, given).await,

@@ -101,21 +101,10 @@ impl Identity {
         // Where the password does not count, the work is done all the same.
         let ticket = ticket(visit, &form.email, way.lane());
         let (stored, counts) = account.as_ref().map_or((None, false), |account| account.stored(&device));
-        let given = form.password.clone();
-        let looked = match stored {
-            Some(_) => shared.passwords.check(ticket, stored, given).await,
-            None => {
-                shared.check_nobody(ticket, email.as_ref().map_or(&form.email, Email::as_str), given).await
-            }
-        };
-        let fit = match looked {
-            Ok(fit) => {
-                if counts {
-                    fit
-                } else {
-                    Fit::No
-                }
-            }
+        let address = email.as_ref().map_or(&*form.email, Email::as_str);
+        let fit = match shared.look(ticket, (stored, address), form.password.clone()).await {
+            Ok(fit) if counts => fit,
+            Ok(_) => Fit::No,
             Err(error) => {
                 // A guess that was not looked at is none.
                 let counted = if is_known { vec![key] } else { vec![key, network] };

@@ -138,6 +138,10 @@ impl Crossing {
         }
     }
 
+    fn is_new(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_new)
+    }
+
     /// A step-up gave our own session another token, which the browser shows: it gets another handle, too, so that a copy of the one of
     /// before leads nowhere.
     async fn renew(&mut self, entry: &Arc<Entry>, session: SessionId) -> Result<Option<Passage>, Error> {
@@ -146,7 +150,7 @@ impl Crossing {
         };
         let hash = token.hash();
         // A part of a page that is on its way takes what the page came with.
-        if self.is_new || self.is_part || entry.lock().jar.shown == hash {
+        if self.is_new() || self.is_part || entry.lock().jar.shown == hash {
             return Ok(None);
         }
         let guard = self.guard.clone();
@@ -165,7 +169,7 @@ impl Crossing {
         entry.lock().jar.shown = hash;
         let token = guard.handles.rotate(entry).await?;
         self.cookies.extend(guard.handle_cookie(&token));
-        self.held = Some(Handle { token, entry: entry.clone() });
+        self.held = Some(Handle { token, entry: entry.clone(), is_new: false });
         Ok(None)
     }
 
@@ -200,7 +204,7 @@ impl Crossing {
         let Some(back) = back else { return Ok(None) };
         let shown = self.visit.as_ref().and_then(|visit| visit.session.clone());
         for act in acts.into_iter().filter_map(|(is_one, act)| is_one.then_some(act)) {
-            let is_shown = self.is_new || guard.is_token_of(shown.as_ref(), session).await?;
+            let is_shown = self.is_new() || guard.is_token_of(shown.as_ref(), session).await?;
             if let Some(refusal) = guard.needs_proof((session, is_shown), act, &back).await? {
                 if self.is_part {
                     // Pictures of the page before come without the session.

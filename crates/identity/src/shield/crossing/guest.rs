@@ -86,7 +86,7 @@ impl Crossing {
             match guard.handles.find(&token).await? {
                 Held::Jar(entry) => {
                     guard.handles.saw(&entry);
-                    self.held = Some(Handle { token, entry });
+                    self.held = Some(Handle { token, entry, is_new: false });
                 }
                 // Its answer could tell whether a password fits.
                 Held::Moved if self.is_risky => return Ok(Some(self.again())),
