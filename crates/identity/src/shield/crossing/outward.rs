@@ -58,7 +58,7 @@ impl Crossing {
         if self.held.is_none() && sets {
             let (token, entry) = self.guard.handles.open();
             self.cookies.extend(self.guard.handle_cookie(&token));
-            self.held = Some(Handle { token, entry });
+            self.held = Some(Handle { token, entry, is_new: false });
         }
         let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };
         if self.has_moved(&entry) {

@@ -219,7 +219,7 @@ impl Crossing {
         }
         let (token, entry) = self.guard.handles.open();
         self.cookies.extend(self.guard.handle_cookie(&token));
-        self.held = Some(Handle { token, entry: entry.clone() });
+        self.held = Some(Handle { token, entry: entry.clone(), is_new: false });
         entry
     }
 
