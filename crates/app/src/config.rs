@@ -172,6 +172,7 @@ pub struct Loaded {
 impl Config {
     /// Reads `DIR/storeward.toml`.
     pub fn load(dir: &Path) -> Done<Loaded> {
+        crate::data::DataDir::is_finished(dir)?;
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|e| {
             Failure::new(format!("{} cannot be read: {e}", path.display())).hint(

@@ -12,9 +12,21 @@ use storeward_base::{Entropy, Secret};
 use crate::Done;
 use crate::failure::{Context, Failure, IoContext};
 
-/// An existing data directory.
+/// An existing data directory, by its absolute path: what its config names relatively lies in it, wherever the program stands.
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
+
+/// In a folder into which a backup is being read out, from before its first file until who was erased since is erased in it, too.
+const UNFINISHED: &str = "restore-unfinished";
+
+/// Held while a backup is read out into a new data directory, which nothing opens before that is over.
+#[derive(Debug)]
+pub struct Restoring {
+    pub data: DataDir,
+    mark: PathBuf,
+    /// Its end is the lock's, by which no second restore takes what this one writes for what a killed one left.
+    _held: File,
+}
 
 /// Held by the one program that serves from the directory.
 #[derive(Debug)]
@@ -57,15 +69,67 @@ impl DataDir {
             return Err(Failure::new(format!("{} is not there", path.display()))
                 .hint("make it with `storeward init`, or name the right folder with --dir"));
         }
-        Ok(DataDir(path.to_owned()))
+        Self::is_finished(path)?;
+        Self::absolute(path)
+    }
+
+    fn absolute(path: &Path) -> Done<Self> {
+        Ok(DataDir(std::path::absolute(path).context(path.display())?))
+    }
+
+    /// Refuses a folder that a restore has not come to its end with: whoever was erased since that backup may still be in it.
+    pub fn is_finished(path: &Path) -> Done {
+        match fs::symlink_metadata(path.join(UNFINISHED)) {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(why) => Err(Failure::new(format!("{}: {why}", path.join(UNFINISHED).display()))),
+            Ok(_) => Err(Failure::new(format!(
+                "a restore into {} has not come to its end: whoever was erased since may still be in it",
+                path.display()
+            ))
+            .hint("wait for it; where it was cut off, restore into that folder once more: what lies in it is replaced")),
+        }
+    }
+
+    /// A new folder to restore into, or one that a restore was cut off in, of which nothing is kept. Refuses any other: a restore writes
+    /// over nothing.
+    pub fn restore_into(path: &Path) -> Done<Restoring> {
+        let (mark, shown) = (path.join(UNFINISHED), path.display());
+        let is_left = fs::symlink_metadata(&mark).is_ok();
+        if !is_left {
+            is_new(path)?;
+            Self::create(path)?;
+        }
+        // Under its own name at once: what a kill leaves here is an empty folder, or the mark alone.
+        let opened = OpenOptions::new().create_new(!is_left).write(true).mode(0o600).open(&mark);
+        let held = opened.doing(format!("cannot write {}", mark.display()))?;
+        let locked = rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+        // Whoever held it may have come to the end just now, and taken the mark away.
+        if locked.is_err() || !mark.exists() {
+            return Err(
+                Failure::new(format!("another restore into {shown} is under way")).hint("wait for it")
+            );
+        }
+        let synced = held.sync_all().and_then(|()| File::open(path)?.sync_all());
+        synced.doing(format!("cannot write {}", mark.display()))?;
+        for entry in fs::read_dir(path).context(&shown)? {
+            let entry = entry.context(&shown)?;
+            if entry.file_name() != UNFINISHED {
+                let is_folder = entry.file_type().context(&shown)?.is_dir();
+                let gone =
+                    if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+                gone.doing(format!("cannot delete {}", entry.path().display()))?;
+            }
+        }
+        Ok(Restoring { data: Self::absolute(path)?, mark, _held: held })
     }
 
     /// Makes the directory (0700) where it is missing.
     pub fn create(path: &Path) -> Done<Self> {
+        Self::is_finished(path)?;
         fs::create_dir_all(path).doing(format!("cannot make {}", path.display()))?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))
             .doing(format!("cannot protect {}", path.display()))?;
-        Ok(DataDir(path.to_owned()))
+        Self::absolute(path)
     }
 
     pub fn path(&self) -> &Path {
@@ -175,6 +239,27 @@ impl DataDir {
     pub fn set_state(&self, state: &State) -> Done {
         let bytes = serde_json::to_vec(state).context("state")?;
         write_atomically(&self.join("state.json"), &bytes)
+    }
+}
+
+impl Restoring {
+    /// From now on the folder is a data directory like any other.
+    pub fn finish(self) -> Done {
+        fs::remove_file(&self.mark).doing(format!("cannot delete {}", self.mark.display()))?;
+        File::open(self.data.path()).and_then(|folder| folder.sync_all()).context(self.data.path().display())
+    }
+}
+
+/// Refuses a folder with something in it.
+pub fn is_new(folder: &Path) -> Done {
+    match fs::read_dir(folder) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(why) => Err(Failure::new(format!("{}: {why}", folder.display()))),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(format!("{} is not empty", folder.display()))
+                .hint("name a folder that is not there yet: a restore writes over nothing")),
+        },
     }
 }
 

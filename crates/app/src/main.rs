@@ -120,8 +120,18 @@ struct Directory {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.word {
+    match act(Cli::parse().word) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody reads where standard error is closed; the code says it all the same.
+            let _ = writeln!(std::io::stderr(), "storeward: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(word: Word) -> Done {
+    match word {
         Word::Demo(options) => demo::demo(&options),
         Word::Init(options) => init::init(&options),
         Word::Check(options) => check::check(&options),
@@ -143,14 +153,6 @@ fn main() -> ExitCode {
         Word::ApiKey(options) => api::api_key(&options),
         Word::Api(options) => api::api(&options),
         Word::BreachList(options) => breach_list::breach_list(&options),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Nobody reads where standard error is closed; the code says it all the same.
-            let _ = writeln!(std::io::stderr(), "storeward: {failure}");
-            ExitCode::FAILURE
-        }
     }
 }
 

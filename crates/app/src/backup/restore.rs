@@ -14,7 +14,7 @@ use super::told;
 use super::trial::take_keys;
 use super::{newest, since};
 use crate::Done;
-use crate::data::DataDir;
+use crate::data::{DataDir, is_new};
 use crate::failure::{Context, Failure};
 use crate::open::Opened;
 use crate::vault::copies;
@@ -36,8 +36,8 @@ pub enum Beside<'a> {
 
 /// Reads it out. What is still to be done is in the lines that come back.
 pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &Wanted) -> Done<Vec<String>> {
+    wanted.shop_to.as_deref().map_or(Ok(()), is_new)?;
     for folder in [Some(&wanted.to), wanted.shop_to.as_ref()].into_iter().flatten() {
-        empty(folder)?;
         apart(beside, folder)?;
     }
     // Before hours of reading out, which would have to begin anew.
@@ -57,10 +57,14 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         (Beside::Nothing, Some(from), Some(key)) => newest::missing(newest::noted(from, key).as_ref(), &runs),
         _ => None,
     };
-    let data = DataDir::create(&wanted.to)?;
+    // Until the end nothing opens what is read out: who was erased since is in it first.
+    let restoring = DataDir::restore_into(&wanted.to)?;
+    let data = &restoring.data;
+    step()?;
     let restored = backups
         .restore(alone, run, &wanted.to, wanted.shop_to.as_deref(), key.as_ref())
         .map_err(|error| told(&error))?;
+    step()?;
     let mut lines = vec![format!(
         "{run} of {} is in {}: {} files, {}, each as it was put away",
         restored.manifest.made_at,
@@ -75,16 +79,28 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
     lines.extend(lost(&restored));
-    keys((beside, key.is_some()), &data, wanted, &restored, &mut lines)?;
-    let keys_of = restored.keys_of.filter(|run| *run != restored.manifest.run);
-    since::tell(beside, &data, restored.manifest.made_at, keys_of, &mut lines)?;
-    advise(&data, wanted, &restored, &mut lines);
+    let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
+    step()?;
+    since::tell(beside, data, &restored, is_erased, &mut lines)?;
+    advise(data, wanted, &restored, &mut lines);
     if let Beside::Opened(opened) = beside {
         let fact = BackupRestored { run, files: restored.files + restored.shop_files };
         super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
     }
+    step()?;
+    restoring.finish()?;
     Ok(lines)
 }
+
+/// Where a test ends a restore.
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "what a test has in its place fails")]
+fn step() -> Done {
+    Ok(())
+}
+
+#[cfg(test)]
+use super::tests::stopped::step;
 
 /// How the line begins that names what the target did not give.
 pub const LOST: &str = "BAD   could not be read out of the backup";
@@ -112,20 +128,7 @@ fn lost(restored: &Restored) -> Option<String> {
     (lost.count > 0).then(|| format!("{LOST}: {words}: {}{more}", names.join(", ")))
 }
 
-/// A restore never writes over anything.
-fn empty(folder: &Path) -> Done {
-    match std::fs::read_dir(folder) {
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(why) => Err(Failure::new(format!("{}: {why}", folder.display()))),
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(Failure::new(format!("{} is not empty", folder.display()))
-                .hint("name a folder that is not there yet: a restore writes over nothing")),
-        },
-    }
-}
-
-/// Nor into what the next backup takes.
+/// A restore writes nothing into what the next backup takes.
 fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
     let Beside::Opened(opened) = beside else { return Ok(()) };
     let data = opened.data.path().canonicalize().context(opened.data.path().display())?;
@@ -138,14 +141,14 @@ fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
     }
 }
 
-/// Lays the keys beside the copy, and erases again whoever was erased since.
+/// Lays the keys beside the copy, and erases again whoever was erased since; whether it could.
 fn keys(
     (beside, has_key): (&Beside<'_>, bool),
     data: &DataDir,
     wanted: &Wanted,
     restored: &Restored,
     lines: &mut Vec<String>,
-) -> Done {
+) -> Done<bool> {
     if let Some(run) = restored.keys_of.filter(|run| *run != restored.manifest.run) {
         lines.push(format!(
             "customers' keys are those of {run}, the newest: who was erased since stays erased"
@@ -167,16 +170,16 @@ fn keys(
         };
         lines.push(format!("{NO_KEYS}: {why}; no customer's record opens in this copy"));
     }
-    let Some(from) = &wanted.keys_from else { return Ok(()) };
+    let Some(from) = &wanted.keys_from else { return Ok(false) };
     let taken = take_keys(from, data)?;
     lines.push(format!("{taken} keys were laid beside it, from {}", from.display()));
-    if let Beside::Opened(opened) = beside {
-        let erased = copies::erase_again(opened, data, &opened.data)?;
-        if erased > 0 {
-            lines.push(format!("{erased} customers who were erased since then were erased in it, too"));
-        }
+    step()?;
+    let Beside::Opened(opened) = beside else { return Ok(false) };
+    let erased = copies::erase_again(opened, data, &opened.data)?;
+    if let Some(count) = erased.filter(|count| *count > 0) {
+        lines.push(format!("{count} customers who were erased since then were erased in it, too"));
     }
-    Ok(())
+    Ok(erased.is_some())
 }
 
 fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<String>) {

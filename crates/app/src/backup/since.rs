@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use storeward_base::{BackupId, CustomerId, PageSize, Timestamp};
+use storeward_backup::{Manifest, Restored};
+use storeward_base::{CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
 use storeward_store::{Reader, ledger};
 use storeward_vault::Shelf;
@@ -19,20 +20,21 @@ use crate::vault::copies;
 /// Customers who are named one by one; the ledger has the others.
 const NAMED: usize = 50;
 
-/// Adds what is to be done before the copy serves. `keys_of`: the newer backup whose customers' keys it has.
+/// Adds what is to be done before the copy serves. `is_erased`: whoever was erased since was erased in it, too.
 pub fn tell(
     beside: &Beside<'_>,
     data: &DataDir,
-    made_at: Timestamp,
-    keys_of: Option<BackupId>,
+    restored: &Restored,
+    is_erased: bool,
     lines: &mut Vec<String>,
 ) -> Done {
+    let Manifest { run, made_at, .. } = restored.manifest;
     let has_vault = data.join(copies::ROOT_FILE).exists() || data.join(copies::KEY_FILE).exists();
     if !has_vault {
         return Ok(());
     }
     let Beside::Opened(opened) = beside else {
-        if let Some(newest) = keys_of {
+        if let Some(newest) = restored.keys_of.filter(|newest| *newest != run) {
             lines.push(format!(
                 "it knows nothing of restrictions, withdrawals and objections after {made_at}, nor of erasures after {newest}: say them again \
                  there before it serves"
@@ -58,7 +60,8 @@ pub fn tell(
             ));
         }
     }
-    let said = opened.db.read_blocking(move |reader| since(reader, made_at)).context("the ledger")?;
+    let said =
+        opened.db.read_blocking(move |reader| since(reader, made_at, is_erased)).context("the ledger")?;
     if said.is_empty() {
         return Ok(());
     }
@@ -75,9 +78,17 @@ pub fn tell(
 /// What each customer ended since a moment, the last word of each kind.
 type Said = BTreeMap<CustomerId, BTreeMap<String, String>>;
 
-fn since(reader: &mut Reader<'_>, made_at: Timestamp) -> Result<Said, storeward_store::Error> {
+fn since(
+    reader: &mut Reader<'_>,
+    made_at: Timestamp,
+    is_erased: bool,
+) -> Result<Said, storeward_store::Error> {
     let mut said = Said::new();
-    for kind in ["vault.restriction_changed", "vault.consent_changed", "vault.objection_changed"] {
+    let mut kinds = vec!["vault.restriction_changed", "vault.consent_changed", "vault.objection_changed"];
+    if !is_erased {
+        kinds.push("vault.customer_erased");
+    }
+    for kind in kinds {
         let mut filter = ledger::Filter {
             kind_prefix: Some(kind.to_owned()),
             from: Some(made_at),
@@ -114,6 +125,7 @@ fn word(event: &Event) -> Option<(CustomerId, String, String)> {
             let words = if fact.objected { "objected to" } else { "objects no more to" };
             (fact.customer, format!("objection {}", fact.purpose), format!("{words} {}", fact.purpose))
         }
+        Event::CustomerErased(fact) => (fact.customer, "erasure".to_owned(), "was erased".to_owned()),
         _ => return None,
     })
 }

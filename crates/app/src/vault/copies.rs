@@ -51,11 +51,7 @@ fn key_store(opened: &Opened, data: &DataDir, section: &VaultSection) -> Done<(K
 pub fn from_elsewhere(config: &Config, original: &DataDir) -> Config {
     let mut config = config.clone();
     if let Some(section) = &mut config.vault {
-        // Also where the directory itself was named from where the program stands, as its default is.
-        let absolute = |path: &std::path::PathBuf| {
-            let there = original.path().join(path);
-            std::path::absolute(&there).unwrap_or(there)
-        };
+        let absolute = |path: &std::path::PathBuf| original.path().join(path);
         section.passphrase_file = section.passphrase_file.as_ref().map(absolute);
         section.policy_file = section.policy_file.as_ref().map(absolute);
         section.key_store = None;
@@ -67,13 +63,16 @@ pub fn from_elsewhere(config: &Config, original: &DataDir) -> Config {
 }
 
 /// Destroys in the copy whatever was destroyed in the original since the copy was made; how many keys that were. So nobody who was
-/// erased comes back, whichever backup is restored.
-pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<u64> {
-    let config = from_elsewhere(&opened.loaded.config, original);
-    let Some(section) = &config.vault else { return Ok(0) };
-    if !copy.join(KEYS).is_file() || !original.join(KEYS).is_file() {
-        return Ok(0);
+/// erased comes back, whichever backup is restored. Nothing where that cannot be done: one of both has no key store of its own, or no
+/// keys lie beside the copy.
+pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<Option<u64>> {
+    let is_there = |data: &DataDir| data.join(KEYS).is_file() && data.join("keys/ledger").is_file();
+    let in_server = opened.loaded.config.vault.as_ref().is_some_and(|vault| vault.key_store.is_some());
+    if in_server || !is_there(copy) || !is_there(original) {
+        return Ok(None);
     }
+    let config = from_elsewhere(&opened.loaded.config, original);
+    let Some(section) = &config.vault else { return Ok(None) };
     let (theirs, their_db) = key_store(opened, original, section)?;
     let told = key_store(opened, copy, section).and_then(|(ours, our_db)| {
         let done = destroyed(&theirs).and_then(|customers| {
@@ -82,7 +81,7 @@ pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<
                 let was = finished(ours.destroy(customer, Actor::Operator))?.context("the vault's keys")?;
                 count += u64::from(was);
             }
-            Ok(count)
+            Ok(Some(count))
         });
         our_db.close();
         done
@@ -110,11 +109,12 @@ mod tests {
     #[test]
     fn paths_of_a_directory_that_was_named_relatively_hold_from_everywhere() {
         let text = "domain = ['localhost']\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:8080']\n\
-                    [certificates]\nsource = 'local'\n[vault]\npassphrase_file = 'passphrase'\npolicy_file = 'access.cedar'\n";
+                    [certificates]\nsource = 'local'\n[vault]\npassphrase_file = 'passphrase'\npolicy_file = 'access.cedar'\n\
+                    [vault.token]\nmodule = '/usr/lib/token.so'\ntoken = 'shop'\npin_file = 'pin'\n";
         let config = Config::parse(text).unwrap();
         let original = DataDir::open(std::path::Path::new(".")).unwrap();
         let held = from_elsewhere(&config, &original).vault.unwrap();
-        for path in [held.passphrase_file, held.policy_file] {
+        for path in [held.passphrase_file, held.policy_file, held.token.unwrap().pin_file] {
             assert!(path.as_ref().is_some_and(|path| path.is_absolute()), "{path:?}");
         }
     }
