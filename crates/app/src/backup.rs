@@ -10,12 +10,12 @@ mod sources;
 mod trial;
 mod words;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, iter};
 
 use serde::Deserialize;
-use storeward_backup::freeze::{self, Alarm};
+use storeward_backup::freeze::{self, Alarm, Apart};
 use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
 use storeward_backup::standing::TARGET;
@@ -44,6 +44,8 @@ const SCRATCH: &str = "backup-scratch";
 const LOCK: &str = "backup.lock";
 /// What the shop's files looked like at the last backup.
 const SIGHTS: &str = "backup-sights.json";
+/// And at one some weeks ago.
+const BASE: &str = "backup-sights-base.json";
 /// A password that opens everything that was ever put away.
 const LEAST_PASSWORD: usize = 16;
 const MOST_PASSWORD: usize = 4_096;
@@ -330,34 +332,49 @@ fn kept_longer(failure: Failure, why: &storeward_backup::Error) -> Failure {
     }
 }
 
-/// Compares the shop's files with those of the last backup. What looks like an attack stops retention until somebody has looked.
+/// Compares the shop's files with those of the last backup, and with those of some weeks ago. What looks like an attack stops retention until
+/// somebody has looked.
 fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
     let shop = opened.loaded.config.backup.as_ref().and_then(|section| section.shop.as_ref());
     let Some(ShopSection { paths, transient, .. }) = shop.filter(|shop| !shop.paths.is_empty()) else {
         return Ok(());
     };
-    let file = opened.data.join(SIGHTS);
-    // One that cannot be read is begun anew: it says nothing of an attack.
-    let mut before: freeze::Sights =
-        fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    before.retain(|path, _| !freeze::is_transient(Path::new(path), transient));
+    let (file, base_file) = (opened.data.join(SIGHTS), opened.data.join(BASE));
+    let mut before: freeze::Sights = remembered(&file).unwrap_or_default();
+    let mut base: Option<freeze::Base> = remembered(&base_file);
+    for sights in iter::once(&mut before).chain(base.as_mut().map(|base| &mut base.sights)) {
+        sights.retain(|path, _| !freeze::is_transient(Path::new(path), transient));
+    }
     let now = freeze::look(paths, transient, &before);
     let sights = serde_json::to_vec(&now).context("the shop's files")?;
-    let Some(Alarm { code, changed, of_files }) = freeze::compare(&before, &now) else {
-        return write_atomically(&file, &sights);
-    };
-    let row = FreezeRow { frozen_at: opened.clock.now(), run, code: code.to_owned(), changed, of_files };
-    write(opened, move |tx| {
-        if frozen(tx)?.is_some() {
-            tx.commit_silent("retention stands still already");
-            return Ok(());
-        }
-        sql::freeze(tx, &row)?;
-        let fact = RetentionFrozen { run, code: row.code.clone(), changed, of_files };
-        tx.append(Actor::System, None, fact).map(drop)
-    })?;
+    let weeks = base.as_ref().and_then(|base| freeze::compare(&base.sights, &now, Apart::Weeks));
+    let alarm = freeze::compare(&before, &now, Apart::ARun).or(weeks);
+    let at = opened.clock.now();
+    // What an alarm was about is told once; and whoever looked at it begins with what is there then.
+    let is_anew = alarm.is_some() || base.is_none_or(|base| base.is_over(at));
+    if let Some(Alarm { code, changed, of_files }) = alarm {
+        let row = FreezeRow { frozen_at: at, run, code: code.to_owned(), changed, of_files };
+        write(opened, move |tx| {
+            if frozen(tx)?.is_some() {
+                tx.commit_silent("retention stands still already");
+                return Ok(());
+            }
+            sql::freeze(tx, &row)?;
+            let fact = RetentionFrozen { run, code: row.code.clone(), changed, of_files };
+            tx.append(Actor::System, None, fact).map(drop)
+        })?;
+    }
     // Last: what was compared with is forgotten only once the alarm is kept.
+    if is_anew {
+        let base = serde_json::to_vec(&freeze::Base { at, sights: now }).context("the shop's files")?;
+        write_atomically(&base_file, &base)?;
+    }
     write_atomically(&file, &sights)
+}
+
+/// One that cannot be read is begun anew: it says nothing of an attack.
+fn remembered<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
+    fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 /// Refuses to call a backup good that found others damaged.

@@ -586,5 +586,6 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
 mod old;
 mod rows;
 mod since;
+mod slow;
 pub mod stopped;
 mod target;
