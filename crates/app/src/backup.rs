@@ -20,10 +20,12 @@ use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
 use storeward_backup::standing::TARGET;
 use storeward_backup::{
-    Alone, Backups, Bars, Begin, Frozen, Gone, Keep, Made, Plan, S3Account, Sources, Target, sql,
+    Alone, Backups, Bars, Before, Begin, Frozen, Gone, Keep, Made, Plan, S3Account, Sources, Target, sql,
 };
 use storeward_base::{Actor, BackupId, Clock as _, Fault as _, Id, Secret, SystemClock};
-use storeward_events::backup::{BackupFailed, BackupMade, BackupsThinnedOut, RetentionFrozen};
+use storeward_events::backup::{
+    BackupFailed, BackupMade, BackupTookOver, BackupsThinnedOut, RetentionFrozen,
+};
 use storeward_events::system::RowHarmed;
 use storeward_outbound::read_private;
 use storeward_seal::LogKey;
@@ -275,10 +277,9 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         sql::begin(tx, run)?;
         sql::beat(tx, &beat)
     })?;
-    let told_of = tell_missing(opened, backups, alone).map_err(|failure| ("backup.database", failure));
-    let sources = told_of.and_then(|()| sources::all(opened));
-    let made = sources.and_then(|sources| {
-        backups.run(alone, &begin, &sources).map_err(|error| (error.code(), told(&error)))
+    let made = sources::all(opened).and_then(|sources| {
+        let made = backups.run(alone, &begin, &sources, &|before| tell(opened, before));
+        made.map_err(|error| (error.code(), told(&error)))
     });
     match made {
         Ok(made) => {
@@ -299,10 +300,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy_epochs(opened, &begin);
             let looked = look_for_an_attack(opened, run);
-            // Also those that went since the look; told once a day at most.
-            let told = tell_lost(opened, (made.lost_packs > 0).then(|| "packs".to_owned()));
             thin_out(opened, backups, alone, &made)?;
-            looked.and(copied).and(told)?;
+            looked.and(copied)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -312,7 +311,9 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(Actor::System, None, fact.clone()).map(drop)
             })?;
             // Customers' keys are kept no longer for a backup that fails; all else is.
-            match backups.thin_out(alone, opened.clock.now(), Frozen::Yes) {
+            let gone =
+                backups.thin_out(alone, opened.clock.now(), Frozen::Yes, &|before| tell(opened, before));
+            match gone {
                 Err(error) if error.to_string() != failure.what() => Err(kept_longer(failure, &error)),
                 Err(_) => Err(failure),
                 Ok(gone) => Err(tell_lost(opened, lacking_keys(&gone)).err().unwrap_or(failure)),
@@ -401,10 +402,17 @@ fn tell_lost(opened: &Opened, rows: impl IntoIterator<Item = String>) -> Done {
     }
 }
 
-/// Packs that the target lost: told before a run, or a look, takes them out of the index, since whoever ends it after that would have
-/// nobody hear of them.
-fn tell_missing(opened: &Opened, backups: &Backups, alone: &Alone) -> Done {
-    tell_lost(opened, (backups.missing_packs(alone) > 0).then(|| "packs".to_owned()))
+/// What the ledger says before it is done.
+fn tell(opened: &Opened, before: Before) -> Result<(), storeward_backup::Error> {
+    let done = opened.db.write_blocking(move |tx| match before {
+        Before::TakesOver(run) => tx.append(Actor::Operator, None, BackupTookOver { run }).map(drop),
+        Before::ForgetsPacks => {
+            let fact =
+                RowHarmed { table: TARGET.to_owned(), row: "packs".to_owned(), harm: "missing".to_owned() };
+            storeward_store::harmed::tell(tx, &[fact])
+        }
+    });
+    done.map_err(storeward_backup::Error::Store)
 }
 
 fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {
@@ -412,7 +420,7 @@ fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> D
     // Where the target lost something, nothing more goes in this run.
     let stands_still = frozen.is_some() || made.lost_packs > 0;
     let frozen = if stands_still { Frozen::Yes } else { Frozen::No };
-    let gone = backups.thin_out(alone, opened.clock.now(), frozen);
+    let gone = backups.thin_out(alone, opened.clock.now(), frozen, &|before| tell(opened, before));
     let gone = gone.map_err(|why| broken::stands_still(opened, backups, alone, &why))?;
     if gone.runs > 0 {
         let fact = BackupsThinnedOut { count: u64::try_from(gone.runs).unwrap_or(u64::MAX) };

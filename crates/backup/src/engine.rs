@@ -73,6 +73,18 @@ pub struct Begin {
     pub key: LogKey,
 }
 
+/// What is told before it is done: whatever ends the work after that, somebody heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The newest at the target is another ledger's, and this run is made all the same, by the owner's word.
+    TakesOver(BackupId),
+    /// Packs that are not at the target are taken out of the index, and so from sight.
+    ForgetsPacks,
+}
+
+/// Whom to tell. Nothing is done where it cannot be told.
+pub type Tell<'a> = &'a dyn Fn(Before) -> Result<(), Error>;
+
 /// How a run went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Made {
@@ -214,19 +226,27 @@ impl Backups {
         self.perhaps(part)?.map_or_else(|| Ok(Vec::new()), |repo| repo.snapshots())
     }
 
-    /// How many packs the target lost since the last run. A run takes them out of the index, and so from sight: whoever is to hear of them
-    /// is told before it. A part that cannot be read is left to whoever needs it.
-    pub fn missing_packs(&self, _alone: &Alone) -> u64 {
-        let look = |part| self.repo(part, Missing::Refuse).and_then(|repo| repo.missing_packs());
-        Part::ALL.into_iter().filter_map(|part| look(part).ok()).sum()
+    /// Takes packs that the target lost out of the index of a part, where there is one; how many.
+    pub(crate) fn forget_missing(&self, part: Part, tell: Tell<'_>) -> Result<u64, Error> {
+        self.perhaps(part)?.map_or(Ok(0), |repo| repo.forget_missing_packs(tell))
     }
 
     /// Puts everything away. What is there already takes no room again. The manifest comes last: a run without one is none.
-    pub fn run(&self, _alone: &Alone, begin: &Begin, sources: &Sources) -> Result<Made, Error> {
+    pub fn run(
+        &self,
+        _alone: &Alone,
+        begin: &Begin,
+        sources: &Sources,
+        tell: Tell<'_>,
+    ) -> Result<Made, Error> {
         sources.check(&self.plan)?;
         let claimed = self.claim(&begin.key, begin.at);
         let takes_over = self.is_taking_over && matches!(claimed, Err(Error::AnotherLedger { .. }));
-        claimed.or_else(|why| if takes_over { Ok(()) } else { Err(why) })?;
+        if takes_over {
+            tell(Before::TakesOver(begin.run))?;
+        } else {
+            claimed?;
+        }
         self.bars.tell(Step::Began("copying"));
         let mut staged = Staging::new(&self.plan.scratch)?;
         stage(&mut staged, sources)?;
@@ -234,16 +254,28 @@ impl Backups {
 
         let moment = Moment { run: begin.run, at: begin.at, ledger: Mark::of(&begin.key) };
         let mut kept: Vec<Snapshot> = Vec::new();
+        let is_needed = |part| part == Part::Files || staged.has(part);
         let mut lost_packs = 0;
+        // All of them before the first error ends it: one that cannot be read hides no other, nor ends a run that does not need it.
+        let looked = Part::ALL.map(|part| (part, self.forget_missing(part, tell)));
+        for (part, found) in looked {
+            match found {
+                Ok(count) => lost_packs += count,
+                Err(Error::NoRepository { .. }) => {}
+                Err(why) => {
+                    if is_needed(part) {
+                        return Err(why);
+                    }
+                }
+            }
+        }
         for part in [Part::Databases, Part::Keys] {
             if staged.has(part) {
                 let repo = self.repo(part, Missing::Make)?;
-                lost_packs += repo.forget_missing_packs()?;
                 kept.push(repo.keep(OWN, &moment, &[staged.of(part)], Some(Path::new(ROOT)))?);
             }
         }
         let files = self.repo(Part::Files, Missing::Make)?;
-        lost_packs += files.forget_missing_packs()?;
         let mut unread = 0;
         if !sources.shop_paths.is_empty() {
             let there = sources.count_shop_files();

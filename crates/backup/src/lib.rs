@@ -32,10 +32,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod told;
+mod writing;
 
 pub use broken::Broken;
 pub use dump::Server;
-pub use engine::{Alone, Backups, Begin, Frozen, Lost, Made, Plan, Restored, Run};
+pub use engine::{Alone, Backups, Before, Begin, Frozen, Lost, Made, Plan, Restored, Run, Tell};
 pub use error::Error;
 pub use manifest::Manifest;
 pub use owner::{Gone, Mark, Whose};

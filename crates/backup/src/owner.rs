@@ -9,12 +9,12 @@ use storeward_base::{BackupId, Timestamp};
 use storeward_seal::LogKey;
 use storeward_seal::fingerprint::sha256_hex;
 
-use crate::Error;
 use crate::engine::{Alone, Backups, Frozen, OWN};
 use crate::manifest::{self, Manifest};
 use crate::repository::{Missing, Part, Pruning, Repo, Snapshot};
 use crate::retention::too_old;
 use crate::staging::ROOT;
+use crate::{Error, Tell};
 
 /// What a run left that was cut off, and is no use to anybody, goes after so long.
 const CUT_OFF_AFTER: Duration = Duration::from_secs(24 * 3_600);
@@ -136,12 +136,18 @@ impl Backups {
 
     /// Deletes what need not be kept any more of the plan's own ledger; what went. Another's stay, whatever their age. While
     /// `frozen` only customers' keys go, whose time is over.
-    pub fn thin_out(&self, _alone: &Alone, now: Timestamp, frozen: Frozen) -> Result<Gone, Error> {
+    pub fn thin_out(
+        &self,
+        _alone: &Alone,
+        now: Timestamp,
+        frozen: Frozen,
+        tell: Tell<'_>,
+    ) -> Result<Gone, Error> {
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, self.plan().ledger.as_ref())?;
         // First: no key is kept longer because of a fault in what lies beside it.
         let lacking_keys = match self.perhaps(Part::Keys)? {
-            Some(keys) => self.thin_out_keys(&keys, &owners, now)?,
+            Some(keys) => self.thin_out_keys(&keys, &owners, now, tell)?,
             None => 0,
         };
         if frozen == Frozen::Yes {
@@ -175,7 +181,13 @@ impl Backups {
 
     /// Customers' keys whose time is over. A younger copy that lacks something would keep them: where a whole one is younger still, which a
     /// restore takes, it goes with them; how many did.
-    fn thin_out_keys(&self, keys: &Repo, owners: &Owners, now: Timestamp) -> Result<usize, Error> {
+    fn thin_out_keys(
+        &self,
+        keys: &Repo,
+        owners: &Owners,
+        now: Timestamp,
+        tell: Tell<'_>,
+    ) -> Result<usize, Error> {
         let made = keys.snapshots()?;
         let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
         let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
@@ -184,7 +196,7 @@ impl Backups {
             return Ok(0);
         }
         let Err(why) = keys.forget(&ids, Pruning::Strict) else { return Ok(0) };
-        keys.forget_missing_packs()?;
+        keys.forget_missing_packs(tell)?;
         let kept: Vec<String> = made.into_iter().map(|(id, _)| id).filter(|id| !ids.contains(id)).collect();
         let lacking = keys.lacking(&kept)?;
         // The last copies go only once there is a whole one that is younger: the next run that ends well makes it.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytesize::ByteSize;
@@ -17,13 +17,14 @@ use rustic_core::{
     SnapshotOptions, TreeId,
 };
 use storeward_base::{BackupId, Secret, Timestamp};
-use storeward_seal::Sha256;
 
 use crate::Error;
 use crate::backend::{Backend, name};
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
+use crate::writing::{HashedFile, below, finish, leads_nowhere_else, relative};
+use crate::{Before, Tell};
 
 /// Databases are cut at fixed places: their pages stay where they are, and what is cut by content shifts with each change (measured:
 /// 2,000 changed rows in 230 MB added 24.7 MB so, and 181 MB by content).
@@ -127,13 +128,12 @@ impl Repo {
     ) -> Result<Self, Error> {
         let shown = place.shown();
         let credentials = Credentials::password(password.expose());
-        let repo = unopened(&place, &bars)?;
-        let opened = match (repo.config_id().map_err(|why| told(&shown, why))?, missing) {
-            (Some(_), _) => repo.open(&credentials).map_err(|why| told(&shown, why))?,
+        let repo = asked(&shown, || unopened(&place, &bars))?;
+        let opened = match (asked(&shown, || repo.config_id())?, missing) {
+            (Some(_), _) => asked(&shown, || repo.open(&credentials))?,
             (None, Missing::Refuse) => return Err(Error::NoRepository { place: shown }),
             (None, Missing::Make) => {
-                let made = repo.init(&credentials, &KeyOptions::default(), &config(part));
-                made.map_err(|why| told(&shown, why))?
+                asked(&shown, || repo.init(&credentials, &KeyOptions::default(), &config(part)))?
             }
         };
         let key = opened.key();
@@ -143,11 +143,11 @@ impl Repo {
     /// Anew each time: what another program wrote meanwhile counts.
     fn repository(&self) -> Result<Repository<OpenStatus>, Error> {
         let credentials = Credentials::Masterkey(self.key.clone());
-        unopened(&self.place, &self.bars)?.open(&credentials).map_err(|why| self.told(why))
+        self.asked(|| unopened(&self.place, &self.bars)?.open(&credentials))
     }
 
-    fn told(&self, why: Box<RusticError>) -> Error {
-        told(&self.place.shown(), why)
+    fn asked<T>(&self, work: impl FnOnce() -> Result<T, Box<RusticError>>) -> Result<T, Error> {
+        asked(&self.place.shown(), work)
     }
 
     /// Puts what lies at `paths` away, under `as_path` where one is given.
@@ -169,21 +169,20 @@ impl Repo {
             .host("storeward".to_owned())
             .command("storeward backup now".to_owned())
             .time(zoned);
-        let snapshot = options
-            .add_tags(&moment.run.to_string())
-            .and_then(|options| options.add_tags(&moment.ledger.tag()))
-            .and_then(|options| options.to_snapshot())
-            .map_err(|why| self.told(why))?;
+        let snapshot = self.asked(|| {
+            options.add_tags(&moment.run.to_string())?.add_tags(&moment.ledger.tag())?.to_snapshot()
+        })?;
         let parents = ParentOptions::default();
         let backup = BackupOptions::default().as_path(as_path.map(Path::to_path_buf)).parent_opts(parents);
-        let repo = self.repository()?.to_indexed_ids().map_err(|why| self.told(why))?;
-        let made = repo.backup(&backup, &source, snapshot).map_err(|why| self.told(why))?;
+        let repo = self.repository()?;
+        let made = self.asked(|| repo.to_indexed_ids()?.backup(&backup, &source, snapshot))?;
         self.snapshot(&made).ok_or_else(|| Error::Damaged("a snapshot that was just made".to_owned()))
     }
 
     /// The oldest first.
     pub(crate) fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
-        let all = self.repository()?.get_all_snapshots().map_err(|why| self.told(why))?;
+        let repo = self.repository()?;
+        let all = self.asked(|| repo.get_all_snapshots())?;
         let mut found: Vec<Snapshot> = all.iter().filter_map(|snapshot| self.snapshot(snapshot)).collect();
         found.sort_by(|a, b| (a.made_at, &a.id).cmp(&(b.made_at, &b.id)));
         Ok(found)
@@ -225,7 +224,23 @@ impl Repo {
         let options = CheckOptions::default()
             .read_data(reading == Reading::All)
             .read_data_subset(ReadSubsetOption::All);
-        self.repository()?.check(options).map(|found| faults(&found)).map_err(|why| self.told(why))
+        let repo = self.repository()?;
+        self.checked(options, |options| repo.check(options))
+    }
+
+    /// Every fault that is found. Where a folder is damaged `rustic_core` may give up before it reads any data, because a thread of its own
+    /// holds the index a moment too long (its `GlobalIndex::into_index`): what it finds without the data is told then.
+    fn checked(
+        &self,
+        options: CheckOptions,
+        check: impl Fn(CheckOptions) -> Result<CheckResults, Box<RusticError>>,
+    ) -> Result<Vec<String>, Error> {
+        if let Ok(found) = catch_unwind(AssertUnwindSafe(|| check(options))) {
+            return self.asked(|| found).map(|found| faults(&found));
+        }
+        let mut found = faults(&self.asked(|| check(options.read_data(false)))?);
+        found.push("it could not be read to its end".to_owned());
+        Ok(found)
     }
 
     /// The faults of these snapshots alone, and of what packs are there: every folder is read and each piece looked up; of the pieces
@@ -240,38 +255,35 @@ impl Repo {
         let subset = if is_all { ReadSubsetOption::All } else { ReadSubsetOption::Size(most_bytes) };
         let options = CheckOptions::default().read_data(true).read_data_subset(subset);
         let repo = self.repository()?;
-        let found = repo.get_snapshots(snapshots).and_then(|files| {
-            let trees = files.into_iter().map(|file| file.tree).collect();
-            repo.check_with_trees(options, trees)
-        });
-        found.map(|found| (faults(&found), is_all)).map_err(|why| self.told(why))
+        let files = self.asked(|| repo.get_snapshots(snapshots))?;
+        let trees = || files.iter().map(|file| file.tree).collect();
+        let found = self.checked(options, |options| repo.check_with_trees(options, trees()))?;
+        Ok((found, is_all))
     }
 
-    /// How many packs the index names that are not at the target, or are not as long.
-    pub(crate) fn missing_packs(&self) -> Result<u64, Error> {
+    /// Takes packs that are not at the target, or are not as long as they were, out of the index, which is told before: what is still here
+    /// is put away anew then, instead of being taken for kept. How many there were.
+    pub(crate) fn forget_missing_packs(&self, tell: Tell<'_>) -> Result<u64, Error> {
         let repo = self.repository()?;
         let there: BTreeMap<String, u64> = self.place.list("data")?.into_iter().collect();
+        let mut named = Vec::new();
+        self.asked(|| {
+            for index in repo.stream_files::<IndexFile>()? {
+                named.extend(index?.1.packs.iter().map(|pack| (pack.id, u64::from(pack.pack_size()))));
+            }
+            Ok(())
+        })?;
         let mut missing = 0;
-        for index in repo.stream_files::<IndexFile>().map_err(|why| self.told(why))? {
-            let (_, index) = index.map_err(|why| self.told(why))?;
-            for pack in index.packs {
-                let length = Some(u64::from(pack.pack_size()));
-                let listed = there.get(pack.id.to_hex().as_str()).copied();
-                // Asked for by its name, too: a list may be behind.
-                if listed != length && self.place.length(&name(FileType::Pack, &pack.id))? != length {
-                    missing += 1;
-                }
+        for (id, length) in named {
+            let listed = there.get(id.to_hex().as_str()).copied();
+            // Asked for by its name, too: a list may be behind.
+            if listed != Some(length) && self.place.length(&name(FileType::Pack, &id))? != Some(length) {
+                missing += 1;
             }
         }
-        Ok(missing)
-    }
-
-    /// Takes them out of the index: what is still here is put away anew then, instead of being taken for kept. How many there were.
-    pub(crate) fn forget_missing_packs(&self) -> Result<u64, Error> {
-        let missing = self.missing_packs()?;
         if missing > 0 {
-            let repo = self.repository()?;
-            repo.repair_index(&RepairIndexOptions::default(), false).map_err(|why| self.told(why))?;
+            tell(Before::ForgetsPacks)?;
+            self.asked(|| repo.repair_index(&RepairIndexOptions::default(), false))?;
         }
         Ok(missing)
     }
@@ -296,8 +308,9 @@ impl Repo {
         mut each: impl FnMut(&ReadOut),
         mut lost: impl FnMut(&Path, Error) -> Result<(), Error>,
     ) -> Result<u64, Error> {
-        let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
-        let root = repo.node_from_snapshot_path(snapshot, |_| true).map_err(|why| self.told(why))?;
+        let repo = self.repository()?;
+        let repo = self.asked(|| repo.to_indexed())?;
+        let root = self.asked(|| repo.node_from_snapshot_path(snapshot, |_| true))?;
         let flat = LsOptions::default().recursive(false);
         let progress = self.bars.progress(rustic_core::ProgressType::Bytes, "reading out");
         let mut folders: Vec<(PathBuf, u32)> = Vec::new();
@@ -306,16 +319,15 @@ impl Repo {
         let mut count = 0;
         // Folder by folder: one that cannot be read hides no other.
         while let Some((above, folder)) = open.pop() {
-            let nodes = match repo.ls(&folder, &flat) {
+            let nodes = match self.asked(|| repo.ls(&folder, &flat)?.collect::<Result<Vec<_>, _>>()) {
                 Ok(nodes) => nodes,
                 Err(why) => {
                     self.answers()?;
-                    lost(&above, self.told(why))?;
+                    lost(&above, why)?;
                     continue;
                 }
             };
-            for node in nodes {
-                let (name, node) = node.map_err(|why| self.told(why))?;
+            for (name, node) in nodes {
                 let path = above.join(name);
                 let target = below(to, &path)?;
                 leads_nowhere_else(to, &target)?;
@@ -329,7 +341,7 @@ impl Repo {
                     }
                     NodeType::File => {
                         let mut file = HashedFile::create(&target)?;
-                        if let Err(why) = repo.dump(&node, &mut file).map_err(|why| self.told(why)) {
+                        if let Err(why) = self.asked(|| repo.dump(&node, &mut file)) {
                             let why = file.given_up(&target, why)?;
                             self.answers()?;
                             lost(&path, why)?;
@@ -365,7 +377,8 @@ impl Repo {
 
     /// Those of `snapshots` of which the index does not name every piece.
     pub(crate) fn lacking(&self, snapshots: &[String]) -> Result<Vec<String>, Error> {
-        let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
+        let repo = self.repository()?;
+        let repo = self.asked(|| repo.to_indexed())?;
         let flat = LsOptions::default().recursive(false);
         // Snapshots share most of their folders: those of a whole one are not looked into again.
         let mut whole: BTreeSet<TreeId> = BTreeSet::new();
@@ -391,8 +404,8 @@ impl Repo {
             Ok(true)
         };
         let mut lacking = Vec::new();
-        for file in repo.get_snapshots(snapshots).map_err(|why| self.told(why))? {
-            if !is_whole(file.tree).map_err(|why| self.told(why))? {
+        for file in self.asked(|| repo.get_snapshots(snapshots))? {
+            if !self.asked(|| is_whole(file.tree))? {
                 lacking.push(file.id.to_hex().as_str().to_owned());
             }
         }
@@ -410,12 +423,14 @@ impl Repo {
         snapshots: &[&str],
         path: &str,
     ) -> Result<Vec<Result<Vec<u8>, Error>>, Error> {
-        let repo = self.repository()?.to_indexed().map_err(|why| self.told(why))?;
+        let repo = self.repository()?;
+        let repo = self.asked(|| repo.to_indexed())?;
         let read = |snapshot: &&str| {
-            let mut bytes = Vec::new();
-            let node = repo.node_from_snapshot_path(&format!("{snapshot}:{path}"), |_| true);
-            node.and_then(|node| repo.dump(&node, &mut bytes)).map_err(|why| self.told(why))?;
-            Ok(bytes)
+            self.asked(|| {
+                let mut bytes = Vec::new();
+                let node = repo.node_from_snapshot_path(&format!("{snapshot}:{path}"), |_| true)?;
+                repo.dump(&node, &mut bytes).map(|()| bytes)
+            })
         };
         Ok(snapshots.iter().map(read).collect())
     }
@@ -424,7 +439,7 @@ impl Repo {
     pub(crate) fn forget(&self, snapshots: &[String], pruning: Pruning) -> Result<(), Error> {
         let repo = self.repository()?;
         let ids = snapshots.iter().map(|id| id.parse::<Id>().map(SnapshotId::from));
-        let ids = ids.collect::<Result<Vec<_>, _>>().map_err(|why| self.told(why))?;
+        let ids = self.asked(|| ids.collect::<Result<Vec<_>, _>>())?;
         let mut options = match pruning {
             Pruning::Thrifty => PruneOptions::default(),
             Pruning::Strict => PruneOptions::default()
@@ -433,18 +448,31 @@ impl Repo {
                 .max_repack(LimitOption::Unlimited),
         };
         options.ignore_snaps.clone_from(&ids);
-        let plan = repo.prune_plan(&options).map_err(|why| self.told(why))?;
-        repo.delete_snapshots(&ids).map_err(|why| self.told(why))?;
-        repo.prune(&options, plan).map_err(|why| self.told(why))
+        self.asked(|| {
+            let plan = repo.prune_plan(&options)?;
+            repo.delete_snapshots(&ids)?;
+            repo.prune(&options, plan)
+        })
     }
 }
 
-fn unopened(place: &Arc<dyn Place>, bars: &Bars) -> Result<Repository<()>, Error> {
+/// Whatever is asked of `rustic_core`. It has places in which it panics, on damaged data among others: an error like any other here, or it
+/// would end a backup without a word in the ledger, and a drill without a report.
+pub(crate) fn asked<T>(place: &str, work: impl FnOnce() -> Result<T, Box<RusticError>>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|why| told(place, why)),
+        Err(_) => Err(Error::Damaged(format!(
+            "{place} could not be read or written to the end; storeward backup verify may say more"
+        ))),
+    }
+}
+
+fn unopened(place: &Arc<dyn Place>, bars: &Bars) -> Result<Repository<()>, Box<RusticError>> {
     let backend = Arc::new(Backend::new(Arc::clone(place)));
     let backends = RepositoryBackends::new(backend, None);
     // No cache: it would be a second place with an index of the shop's files.
     let options = RepositoryOptions::default().no_cache(true);
-    Repository::new_with_progress(&options, &backends, bars.clone()).map_err(|why| told(&place.shown(), why))
+    Repository::new_with_progress(&options, &backends, bars.clone())
 }
 
 fn config(part: Part) -> ConfigOptions {
@@ -478,97 +506,4 @@ fn told(place: &str, why: Box<RusticError>) -> Error {
 fn faults(found: &CheckResults) -> Vec<String> {
     let is_fault = |level: &dyn std::fmt::Debug| format!("{level:?}") != "Warn";
     found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| fault.to_string()).collect()
-}
-
-/// The modes of folders, and links.
-fn finish(to: &Path, folders: &[(PathBuf, u32)], links: Vec<(PathBuf, PathBuf)>) -> Result<(), Error> {
-    // Last, and the innermost first: a folder that may not be written into takes no file.
-    for (folder, mode) in folders.iter().rev() {
-        let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
-        set.map_err(|why| Error::at(folder, &why))?;
-    }
-    // Behind all else: through a link that is there, whatever comes next would be written where it leads.
-    for (link, target) in links {
-        leads_nowhere_else(to, &target)?;
-        match std::os::unix::fs::symlink(link, &target) {
-            // A folder that the shop reaches by a link is there as a folder.
-            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists && target.is_dir() => {}
-            made => made.map_err(|why| Error::at(&target, &why))?,
-        }
-    }
-    Ok(())
-}
-
-/// The path without what it begins with.
-fn relative(path: &Path) -> PathBuf {
-    path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
-}
-
-/// A snapshot is written by whoever has the password; its names may still not lead out of the folder.
-fn below(folder: &Path, path: &Path) -> Result<PathBuf, Error> {
-    if path.components().any(|part| matches!(part, Component::ParentDir)) {
-        return Err(Error::Damaged("a name in it leads out of the folder".to_owned()));
-    }
-    Ok(folder.join(relative(path)))
-}
-
-/// Refuses what lies behind a link in the folder: it would be written to somewhere else.
-fn leads_nowhere_else(folder: &Path, target: &Path) -> Result<(), Error> {
-    let between =
-        target.ancestors().skip(1).take_while(|place| place.starts_with(folder) && *place != folder);
-    for place in between {
-        if fs::symlink_metadata(place).is_ok_and(|facts| facts.is_symlink()) {
-            return Err(Error::Damaged(format!("{} lies behind a link", target.display())));
-        }
-    }
-    Ok(())
-}
-
-/// A new file that is hashed while it is written.
-struct HashedFile {
-    file: fs::File,
-    hash: Sha256,
-    size: u64,
-    /// It could not be written: no fault of the backup.
-    is_unwritten: bool,
-}
-
-impl HashedFile {
-    fn create(path: &Path) -> Result<Self, Error> {
-        if let Some(folder) = path.parent() {
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|why| Error::at(folder, &why))?;
-        }
-        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|why| Error::at(path, &why))?;
-        Ok(HashedFile { file, hash: Sha256::default(), size: 0, is_unwritten: false })
-    }
-
-    /// Deletes what was written of it; the error comes back where it is the backup's.
-    fn given_up(self, path: &Path, why: Error) -> Result<Error, Error> {
-        if self.is_unwritten {
-            return Err(why);
-        }
-        fs::remove_file(path).map_err(|why| Error::at(path, &why))?;
-        Ok(why)
-    }
-
-    fn finish(self, path: &Path, mode: u32) -> Result<(u64, String), Error> {
-        let set = self.file.set_permissions(fs::Permissions::from_mode(mode));
-        set.and_then(|()| self.file.sync_all()).map_err(|why| Error::at(path, &why))?;
-        Ok((self.size, self.hash.hex()))
-    }
-}
-
-impl Write for HashedFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes).inspect_err(|_| self.is_unwritten = true)?;
-        self.hash.update(bytes.get(..written).unwrap_or_default());
-        self.size = self.size.saturating_add(u64::try_from(written).unwrap_or(0));
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
 }

@@ -1,5 +1,6 @@
 //! Whole runs into a folder, and what becomes of them.
 
+mod gives_up;
 mod owner;
 mod shop;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 use storeward_base::{BackupId, Secret, SeededEntropy, Timestamp};
 use storeward_seal::LogKey;
 
-use crate::{Backups, Bars, Begin, Error, Keep, Made, OwnFile, Plan, Sources, Target, Whose};
+use crate::{Backups, Bars, Before, Begin, Error, Keep, Made, OwnFile, Plan, Sources, Target, Whose};
 
 /// An installation: a file of its own, one of customers' keys, a shop, and its ledger's key.
 struct House {
@@ -64,8 +65,22 @@ impl House {
             heartbeat: format!("beat {hour}"),
             key: self.key.clone(),
         };
-        backups.run(&backups.alone()?, &begin, &sources)
+        backups.run(&backups.alone()?, &begin, &sources, &quiet)
     }
+}
+
+/// Whoever hears of it says nothing.
+#[expect(clippy::unnecessary_wraps, reason = "what a house has in its place fails")]
+fn quiet(_: Before) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Takes every one away that lacks something.
+fn forget_broken(backups: &Backups, hour: u32) -> Result<(), Error> {
+    let alone = backups.alone()?;
+    let broken = backups.broken(&alone, &quiet)?;
+    let all = broken.runs.keys().copied().collect();
+    backups.forget_broken(&alone, &broken, &all, at_hour(hour))
 }
 
 fn runs(backups: &Backups) -> Vec<(BackupId, Whose)> {

@@ -18,6 +18,13 @@ pub struct BackupMade {
     pub takes_over: bool,
 }
 
+/// The newest at the target is another ledger's, and somebody at the command line said that a run goes on all the same: told before it
+/// begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupTookOver {
+    pub run: BackupId,
+}
+
 /// A backup was not made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupFailed {

@@ -256,6 +256,7 @@ vocabulary! {
     FieldsRemoved(vault::FieldsRemoved) = "vault.fields_removed", Low, Security;
     SearchDenied(vault::SearchDenied) = "vault.search_denied", Low, Security;
     BackupMade(backup::BackupMade) = "backup.made", Informational, Security;
+    BackupTookOver(backup::BackupTookOver) = "backup.took_over", Medium, Security;
     BackupFailed(backup::BackupFailed) = "backup.failed", High, Operations;
     BackupRestored(backup::BackupRestored) = "backup.restored", Medium, Security;
     BackupsThinnedOut(backup::BackupsThinnedOut) = "backup.thinned_out", Informational, Operations;

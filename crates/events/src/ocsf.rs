@@ -178,6 +178,7 @@ fn class_of_custody(event: &Event) -> Option<Class> {
 fn class_of_backups(event: &Event) -> Option<Class> {
     Some(match event {
         Event::BackupMade(_)
+        | Event::BackupTookOver(_)
         | Event::BackupsThinnedOut(_)
         | Event::DrillPassed(_)
         | Event::RetentionReleased(_) => lifecycle(99, 1),

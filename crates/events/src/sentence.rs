@@ -546,6 +546,9 @@ fn of_backups(event: &Event) -> Option<String> {
         Event::BackupMade(e) => {
             format!("{} was made: {} files, {} new bytes", e.run, e.files, e.added_bytes)
         }
+        Event::BackupTookOver(e) => {
+            format!("{} began though the newest backup at its target is another Storeward's", e.run)
+        }
         Event::BackupFailed(e) => format!("{} was not made: {}", e.run, e.code),
         Event::BackupRestored(e) => format!("{} was read out: {} files", e.run, e.files),
         Event::BackupsThinnedOut(e) => {

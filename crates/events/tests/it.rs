@@ -17,6 +17,7 @@ const LIFECYCLE: &[&str] = &[
     "backup.made",
     "backup.retention_released",
     "backup.thinned_out",
+    "backup.took_over",
     "edge.certificate_expiring",
     "edge.certificate_failed",
     "edge.certificate_issued",

@@ -48,14 +48,14 @@ enum Word {
     },
     /// Read one out into a new folder.
     Restore(RestoreOptions),
-    /// Name kept backups of which the target lacks something, for which nothing old is deleted; with --yes, take them away. The newest must
-    /// be whole.
+    /// Name kept backups of which the target lacks something, for which nothing old is deleted; with --yes and their ids, take these away.
+    /// The newest must be whole.
     ForgetBroken {
         #[command(flatten)]
         at: Directory,
-        /// Take them away for good, with what can still be read out of them.
-        #[arg(long)]
-        yes: bool,
+        /// Take these away for good, with what can still be read out of them.
+        #[arg(long, value_name = "ID", num_args = 1..)]
+        yes: Vec<BackupId>,
     },
     /// Say that you have looked at what stopped retention: old backups may be deleted again.
     Release(Directory),
@@ -105,7 +105,7 @@ pub fn backup(options: &Options) -> Done {
         Word::List { at, json } => list(at, *json),
         Word::Verify { at, quick } => verify(at, if *quick { Reading::Structure } else { Reading::All }),
         Word::Restore(options) => read_out(options),
-        Word::ForgetBroken { at, yes } => forget_broken(at, *yes),
+        Word::ForgetBroken { at, yes } => forget_broken(at, yes),
         Word::Release(at) => release(at),
         Word::Scheduled(at) => super::schedule::scheduled(&at.dir),
         Word::Drill { at, run, json } => drill(at, run.as_deref(), *json),
@@ -295,12 +295,17 @@ fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {
     ))
 }
 
-fn forget_broken(at: &Directory, is_sure: bool) -> Done {
+fn forget_broken(at: &Directory, yes: &[BackupId]) -> Done {
     let opened = open::open(&at.dir)?;
     let backups = backups(&opened.data, section(&opened.loaded.config)?, bars())?;
     let alone = backups.alone().map_err(|error| told(&error))?;
-    let named = broken::named(&opened)?;
     let found = broken::look(&opened, &backups, &alone)?;
+    if let Some(whole) = yes.iter().find(|run| !found.runs.contains_key(run)) {
+        return Err(Failure::new(format!(
+            "{whole} lacks nothing, or is no backup of this Storeward's: none was taken away"
+        ))
+        .hint("storeward backup forget-broken names those that lack something"));
+    }
     if found.runs.is_empty() {
         return say(
             "Every backup of this Storeward's that is kept is whole; another's is not looked at, and flipped bytes are found by \
@@ -310,21 +315,20 @@ fn forget_broken(at: &Directory, is_sure: bool) -> Done {
     for (run, made_at) in &found.runs {
         say(format!("{made_at}  {run}  lacks something"))?;
     }
-    if let Err(why) = backups.may_forget(&found, opened.clock.now()) {
+    if let Err(why) = found.may_go(opened.clock.now()) {
         return Err(Failure::new(format!("none is taken away: {why}")).hint(
             "storeward backup now: what is still here is put away anew, and the newest is whole then",
         ));
     }
-    // Whoever lost more of them meanwhile has none go that the owner has not read of.
-    let is_new = found.runs.keys().any(|run| !named.contains(&run.to_string()));
-    if !is_sure || is_new {
-        let words = if is_sure { " (not all of them were named before, so none was taken away)" } else { "" };
-        return Err(Failure::new(format!("kept backups lack something: {}{words}", found.runs.len())).hint(
+    // By their ids: of those that lack something only meanwhile, none goes that the owner has not read of.
+    if yes.is_empty() {
+        return Err(Failure::new(format!("kept backups lack something: {}", found.runs.len())).hint(
             "read out what you still need of them: storeward backup restore --run ID --shop-to DIR; then take them away: storeward backup \
-             forget-broken --yes",
+             forget-broken --yes ID …",
         ));
     }
-    broken::forget(&opened, &backups, &alone, &found)?;
+    let named = yes.iter().copied().collect();
+    broken::forget(&opened, &backups, &alone, (&found, &named))?;
     say("They were taken away. That you said so stands in the ledger.")
 }
 

@@ -6,7 +6,7 @@ use crate::repository::{Missing, Part};
 
 fn thin_out(backups: &Backups, hour: u32) -> usize {
     let alone = backups.alone().unwrap();
-    backups.thin_out(&alone, at_hour(hour), Frozen::No).unwrap().runs
+    backups.thin_out(&alone, at_hour(hour), Frozen::No, &quiet).unwrap().runs
 }
 
 /// Its newest, with its keys, from nothing but its ledger's key and the target.

@@ -121,7 +121,8 @@ fn nothing_is_thinned_out_while_a_kept_backup_lacks_something() {
     let target = house.at("target");
     let keep = Keep { last: 2, days: 0, weeks: 0, months: 0 };
     let backups = Backups::new(Plan { keep, ..house.backups(&target).plan().clone() }, Bars::none());
-    let thin_out = |hour| backups.thin_out(&backups.alone().unwrap(), at_hour(hour), crate::Frozen::No);
+    let thin_out =
+        |hour| backups.thin_out(&backups.alone().unwrap(), at_hour(hour), crate::Frozen::No, &quiet);
     house.run(&backups, 1).unwrap();
     pictures(&house, "a", 12);
     house.run(&backups, 2).unwrap();
@@ -148,28 +149,38 @@ fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
     pictures(&house, "a", 12);
     house.run(&backups, 2).unwrap();
     let alone = backups.alone().unwrap();
-    assert_eq!(backups.broken(&alone).unwrap(), crate::Broken::default());
+    assert!(backups.broken(&alone, &quiet).unwrap().runs.is_empty());
     std::fs::remove_file(shops_pack(&target)).unwrap();
     // The newest itself: whatever else is whole, it stays.
-    let broken = backups.broken(&alone).unwrap();
-    assert_eq!((broken.lost_packs, broken.runs.keys().copied().collect::<Vec<_>>()), (1, vec![run_of(2)]));
-    assert!(matches!(backups.forget_broken(&alone, &broken, at_hour(3)), Err(Error::Damaged(_))));
+    let unsaid = backups.broken(&alone, &|_| Err(Error::Busy));
+    assert_eq!(unsaid.map(drop), Err(Error::Busy), "what nobody hears of is not done");
+    let heard = std::cell::Cell::new(0);
+    let note = |before| {
+        heard.set(heard.get() + usize::from(before == crate::Before::ForgetsPacks));
+        Ok(())
+    };
+    let broken = backups.broken(&alone, &note).unwrap();
+    assert_eq!((heard.get(), broken.runs.into_keys().collect::<Vec<_>>()), (1, vec![run_of(2)]));
     drop(alone);
+    assert!(matches!(forget_broken(&backups, 3), Err(Error::Damaged(_))));
     std::fs::remove_dir_all(house.at("shop/a")).unwrap();
     for hour in [3, 4] {
         house.run(&backups, hour).unwrap();
     }
     let alone = backups.alone().unwrap();
-    assert!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No).is_err());
-    let broken = backups.broken(&alone).unwrap();
+    assert!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No, &quiet).is_err());
+    let broken = backups.broken(&alone, &quiet).unwrap();
     assert_eq!(broken.runs.into_iter().collect::<Vec<_>>(), [(run_of(2), at_hour(2))]);
     assert_eq!(runs(&backups).len(), 4, "to look takes nothing away");
-    let broken = backups.broken(&alone).unwrap();
-    backups.forget_broken(&alone, &broken, at_hour(5)).unwrap();
+    let broken = backups.broken(&alone, &quiet).unwrap();
+    let forget = |named| backups.forget_broken(&alone, &broken, &[named].into(), at_hour(5));
+    forget(run_of(1)).unwrap();
+    assert_eq!(runs(&backups).len(), 4, "a whole one stays, whoever names it");
+    forget(run_of(2)).unwrap();
     let left = [1, 3, 4].map(|hour| (run_of(hour), Whose::Own));
     assert_eq!(runs(&backups), left);
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
-    assert_eq!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No).unwrap().runs, 0);
+    assert_eq!(backups.thin_out(&alone, at_hour(5), crate::Frozen::No, &quiet).unwrap().runs, 0);
     // Another Storeward's is not looked at, and stays.
     let second = House::new(2);
     let two = second.backups(&target).taking_over();
@@ -179,7 +190,7 @@ fn backups_that_lack_something_are_taken_away_and_the_newest_never() {
             std::fs::remove_file(pack.unwrap().path()).unwrap();
         }
     }
-    let broken = two.broken(&two.alone().unwrap()).unwrap();
+    let broken = two.broken(&two.alone().unwrap(), &quiet).unwrap();
     assert_eq!(broken.runs.keys().copied().collect::<Vec<_>>(), [run_of(6)]);
 }
 
@@ -203,19 +214,18 @@ fn a_run_whose_manifest_names_what_is_not_there_is_no_whole_one() {
     }
     lose_snapshot(&backups, &target, Part::Keys, "storeward", 2);
     let alone = backups.alone().unwrap();
-    assert_eq!(backups.broken(&alone).unwrap(), crate::Broken::default(), "keys have days of their own");
+    assert!(backups.broken(&alone, &quiet).unwrap().runs.is_empty(), "keys have days of their own");
     lose_snapshot(&backups, &target, Part::Files, "shop", 2);
-    let found = || backups.broken(&alone).unwrap();
+    let found = || backups.broken(&alone, &quiet).unwrap();
     let lacking = || found().runs.into_keys().collect::<Vec<_>>();
     assert_eq!(lacking(), [run_of(2)]);
     lose_snapshot(&backups, &target, Part::Files, "shop", 3);
     assert_eq!(lacking(), [run_of(2), run_of(3)]);
-    let refused = backups.forget_broken(&alone, &found(), at_hour(4));
-    assert!(matches!(refused, Err(Error::Damaged(_))), "the newest is among them: {refused:?}");
     drop(alone);
+    let refused = forget_broken(&backups, 4);
+    assert!(matches!(refused, Err(Error::Damaged(_))), "the newest is among them: {refused:?}");
     house.run(&backups, 5).unwrap();
-    let alone = backups.alone().unwrap();
-    backups.forget_broken(&alone, &backups.broken(&alone).unwrap(), at_hour(6)).unwrap();
+    forget_broken(&backups, 6).unwrap();
     assert_eq!(runs(&backups), [1, 5].map(|hour| (run_of(hour), Whose::Own)));
 }
 
@@ -229,10 +239,7 @@ fn a_backup_of_the_future_is_not_the_newest_when_broken_ones_go() {
     pictures(&house, "a", 3);
     house.run(&backups, 90_000).unwrap();
     house.run(&backups, 1).unwrap();
-    let forget = |hour: u32| {
-        let alone = backups.alone().unwrap();
-        backups.forget_broken(&alone, &backups.broken(&alone).unwrap(), at_hour(hour))
-    };
+    let forget = |hour: u32| forget_broken(&backups, hour);
     // A whole one of the future takes none away that is all there is of today.
     lose_snapshot(&backups, &target, Part::Files, "shop", 1);
     assert!(matches!(forget(2), Err(Error::Damaged(_))));
@@ -312,13 +319,13 @@ fn the_last_copy_of_customers_keys_stays_until_there_is_a_whole_one() {
     let packs = runs_with_keys(&house, &backups, &target, &[1, 400]);
     lose(&packs[1]);
     let alone = backups.alone().unwrap();
-    assert!(backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).is_err());
+    assert!(backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes, &quiet).is_err());
     let left = || backups.snapshots(Part::Keys).unwrap().into_iter().map(|one| one.run).collect::<Vec<_>>();
     assert_eq!(left(), [Some(run_of(1)), Some(run_of(400))]);
     drop(alone);
     house.run(&backups, 1 + 30 * 24 + 2).unwrap();
     let alone = backups.alone().unwrap();
-    let gone = backups.thin_out(&alone, at_hour(1 + 30 * 24 + 3), crate::Frozen::Yes).unwrap();
+    let gone = backups.thin_out(&alone, at_hour(1 + 30 * 24 + 3), crate::Frozen::Yes, &quiet).unwrap();
     assert_eq!(gone, crate::Gone::default(), "a whole one that is younger goes with none");
     // The run put away anew what was lost, and so the younger copy is whole again.
     assert_eq!(left(), [Some(run_of(400)), Some(run_of(1 + 30 * 24 + 2))]);
@@ -333,10 +340,10 @@ fn the_newest_copy_of_customers_keys_stays_for_whoever_mends_it() {
     let packs = runs_with_keys(&house, &backups, &target, &[1, 400, 500]);
     lose(&packs[2]);
     let alone = backups.alone().unwrap();
-    assert!(backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).is_err());
+    assert!(backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes, &quiet).is_err());
     assert_eq!(backups.snapshots(Part::Keys).unwrap().len(), 3);
     // Too old are all of them in the end, and none is kept for its fault.
-    backups.thin_out(&alone, at_hour(500 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
+    backups.thin_out(&alone, at_hour(500 + 30 * 24 + 1), crate::Frozen::Yes, &quiet).unwrap();
     assert_eq!(backups.snapshots(Part::Keys).unwrap(), []);
     assert!(packs[0].iter().all(|pack| !pack.exists()));
 }
@@ -355,7 +362,7 @@ fn a_newest_copy_of_customers_keys_that_lacks_something_costs_nothing_but_the_ke
             backups
                 .repo(Part::Keys, crate::repository::Missing::Refuse)
                 .unwrap()
-                .forget_missing_packs()
+                .forget_missing_packs(&quiet)
                 .unwrap();
         }
         for hour in [1, 2] {
@@ -381,7 +388,7 @@ fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     let packs = runs_with_keys(&house, &backups, &target, &[1, 400, 500]);
     lose(&packs[1]);
     let alone = backups.alone().unwrap();
-    let gone = backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes).unwrap();
+    let gone = backups.thin_out(&alone, at_hour(1 + 30 * 24 + 1), crate::Frozen::Yes, &quiet).unwrap();
     assert_eq!(gone, crate::Gone { runs: 0, lacking_keys: 1 }, "it is told");
     assert!(packs[0].iter().all(|pack| !pack.exists()), "keys of the oldest copy are still there");
     let left: Vec<_> = backups.snapshots(Part::Keys).unwrap().into_iter().map(|one| one.run).collect();

@@ -139,11 +139,11 @@ on_both!(lost_packs_are_told_by_a_run_that_fails_after_it_took_them_out_of_the_i
     assert!(facts_at(&house, 0).is_lost, "nobody heard of it");
     std::fs::remove_file(&snapshots).unwrap();
     std::fs::rename(&aside, &snapshots).unwrap();
-    let missing = house.with(|opened| {
+    house.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        backups.missing_packs(&backups.alone().unwrap())
+        let (_, made) = now(opened, &backups, &backups.alone().unwrap()).unwrap();
+        assert_eq!(made.lost_packs, 0, "the run failed before it took them out of the index");
     });
-    assert_eq!(missing, 0, "the run failed before it took them out of the index");
 });
 
 /// A shop whose files cannot be had back from one kept backup.
@@ -157,7 +157,7 @@ fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
     let house = House::new(Engine::Sqlite, &more);
     house.vault(|_| ());
     std::fs::write(shop.path().join("index.php"), "<?php").unwrap();
-    house.backup();
+    let first = house.backup();
     let before = files_below(&house.target().join("files/data"));
     let entropy: &dyn storeward_base::Entropy = &SystemEntropy;
     std::fs::write(shop.path().join("film"), entropy.bytes::<60_000>()).unwrap();
@@ -175,7 +175,7 @@ fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
             let alone = backups.alone().map_err(|error| told(&error))?;
             let found = broken::look(opened, &backups, &alone)?;
             assert_eq!(found.runs.keys().copied().collect::<Vec<_>>(), [second]);
-            broken::forget(opened, &backups, &alone, &found)
+            broken::forget(opened, &backups, &alone, (&found, &[second].into()))
         })
     };
     // Not while it may be all that there is.
@@ -198,8 +198,21 @@ fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
     house.with(|opened| {
         finished(storeward_backup::desk::release(&opened.db, Actor::Operator)).unwrap().unwrap()
     });
-    forget().unwrap();
-    assert_eq!(house.kinds()[0], "backup.thinned_out");
+    // Nor without an id, nor where one that is named is whole.
+    let count = |house: &House| house.kinds().iter().filter(|kind| *kind == "backup.thinned_out").count();
+    let [whole, broken] = [first, second].map(|run| run.to_string());
+    for (ids, why) in [
+        (&[][..], "lack something: 1"),
+        (&["--yes"], "required"),
+        (&["--yes", &whole, &broken], "lacks nothing"),
+    ] {
+        let words = [&["backup", "forget-broken"], ids].concat();
+        let refused = stopped::typed(&house.dir(), &words).unwrap_err().to_string();
+        assert!(refused.contains(why), "{ids:?}: {refused}");
+        assert_eq!(count(&house), 0);
+    }
+    stopped::typed(&house.dir(), &["backup", "forget-broken", "--yes", &broken]).unwrap();
+    assert_eq!((count(&house), house.kinds()[0].as_str()), (1, "backup.thinned_out"));
     house.backup();
     assert_eq!(house.verify(), Vec::<String>::new());
     house.with(|opened| {
@@ -208,10 +221,9 @@ fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
     });
 }
 
-/// Whoever took another's target over left no word of it.
-#[test]
-fn who_takes_a_target_over_is_in_the_ledger() {
-    let (first, second) = (House::new(Engine::Sqlite, ""), House::new(Engine::Sqlite, ""));
+// Whoever took another's target over left no word of it, or none where the run was ended before its own.
+on_both!(who_takes_a_target_over_is_in_the_ledger_whatever_becomes_of_the_run, |second: House| {
+    let first = House::new(Engine::Sqlite, "");
     for house in [&first, &second] {
         house.vault(|_| ());
     }
@@ -224,15 +236,28 @@ fn who_takes_a_target_over_is_in_the_ledger() {
     second.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
         let backups = backups.taking_over();
-        now(opened, &backups, &backups.alone().unwrap()).unwrap();
-        let last = |reader: &mut storeward_store::Reader<'_>| {
-            storeward_store::ledger::last_believed(reader, "backup.made")
+        let alone = backups.alone().unwrap();
+        let last = |kind: &'static str| {
+            let last = move |reader: &mut storeward_store::Reader<'_>| {
+                storeward_store::ledger::last_believed(reader, kind)
+            };
+            opened.db.read_blocking(last).unwrap()
         };
-        let (_, record) = opened.db.read_blocking(last).unwrap().unwrap();
+        // Nothing can be written there any more: the run is over before its manifest.
+        let (packs, aside) = (first.target().join("files/data"), first.target().join("files/aside"));
+        std::fs::rename(&packs, &aside).unwrap();
+        std::fs::write(&packs, b"no folder").unwrap();
+        now(opened, &backups, &alone).map(drop).unwrap_err();
+        assert!(last("backup.made").is_none());
+        assert_eq!(last("backup.took_over").map(|(_, record)| record.actor), Some(Actor::Operator));
+        std::fs::remove_file(&packs).unwrap();
+        std::fs::rename(&aside, &packs).unwrap();
+        now(opened, &backups, &alone).unwrap();
+        let (_, record) = last("backup.made").unwrap();
         assert_eq!(record.actor, Actor::Operator);
         assert!(matches!(record.event, storeward_events::Event::BackupMade(fact) if fact.takes_over));
     });
-}
+});
 
 #[test]
 fn customers_keys_are_gone_after_their_days_and_data_stays() {
@@ -245,7 +270,7 @@ fn customers_keys_are_gone_after_their_days_and_data_stays() {
         let packs = || files_below(&house.target().join("keys/data")).len();
         assert!(packs() > 0);
         let in_31_days = opened.clock.now().plus(Duration::from_secs(31 * 24 * 3_600));
-        backups.thin_out(&alone, in_31_days, Frozen::Yes).unwrap();
+        backups.thin_out(&alone, in_31_days, Frozen::Yes, &|_| Ok(())).unwrap();
         assert_eq!((packs(), backups.list().unwrap().len()), (0, 1), "keys are kept, or data is not");
         assert!(!backups.list().unwrap()[0].has_keys);
     });
@@ -261,4 +286,21 @@ fn customers_keys_are_gone_after_their_days_and_data_stays() {
     let lines = house.restore(None, "again").unwrap();
     super::super::restore::fell_short(&lines).unwrap();
     assert!(lines.iter().all(|line| !line.starts_with("BAD")), "{lines:?}");
+}
+
+/// The newest copy of customers' keys lacks something: it was named in no word of the command line.
+#[test]
+fn a_restore_says_that_the_newest_copy_of_customers_keys_lacks_something() {
+    let house = House::new(Engine::Sqlite, "");
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    let packs = files_below(&house.target().join("keys/data"));
+    std::fs::remove_file(packs.iter().max_by_key(|pack| std::fs::metadata(pack).unwrap().len()).unwrap())
+        .unwrap();
+    let lines = house.restore(None, "restored").unwrap();
+    let wanted = "BAD   no customers' keys were laid: the newest copy lacks something";
+    assert!(lines.iter().any(|line| line.starts_with(wanted)), "{lines:?}");
+    assert!(!house.at("restored").join("vault/keys.sqlite").exists());
+    let short = super::super::restore::fell_short(&lines).unwrap_err().to_string();
+    assert!(short.contains("keys are not there"), "{short}");
 }

@@ -1,0 +1,107 @@
+//! What is read out of a repository, as files and folders: nothing is written over, and nothing outside of the folder.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use storeward_seal::Sha256;
+
+use crate::Error;
+
+/// The modes of folders, and links.
+pub(crate) fn finish(
+    to: &Path,
+    folders: &[(PathBuf, u32)],
+    links: Vec<(PathBuf, PathBuf)>,
+) -> Result<(), Error> {
+    // Last, and the innermost first: a folder that may not be written into takes no file.
+    for (folder, mode) in folders.iter().rev() {
+        let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
+        set.map_err(|why| Error::at(folder, &why))?;
+    }
+    // Behind all else: through a link that is there, whatever comes next would be written where it leads.
+    for (link, target) in links {
+        leads_nowhere_else(to, &target)?;
+        match std::os::unix::fs::symlink(link, &target) {
+            // A folder that the shop reaches by a link is there as a folder.
+            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists && target.is_dir() => {}
+            made => made.map_err(|why| Error::at(&target, &why))?,
+        }
+    }
+    Ok(())
+}
+
+/// The path without what it begins with.
+pub(crate) fn relative(path: &Path) -> PathBuf {
+    path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
+}
+
+/// A snapshot is written by whoever has the password; its names may still not lead out of the folder.
+pub(crate) fn below(folder: &Path, path: &Path) -> Result<PathBuf, Error> {
+    if path.components().any(|part| matches!(part, Component::ParentDir)) {
+        return Err(Error::Damaged("a name in it leads out of the folder".to_owned()));
+    }
+    Ok(folder.join(relative(path)))
+}
+
+/// Refuses what lies behind a link in the folder: it would be written to somewhere else.
+pub(crate) fn leads_nowhere_else(folder: &Path, target: &Path) -> Result<(), Error> {
+    let between =
+        target.ancestors().skip(1).take_while(|place| place.starts_with(folder) && *place != folder);
+    for place in between {
+        if fs::symlink_metadata(place).is_ok_and(|facts| facts.is_symlink()) {
+            return Err(Error::Damaged(format!("{} lies behind a link", target.display())));
+        }
+    }
+    Ok(())
+}
+
+/// A new file that is hashed while it is written.
+pub(crate) struct HashedFile {
+    file: fs::File,
+    hash: Sha256,
+    size: u64,
+    /// It could not be written: no fault of the backup.
+    is_unwritten: bool,
+}
+
+impl HashedFile {
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        if let Some(folder) = path.parent() {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|why| Error::at(folder, &why))?;
+        }
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = made.map_err(|why| Error::at(path, &why))?;
+        Ok(HashedFile { file, hash: Sha256::default(), size: 0, is_unwritten: false })
+    }
+
+    /// Deletes what was written of it; the error comes back where it is the backup's.
+    pub(crate) fn given_up(self, path: &Path, why: Error) -> Result<Error, Error> {
+        if self.is_unwritten {
+            return Err(why);
+        }
+        fs::remove_file(path).map_err(|why| Error::at(path, &why))?;
+        Ok(why)
+    }
+
+    pub(crate) fn finish(self, path: &Path, mode: u32) -> Result<(u64, String), Error> {
+        let set = self.file.set_permissions(fs::Permissions::from_mode(mode));
+        set.and_then(|()| self.file.sync_all()).map_err(|why| Error::at(path, &why))?;
+        Ok((self.size, self.hash.hex()))
+    }
+}
+
+impl Write for HashedFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes).inspect_err(|_| self.is_unwritten = true)?;
+        self.hash.update(bytes.get(..written).unwrap_or_default());
+        self.size = self.size.saturating_add(u64::try_from(written).unwrap_or(0));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
