@@ -107,6 +107,8 @@ pub fn check(options: &Options) -> Done {
     if options.quick {
         return quick(dir);
     }
+    // No fault of the config, of which nothing is to be mended.
+    DataDir::is_finished(dir)?;
     let mut findings = Vec::new();
     let loaded = match Config::load(dir).and_then(|l| l.config.validate().map(|()| l)) {
         Ok(loaded) => loaded,
