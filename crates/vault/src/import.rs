@@ -6,11 +6,13 @@
 
 mod cells;
 mod forms;
+mod moves;
 mod report;
 mod run;
 mod shop;
 mod state;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -52,6 +54,10 @@ pub struct Mapping {
     /// A column with another number of the same customer: who was erased under it stays erased, too.
     #[serde(default)]
     pub also: Option<String>,
+    /// Whether what names an item names one in the whole shop, not one of each customer's: where a row gives it to another customer, it
+    /// leaves the record that had it. What is named by the order's number always does.
+    #[serde(default)]
+    pub unique: bool,
     #[serde(default)]
     pub empty: Empty,
 }
@@ -72,6 +78,15 @@ pub struct Formed {
     pub form: Form,
     /// The column that the form needs beside it, such as the currency.
     pub with: Option<String>,
+}
+
+impl Source {
+    fn column(&self) -> &String {
+        match self {
+            Source::Column(column) => column,
+            Source::Formed(formed) => &formed.column,
+        }
+    }
 }
 
 impl From<&str> for Source {
@@ -112,7 +127,14 @@ struct Column {
 
 enum ItemName {
     Fixed(String),
-    Of(usize),
+    Of(Cell),
+}
+
+/// Where in a row the name of an item stands, and whether it names one in the whole shop.
+#[derive(Clone, Copy)]
+struct Cell {
+    at: usize,
+    is_unique: bool,
 }
 
 /// Values of a row that belong together.
@@ -133,6 +155,8 @@ enum PartName {
 /// A mapping against the header of a file.
 pub struct Plan {
     key: usize,
+    /// The address of whoever the shop has no number of.
+    email: Option<usize>,
     also: Option<usize>,
     columns: Vec<Column>,
     empty: Empty,
@@ -166,6 +190,8 @@ pub enum Told {
     Stands,
     /// The shop changed it since, and its newer word was taken.
     Overtaken,
+    /// Its item left the record in which it was put right, and what was put right is gone with it.
+    LeftBehind,
 }
 
 /// What was done with a row, and with which values that were changed here.
@@ -173,11 +199,13 @@ pub enum Told {
 pub struct RowTaken {
     pub taken: Taken,
     pub told: Vec<(&'static Field, Told)>,
+    /// How many items left the records of others, because the shop gives them to this customer now.
+    pub moved: u64,
 }
 
 impl From<Taken> for RowTaken {
     fn from(taken: Taken) -> Self {
-        RowTaken { taken, told: Vec::new() }
+        RowTaken { taken, told: Vec::new(), moved: 0 }
     }
 }
 
@@ -189,6 +217,7 @@ impl Plan {
                 Misfit(format!("the file has no column `{column}`; it has {}", header.join(", ")))
             })
         };
+        let number = mapping.fields.get("order.number").map(Source::column);
         let mut columns = Vec::new();
         for (name, source) in &mapping.fields {
             let (full, fixed) = name.split_once('@').map_or((name.as_str(), None), |(a, b)| (a, Some(b)));
@@ -200,7 +229,10 @@ impl Plan {
             }
             let item = match (fixed, mapping.items.get(field.class.name())) {
                 (Some(fixed), _) => ItemName::Fixed(fixed.to_owned()),
-                (None, Some(column)) => ItemName::Of(of(column)?),
+                (None, Some(column)) => {
+                    let is_unique = mapping.unique || number == Some(column);
+                    ItemName::Of(Cell { at: of(column)?, is_unique })
+                }
                 (None, None) => ItemName::Fixed("own".to_owned()),
             };
             let (at, form) = match source {
@@ -213,13 +245,14 @@ impl Plan {
             columns.push(Column { field, item, at, form });
         }
         let also = mapping.also.as_deref().map(&of).transpose()?;
-        Ok(Plan { key: of(&mapping.key)?, also, columns, empty: mapping.empty })
+        let email = mapping.fields.get("contact.email").map(|source| of(source.column())).transpose()?;
+        Ok(Plan { key: of(&mapping.key)?, email, also, columns, empty: mapping.empty })
     }
 
     /// The last of the columns that are read, counted from 0: a row without it is no whole one.
     pub fn last_column(&self) -> usize {
         let of = |column: &Column| {
-            let item = if let ItemName::Of(at) = column.item { at } else { 0 };
+            let item = if let ItemName::Of(cell) = column.item { cell.at } else { 0 };
             let beside = column.form.and_then(|(_, other)| other).unwrap_or(0);
             column.at.max(item).max(beside)
         };
@@ -229,7 +262,7 @@ impl Plan {
     /// Sorts the values of a row into items; what does not fit its field is left out and told.
     pub fn read(&self, cells: &[String]) -> Row {
         let mut row = Row::default();
-        let key = self.key_of(cells).to_owned();
+        let key = self.key_of(cells);
         if !key.is_empty() {
             let shop_id = Field::find("contact.shop_id").expect("the catalogue has it");
             row.put(shop_id, PartName::Fixed("own".to_owned()), &key);
@@ -238,7 +271,7 @@ impl Plan {
         for column in &self.columns {
             let name = match &column.item {
                 ItemName::Fixed(name) => PartName::Fixed(name.clone()),
-                ItemName::Of(at) => match cell(*at) {
+                ItemName::Of(named) => match cell(named.at) {
                     "" => PartName::Fixed("own".to_owned()),
                     cell => PartName::Cell(cell.to_owned()),
                 },
@@ -273,9 +306,17 @@ impl Plan {
         other.filter(|other| !other.is_empty())
     }
 
-    /// The shop's number in a row; empty where there is none.
-    pub fn key_of<'a>(&self, cells: &'a [String]) -> &'a str {
-        cells.get(self.key).map_or("", |cell| cell.trim())
+    /// The shop's number in a row, or the guest's whose address stands there; empty where there is neither. Shops write `0` for whoever has
+    /// no account: as a number it would make one customer of all guests.
+    pub fn key_of<'a>(&self, cells: &'a [String]) -> Cow<'a, str> {
+        let cell = |at: usize| cells.get(at).map_or("", |cell| cell.trim());
+        match cell(self.key) {
+            "" | "0" => {
+                let email = self.email.map(cell).filter(|email| email.contains('@'));
+                email.map_or(Cow::Borrowed(""), |email| Cow::Owned(Vault::guest_number(email)))
+            }
+            number => Cow::Borrowed(number),
+        }
     }
 }
 
@@ -333,29 +374,34 @@ impl Vault {
         })
     }
 
-    /// [`Vault::known`] of a row, which may bear two numbers.
+    /// [`Vault::known`] of a row, which may bear two numbers. The other one decides of whom there is no record: an account that is kept goes on
+    /// where a guest of the same address was erased.
     pub async fn known_row(&self, plan: &Plan, cells: &[String]) -> Result<Taken, Error> {
+        let known = self.known(&plan.key_of(cells)).await?;
         if let Some(other) = plan.other_key_of(cells)
+            && known == Taken::New
             && self.known(other).await? == Taken::Erased
         {
             return Ok(Taken::Erased);
         }
-        self.known(plan.key_of(cells)).await
+        Ok(known)
     }
 
     /// Takes one row. The same row again changes nothing; what changed in the shop takes the place of what was there, and what did not
     /// leaves what was changed here since.
     pub async fn take(&self, plan: &Plan, cells: &[String], mut row: Row) -> Result<RowTaken, Error> {
-        let number = plan.key_of(cells).to_owned();
-        if plan.is_nothing(cells, &row) {
-            return Ok(Taken::Nothing.into());
-        }
+        let number = plan.key_of(cells);
         let customer = self.customer_of_shop(&number);
-        let taken = self.known_row(plan, cells).await?;
-        if taken == Taken::Erased {
-            return Ok(taken.into());
+        let (mut told, moved) = match &*number {
+            "" => (Vec::new(), 0),
+            // First, and whatever becomes of the row: nobody goes on having what is somebody else's.
+            _ => self.take_from_others(customer, plan, cells, &row).await?,
+        };
+        let is_nothing = plan.is_nothing(cells, &row);
+        let taken = if is_nothing { Taken::Nothing } else { self.known_row(plan, cells).await? };
+        if matches!(taken, Taken::Nothing | Taken::Erased) {
+            return Ok(RowTaken { taken, told, moved });
         }
-        let mut told = Vec::new();
         // Last: what the sweep took of them comes back where something else is new.
         row.parts.sort_by_key(|part| matches!(part.values[0].0.class, Class::Contact | Class::Address));
         for Part { name, values } in row.parts {
@@ -371,14 +417,14 @@ impl Vault {
                 Ok(of_item) => told.extend(of_item),
                 // What the customer said here stands, whatever the shop's file says.
                 Err(Error::Denied("own_word")) => {}
-                Err(Error::NoCustomer) => return Ok(Taken::Erased.into()),
+                Err(Error::NoCustomer) => return Ok(RowTaken { taken: Taken::Erased, told, moved }),
                 Err(other) => return Err(other),
             }
         }
         if taken == Taken::Known && !row.gone.is_empty() {
             self.take_gone(customer, row.gone).await?;
         }
-        Ok(RowTaken { taken, told })
+        Ok(RowTaken { taken, told, moved })
     }
 
     /// Takes rows, as many at once as there are customers among them, so that they share commits; what became of each.
@@ -390,7 +436,7 @@ impl Vault {
         // Rows of one customer one after the other: two at once would each find the other's item missing.
         let mut by_customer: BTreeMap<String, Vec<(u64, Vec<String>)>> = BTreeMap::new();
         for (number, cells) in rows {
-            by_customer.entry(plan.key_of(&cells).to_owned()).or_default().push((number, cells));
+            by_customer.entry(plan.key_of(&cells).into_owned()).or_default().push((number, cells));
         }
         let mut under_way = tokio::task::JoinSet::new();
         for rows in by_customer.into_values() {
@@ -426,7 +472,7 @@ impl Vault {
     ) -> Result<(), Error> {
         let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
         let rows = rows.await?;
-        let mut by_item: BTreeMap<(&str, String), Vec<&'static Field>> = BTreeMap::new();
+        let mut by_item: BTreeMap<(&'static str, String), Vec<&'static Field>> = BTreeMap::new();
         for (name, field) in gone {
             let id = self.item_name(name, field.class);
             let is_ours = |row: &&sql::FieldRow| {
@@ -449,6 +495,15 @@ impl Vault {
                 by_item.entry((field.class.name(), id)).or_default().push(field);
             }
         }
+        self.give_up(customer, by_item).await
+    }
+
+    /// Takes values away of which the shop says no more that they are this customer's.
+    async fn give_up(
+        &self,
+        customer: CustomerId,
+        by_item: BTreeMap<(&'static str, String), Vec<&'static Field>>,
+    ) -> Result<(), Error> {
         for ((class, item), fields) in by_item {
             // First: what the shop has again later is no old word then.
             self.forget_cells(customer, (class, item.clone()), fields.clone()).await?;

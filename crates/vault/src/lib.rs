@@ -123,6 +123,11 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         sql: include_str!("../migrations/0007_imported.sql"),
     },
     storeward_store::Migration {
+        domain: "vault",
+        number: 8,
+        sql: include_str!("../migrations/0008_moved.sql"),
+    },
+    storeward_store::Migration {
         domain: "vault_index",
         number: 1,
         sql: include_str!("../migrations/index_0001.sql"),

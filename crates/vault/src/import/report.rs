@@ -21,6 +21,8 @@ pub struct Report {
     pub new: u64,
     pub known: u64,
     pub erased: u64,
+    /// Items that left the record of somebody else.
+    pub moved: u64,
     pub resumed_after: u64,
     /// Where the first record begins that goes over several lines and cannot be read: how many customers are lost in it, nobody can tell.
     pub cut_at: Option<u64>,
@@ -42,7 +44,17 @@ fn note(noted: &mut Noted, what: String, row: u64) {
 impl Report {
     pub fn new(row: &'static str) -> Self {
         let (left_out, overtaken) = (Noted::new(), Noted::new());
-        Report { row, new: 0, known: 0, erased: 0, resumed_after: 0, cut_at: None, left_out, overtaken }
+        Report {
+            row,
+            new: 0,
+            known: 0,
+            erased: 0,
+            moved: 0,
+            resumed_after: 0,
+            cut_at: None,
+            left_out,
+            overtaken,
+        }
     }
 
     pub fn leave_out(&mut self, why: String, row: u64) {
@@ -55,12 +67,17 @@ impl Report {
     }
 
     pub fn take(&mut self, of_row: impl Into<RowTaken>, row: u64) {
-        let RowTaken { taken, told } = of_row.into();
+        let RowTaken { taken, told, moved } = of_row.into();
+        self.moved += moved;
         for (field, told) in told {
             match told {
                 Told::Stands => {
                     let why =
                         "was changed here since the shop said so, and stands: put it right in the shop, too";
+                    self.leave_out(format!("{} {why}", field.full_name()), row);
+                }
+                Told::LeftBehind => {
+                    let why = "was changed here in the record that it left with its item: put it right anew";
                     self.leave_out(format!("{} {why}", field.full_name()), row);
                 }
                 Told::Overtaken => note(&mut self.overtaken, field.full_name(), row),
@@ -94,6 +111,12 @@ impl Report {
         }
         if self.erased > 0 {
             out.push_str(&format!("{} rows of customers who were erased were left out\n", self.erased));
+        }
+        if self.moved > 0 {
+            out.push_str(&format!(
+                "{} items (orders, notes and the like) left the record of another customer, because the shop gives them to somebody else now\n",
+                self.moved
+            ));
         }
         let noted = |word: &str, noted: &Noted, behind: &str| -> String {
             let line = |(what, (count, rows)): (&String, &(u64, Vec<u64>))| {

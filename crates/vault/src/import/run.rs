@@ -459,8 +459,11 @@ impl Vault {
         Ok(guests)
     }
 
+    /// What the numbers of guests begin with.
+    pub(crate) const GUEST: &str = "guest:";
+
     /// The number under which a shop's file has orders of somebody without an account, by the e-mail address on them.
     pub fn guest_number(email: &str) -> String {
-        format!("guest:{}", email.trim().to_lowercase())
+        format!("{}{}", Vault::GUEST, email.trim().to_lowercase())
     }
 }

@@ -47,6 +47,8 @@ struct WrittenPart {
     key: String,
     also: Option<String>,
     #[serde(default)]
+    unique: bool,
+    #[serde(default)]
     empty: super::Empty,
     fields: BTreeMap<String, Source>,
     #[serde(default)]
@@ -173,6 +175,7 @@ impl WrittenPart {
             fields: self.fields,
             items: self.items,
             also: self.also,
+            unique: self.unique,
             empty: self.empty,
         };
         Ok(Part { name: self.name, question, total, id: self.id, mapping })
