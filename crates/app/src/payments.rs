@@ -86,8 +86,8 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
     Ok((Some(payments), Some(own)))
 }
 
-/// By which numbers a shop names whoever is signed in: the id of the account (an identity provider's `sub`), the id of the record that is
-/// kept under their confirmed address, and the shop's number in it, as the shop's own accounts say. A name that customers choose
+/// By which numbers a shop names whoever is signed in: the id of the account (an identity provider's `sub`), the ids of the records that are
+/// kept under their confirmed address, and the shop's numbers in them, as the shop's own accounts say. A name that customers choose
 /// themselves is none: somebody could call themselves by another's number.
 struct KnownBy {
     identity: Identity,
@@ -107,9 +107,9 @@ impl Numbers for KnownBy {
             else {
                 return Ok(numbers);
             };
-            let found = vault.of_email(&email).await.map_err(|_| PayError::Form("a customer's record"))?;
-            if let [one] = found.as_slice() {
-                let number = vault.number_of(*one).await;
+            let found = vault.own_records(&email).await.map_err(|_| PayError::Form("a customer's record"))?;
+            for one in found.unwrap_or_default() {
+                let number = vault.number_of(one).await;
                 numbers.push(one.to_string());
                 numbers.extend(number.map_err(|_| PayError::Form("a customer's record"))?);
             }

@@ -73,24 +73,25 @@ impl OwnData {
             .post("/.storeward/data/act", Access::Only(Need::FreshCustomer), act)
     }
 
-    /// The one record that is theirs.
-    async fn record(&self, session: &CurrentSession) -> Result<Whose, Failure> {
+    /// The records that are theirs.
+    async fn records(&self, session: &CurrentSession) -> Result<Whose, Failure> {
         let person = self.identity.person(session.customer).await?;
         let Some(email) = person.filter(|person| person.email_verified).and_then(|person| person.email)
         else {
             return Ok(Whose::Unconfirmed);
         };
-        Ok(match self.vault.of_email(&email).await?.as_slice() {
-            [] => Whose::Nobody,
-            [one] => Whose::Theirs(*one),
-            _ => Whose::Several,
+        Ok(match self.vault.own_records(&email).await? {
+            Some(records) if records.is_empty() => Whose::Nobody,
+            Some(records) => Whose::Theirs(records),
+            None => Whose::Several,
         })
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Whose {
-    Theirs(CustomerId),
+    /// The account's first; at least one.
+    Theirs(Vec<CustomerId>),
     Nobody,
     Several,
     Unconfirmed,
@@ -182,7 +183,7 @@ async fn page(
     view: OwnView,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let whose = own.record(&view.session).await?;
+    let whose = own.records(&view.session).await?;
     let say = |key| WORDS.text(view.language, key, &[]);
     let done = match asked.done.as_str() {
         "erased" => Some(say(Text::Erased)),
@@ -225,16 +226,7 @@ async fn show(
         Whose::Nobody => content.instead = Some(say(Text::None)),
         Whose::Several => content.instead = Some(say(Text::Several)),
         Whose::Unconfirmed => content.instead = Some(say(Text::Unconfirmed)),
-        Whose::Theirs(customer) => {
-            content.looks = looks(own, view, customer).await?;
-            content.is_restricted = own.vault.is_restricted(customer).await?;
-            let all: Vec<&'static Field> = FIELDS.iter().collect();
-            let said = own.vault.said_before(&ask(customer)).await?;
-            (content.agrees, content.objects) = said::stands(&said);
-            content.said = said::lines(&said, view.language);
-            content.pleas = said::pleas(&own.vault.pleas_of(customer).await?, view.language);
-            content.groups = groups(view, own.vault.open(&ask(customer), &all).await?);
-        }
+        Whose::Theirs(records) => fill(own, view, &records, &mut content).await?,
     }
     let around = Around {
         title: content.title.clone(),
@@ -245,18 +237,42 @@ async fn show(
     own.identity.page_at(Standpoint { here: HERE, wide: true }, around, &content)
 }
 
+/// What is kept, of each record behind the other. What they may say no to, or end, counts as said where each of them has it.
+async fn fill(
+    own: &OwnData,
+    view: &OwnView,
+    records: &[CustomerId],
+    content: &mut OwnPage,
+) -> Result<(), Failure> {
+    let all: Vec<&'static Field> = FIELDS.iter().collect();
+    content.looks = looks(own, view, records).await?;
+    (content.is_restricted, content.objects) = (true, true);
+    for (at, customer) in records.iter().enumerate() {
+        content.is_restricted &= own.vault.is_restricted(*customer).await?;
+        let said = own.vault.said_before(&ask(*customer)).await?;
+        let (agrees, objects) = said::stands(&said);
+        content.agrees |= agrees;
+        content.objects &= objects;
+        content.said.extend(said::lines(&said, view.language));
+        content.pleas.extend(said::pleas(&own.vault.pleas_of(*customer).await?, view.language));
+        content.groups.extend(groups(view, at, own.vault.open(&ask(*customer), &all).await?));
+    }
+    Ok(())
+}
+
 fn ask(customer: CustomerId) -> Ask {
     Ask::new(Asker::customer(customer), customer, Purpose::OwnData)
 }
 
-fn groups(view: &OwnView, opening: Opening) -> Vec<Group> {
+/// Of the record `at`, which the forms say before the item.
+fn groups(view: &OwnView, at: usize, opening: Opening) -> Vec<Group> {
     let mut groups: Vec<(Class, String, Group)> = Vec::new();
     for value in opening.values {
         let class = value.field.class;
         let label = of_field(value.field).map_or_else(String::new, |key| WORDS.text(view.language, key, &[]));
         let correct = is_theirs_to_correct(value.field).then(|| {
             let words = WORDS.text(view.language, Text::CorrectNew, &[("field", &label)]);
-            (value.field.full_name(), value.item.clone(), words)
+            (value.field.full_name(), format!("{at}.{}", value.item), words)
         });
         let line = Line { label, value: value.value.expose().clone(), correct };
         match groups.iter_mut().find(|(known, item, _)| *known == class && *item == value.item) {
@@ -271,11 +287,16 @@ fn groups(view: &OwnView, opening: Opening) -> Vec<Group> {
 }
 
 /// When and for what somebody looked; who of the staff it was is the shop's to say.
-async fn looks(own: &OwnData, view: &OwnView, customer: CustomerId) -> Result<Vec<Woven>, Failure> {
-    // Their own visits would push the others out of the list.
-    let own_visits = Some(Actor::Customer { id: customer });
-    let filter = Filter { customer: Some(customer), not_by: own_visits, ..Filter::default() };
-    let sights = own.vault.sights(filter, LOOKS).await?;
+async fn looks(own: &OwnData, view: &OwnView, records: &[CustomerId]) -> Result<Vec<Woven>, Failure> {
+    let mut sights = Vec::new();
+    for id in records.iter().copied() {
+        // Their own visits would push the others out of the list.
+        let own_visits = Some(Actor::Customer { id });
+        let filter = Filter { customer: Some(id), not_by: own_visits, ..Filter::default() };
+        sights.extend(own.vault.sights(filter, LOOKS).await?);
+    }
+    sights.sort_by_key(|sight| std::cmp::Reverse(sight.at));
+    sights.truncate(LOOKS as usize);
     let place = Woven::PLACE.to_string();
     let mut lines: Vec<Woven> = Vec::new();
     let mut last = None;
@@ -314,15 +335,23 @@ struct Fields {
 /// Done, with what the page says then; or what does not fit.
 type Outcome = Result<&'static str, String>;
 
-async fn correct(own: &OwnData, view: &OwnView, ask: &Ask, fields: &Fields) -> Result<Outcome, Failure> {
+async fn correct(
+    own: &OwnData,
+    view: &OwnView,
+    records: &[CustomerId],
+    fields: &Fields,
+) -> Result<Outcome, Failure> {
     let unfit = || Failure::invalid("vault.act", "The form does not fit this page.");
+    let (at, id) = fields.item.split_once('.').ok_or_else(unfit)?;
+    let customer = at.parse().ok().and_then(|at: usize| records.get(at)).ok_or_else(unfit)?;
+    let ask = &ask(*customer);
     let field = Field::find(&fields.field).ok().filter(|field| is_theirs_to_correct(field));
     let field = field.ok_or_else(unfit)?;
     let done = if fields.value.trim().is_empty() {
-        own.vault.take_away(ask, &fields.item, &[field]).await.map(drop)
+        own.vault.take_away(ask, id, &[field]).await.map(drop)
     } else {
         let item = Item {
-            id: fields.item.clone(),
+            id: id.to_owned(),
             values: vec![(field, Secret::new(fields.value.clone()))],
             provenance: Provenance::Customer,
             keep_until: None,
@@ -356,43 +385,63 @@ async fn act(
     view: OwnView,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Failure> {
-    let whose = own.record(&view.session).await?;
-    let Whose::Theirs(customer) = whose else { return show(&own, &view, whose, None, None).await };
-    let ask = ask(customer);
+    let whose = own.records(&view.session).await?;
+    let Whose::Theirs(records) = &whose else { return show(&own, &view, whose, None, None).await };
+    let Some(first) = records.first() else { return show(&own, &view, Whose::Nobody, None, None).await };
+    let asks = || records.iter().map(|customer| ask(*customer));
     Ok(match fields.act.as_str() {
-        "json" => file(copy::json(&own.vault.export(&ask, "json").await?), "json"),
-        "csv" => file(copy::csv(&own.vault.export(&ask, "csv").await?), "csv"),
-        "correct" => match correct(&own, &view, &ask, &fields).await? {
+        "json" => file(copy::json(&export(&own, records, "json").await?), "json"),
+        "csv" => file(copy::csv(&export(&own, records, "csv").await?), "csv"),
+        "correct" => match correct(&own, &view, records, &fields).await? {
             Ok(done) => redirect(&format!("{PREFIX}?done={done}")),
-            Err(why) => return show(&own, &view, whose, None, Some(why)).await,
+            Err(why) => return show(&own, &view, whose.clone(), None, Some(why)).await,
         },
-        "ask" => match plead(&own, &view, &ask, &fields).await? {
+        // Staff who answer find the other record by the same address.
+        "ask" => match plead(&own, &view, &ask(*first), &fields).await? {
             Ok(done) => redirect(&format!("{PREFIX}?done={done}")),
-            Err(why) => return show(&own, &view, whose, None, Some(why)).await,
+            Err(why) => return show(&own, &view, whose.clone(), None, Some(why)).await,
         },
         "withdraw" | "object" => {
             let word = if fields.act == "object" { Word::Object } else { Word::Withdraw };
-            own.vault.say(&ask, Purpose::Marketing, word).await?;
+            for ask in asks() {
+                own.vault.say(&ask, Purpose::Marketing, word).await?;
+            }
             redirect(&format!("{PREFIX}?done=said"))
         }
         "restrict" => {
-            own.vault.restrict(&ask, Use::Restricted).await?;
+            for ask in asks() {
+                own.vault.restrict(&ask, Use::Restricted).await?;
+            }
             redirect(&format!("{PREFIX}?done=restricted"))
         }
         "allow" => {
-            own.vault.restrict(&ask, Use::Allowed).await?;
+            for ask in asks() {
+                own.vault.restrict(&ask, Use::Allowed).await?;
+            }
             redirect(PREFIX)
         }
         "erase" if fields.sure == "yes" => {
-            own.vault.erase(&ask).await?;
+            for ask in asks() {
+                own.vault.erase(&ask).await?;
+            }
             redirect(&format!("{PREFIX}?done=erased"))
         }
         "erase" => {
             let why = WORDS.text(view.language, Text::Unsure, &[]);
-            return show(&own, &view, whose, None, Some(why)).await;
+            return show(&own, &view, whose.clone(), None, Some(why)).await;
         }
         _ => return Err(Failure::invalid("vault.act", "The form does not fit this page.")),
     })
+}
+
+async fn export(own: &OwnData, records: &[CustomerId], form: &'static str) -> Result<Opening, Failure> {
+    let mut whole = Opening { values: Vec::new(), refused: Vec::new() };
+    for customer in records {
+        let Opening { values, refused } = own.vault.export(&ask(*customer), form).await?;
+        whole.values.extend(values);
+        whole.refused.extend(refused);
+    }
+    Ok(whole)
 }
 
 /// To be saved, never shown: what stands in it must not run on the shop's host.

@@ -94,6 +94,22 @@ impl Vault {
         Ok(found)
     }
 
+    /// The records that are theirs who read the mails of this address: an account's, and what the shop has of them as a guest; nothing where
+    /// nobody can tell, because several accounts have the address. A guest's is theirs whatever addresses accounts were given.
+    ///
+    /// No shop that is imported confirms the address of an account. It is theirs all the same: by the same mailbox the shop itself lets
+    /// them in (a new password), and sends there what is ordered.
+    pub async fn own_records(&self, email: &str) -> Result<Option<Vec<CustomerId>>, Error> {
+        let guest = self.customer_of_shop(&Vault::guest_number(email));
+        let found = self.of_email(email).await?;
+        let (guests, accounts): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| *one == guest);
+        Ok(match (accounts.len(), guests.len()) {
+            (0 | 1, _) => Some([accounts, guests].concat()),
+            (_, 0) => None,
+            _ => Some(guests),
+        })
+    }
+
     /// The shop's number of a customer, where the shop's own accounts or the owner say it, and of nobody else: a program that only
     /// writes gives nobody another's number.
     pub async fn number_of(&self, customer: CustomerId) -> Result<Option<String>, Error> {
