@@ -306,17 +306,15 @@ impl Plan {
         other.filter(|other| !other.is_empty())
     }
 
-    /// The shop's number in a row, or the guest's whose address stands there; empty where there is neither. Shops write `0` for whoever has
-    /// no account: as a number it would make one customer of all guests.
+    /// The shop's number in a row; empty where there is none. Shops write `0` for whoever has no account, which as a number would make one
+    /// customer of all guests: the row is the guest's whose address stands in it.
     pub fn key_of<'a>(&self, cells: &'a [String]) -> Cow<'a, str> {
         let cell = |at: usize| cells.get(at).map_or("", |cell| cell.trim());
-        match cell(self.key) {
-            "" | "0" => {
-                let email = self.email.map(cell).filter(|email| email.contains('@'));
-                email.map_or(Cow::Borrowed(""), |email| Cow::Owned(Vault::guest_number(email)))
-            }
-            number => Cow::Borrowed(number),
+        if cell(self.key) != "0" {
+            return Cow::Borrowed(cell(self.key));
         }
+        let email = self.email.map(cell).filter(|email| email.contains('@'));
+        email.map_or(Cow::Borrowed(""), |email| Cow::Owned(Vault::guest_number(email)))
     }
 }
 

@@ -11,6 +11,7 @@ mod harm;
 mod import;
 mod indexes;
 mod keys;
+mod moves;
 mod office;
 mod records;
 mod rest;

@@ -85,9 +85,7 @@ fn woocommerces_accounts_guests_and_orders_are_taken_and_taken_once() {
         for nobody in ["una@shop.example", "draft@guests.example"] {
             assert_eq!(vault.find(field("contact.email"), nobody).await.unwrap(), []);
         }
-        // Bob ordered without his account: it is his order all the same.
-        let bob = vault.customer_of_shop("3");
-        assert_eq!(shown(&vault, bob, &["order.status"]).await.len(), 1);
+        bobs_two_records(&vault).await;
         let before = head(&db).await;
         let again = taken(&vault, shop).await;
         assert_eq!(head(&db).await, before + 1, "only that it was read is new: {}", told(&again));
@@ -111,8 +109,7 @@ fn orders_that_are_posts_are_taken_as_well() {
         for nobody in ["una@shop.example", "draft@guests.example", "bin@guests.example"] {
             assert_eq!(vault.find(field("contact.email"), nobody).await.unwrap(), [], "{nobody}");
         }
-        let bob = vault.customer_of_shop("3");
-        assert_eq!(shown(&vault, bob, &["order.status"]).await.len(), 1);
+        bobs_two_records(&vault).await;
         let before = head(&db).await;
         taken(&vault, shop).await;
         assert_eq!(head(&db).await, before + 1, "only that it was read is new");
@@ -173,6 +170,66 @@ async fn ada_is_there(vault: &Vault) {
     assert_eq!(kept, wanted);
 }
 
+/// Somebody ordered with the address of Bob's account, and without it: nobody knows that it was Bob.
+async fn bobs_two_records(vault: &Vault) {
+    let account = vault.customer_of_shop("3");
+    let guest = vault.customer_of_shop(&Vault::guest_number("bob@people.example"));
+    assert_eq!(shown(vault, account, &["order.status"]).await.len(), 0);
+    assert_eq!(shown(vault, guest, &["order.status"]).await.len(), 1);
+    assert_eq!(vault.own_records("bob@people.example").await.unwrap().unwrap(), [account, guest]);
+}
+
+/// As an earlier build had it: a guest's order is whoever's who has an account with the address.
+async fn taken_as_before(vault: &Vault, shop: &MariaDb) {
+    let mut import = import(shop, Run::Real);
+    let joined =
+        |column: &str| format!("(SELECT MIN(u.ID) FROM wp_users u WHERE u.user_email = {column}), 'guest");
+    let text = ShopFile::built_in("woocommerce").unwrap();
+    let before = text
+        .replace(
+            "NULLIF(o.customer_id, 0), 'guest",
+            &format!("NULLIF(o.customer_id, 0), {}", joined("o.billing_email")),
+        )
+        .replace(
+            "NULLIF(o.customer_id, '0'), 'guest",
+            &format!("NULLIF(o.customer_id, '0'), {}", joined("o.email")),
+        );
+    assert_ne!(before, text);
+    import.shop = ShopFile::parse(&before, import.url.engine(), &BTreeMap::new()).unwrap();
+    import.run(Some(vault), &mut |_| {}).await.unwrap();
+}
+
+// Shops confirm no address: whoever signed up with a guest's read the guest's orders.
+#[test]
+fn a_guests_order_leaves_the_account_that_it_was_given_to() {
+    let shop = MariaDb::start(&[]);
+    for orders in [HPOS, POSTS] {
+        on_both(&shop, &[TABLES, orders], async |db, shop| {
+            let (_keys, vault) = both(&db).await;
+            taken_as_before(&vault, shop).await;
+            let bob = vault.customer_of_shop("3");
+            assert_eq!(shown(&vault, bob, &["order.status"]).await.len(), 1);
+            // His address changes, so that nothing of the shop says any more whose order that was.
+            shop.run("shop", "UPDATE wp_users SET user_email = 'bob@elsewhere.example' WHERE ID = 3");
+            let told = told(&taken(&vault, shop).await);
+            assert!(told.contains("items (orders, notes and the like) left"), "{told}");
+            assert_eq!(shown(&vault, bob, &["order.status", "payment.provider", "note.text"]).await.len(), 0);
+            let guest = vault.customer_of_shop(&Vault::guest_number("bob@people.example"));
+            assert_eq!(vault.find(field("order.number"), "104").await.unwrap(), [guest]);
+            // The shop itself joins them, where it is told to: then the order names the account.
+            shop.run(
+                "shop",
+                "UPDATE wp_wc_orders SET customer_id = 3, date_updated_gmt = UTC_TIMESTAMP() WHERE id = 104;
+                 UPDATE wp_postmeta SET meta_value = '3' WHERE post_id = 104 AND meta_key = '_customer_user';
+                 UPDATE wp_posts SET post_modified_gmt = UTC_TIMESTAMP() WHERE ID = 104;",
+            );
+            taken(&vault, shop).await;
+            assert_eq!(vault.find(field("order.number"), "104").await.unwrap(), [bob]);
+            assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+        });
+    }
+}
+
 async fn gus_is_there(vault: &Vault) {
     let gus = vault.customer_of_shop(&Vault::guest_number("Gus@guests.example"));
     assert_eq!(vault.find(field("contact.email"), "gus@guests.example").await.unwrap(), [gus]);
@@ -218,20 +275,23 @@ fn later_runs_ask_for_changes_and_tell_who_is_gone() {
             !states.iter().any(|one| one.ends_with(" old")),
             "it was not changed for the shop's clock: {states:?}"
         );
-        // Bob is told, and stays.
+        // Bob is told, and stays; so is whoever ordered with his address.
         let bob = vault.customer_of_shop("3");
-        assert_eq!(second.gone, 1);
+        let mut both_gone = [bob, vault.customer_of_shop(&Vault::guest_number("bob@people.example"))];
+        both_gone.sort();
+        assert_eq!(second.gone, 2);
         assert_eq!(shown(&vault, bob, &["contact.email"]).await, ["own email bob@people.example"]);
         let gone = vault.gone_from_shops(10).await.unwrap();
-        assert_eq!(gone.iter().map(|gone| gone.customer).collect::<Vec<_>>(), [bob]);
+        assert_eq!(gone.iter().map(|gone| gone.customer).collect::<Vec<_>>(), both_gone);
         let events = db.read(|reader| storeward_store::ledger::read_after(reader, 0, 1_000)).await.unwrap();
         let events: Vec<Event> = events.into_iter().map(|(_, record)| record.event).collect();
-        let is_told = |event: &Event| matches!(event, Event::CustomersGone(fact) if fact.customers == [bob] && fact.count == 1);
+        let is_told = |event: &Event| matches!(event, Event::CustomersGone(fact) if fact.customers == both_gone && fact.count == 2);
         assert_eq!(events.iter().filter(|event| is_told(event)).count(), 1);
         assert_eq!(taken(&vault, shop).await.gone, 0, "told once");
         shop.run("shop", "INSERT INTO wp_users (ID, user_email) VALUES (3, 'bob@people.example'); INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (3, 'wp_capabilities', 'a:1:{s:8:\"customer\";b:1;}')");
         taken(&vault, shop).await;
-        assert_eq!(vault.gone_from_shops(10).await.unwrap(), [], "back again");
+        let gone = vault.gone_from_shops(10).await.unwrap();
+        assert!(gone.len() == 1 && gone[0].customer != bob, "back again: {gone:?}");
     });
 }
 
