@@ -470,7 +470,7 @@ impl Vault {
     ) -> Result<(), Error> {
         let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
         let rows = rows.await?;
-        let mut by_item: BTreeMap<(&'static str, String), Vec<&'static Field>> = BTreeMap::new();
+        let mut by_item: BTreeMap<(&str, String), Vec<&'static Field>> = BTreeMap::new();
         for (name, field) in gone {
             let id = self.item_name(name, field.class);
             let is_ours = |row: &&sql::FieldRow| {
@@ -493,15 +493,6 @@ impl Vault {
                 by_item.entry((field.class.name(), id)).or_default().push(field);
             }
         }
-        self.give_up(customer, by_item).await
-    }
-
-    /// Takes values away of which the shop says no more that they are this customer's.
-    async fn give_up(
-        &self,
-        customer: CustomerId,
-        by_item: BTreeMap<(&'static str, String), Vec<&'static Field>>,
-    ) -> Result<(), Error> {
         for ((class, item), fields) in by_item {
             // First: what the shop has again later is no old word then.
             self.forget_cells(customer, (class, item.clone()), fields.clone()).await?;

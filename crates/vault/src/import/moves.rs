@@ -2,15 +2,19 @@
 //! with what came beside it: else somebody reads another's address, and an erasure leaves it there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, CustomerId, Secret};
+use storeward_events::vault::FieldsRemoved;
 use storeward_seal::envelope::CustomerKey;
+use storeward_store::Tx;
 
-use super::{Cell, ItemName, PartName, Plan, Row, Told};
+use super::{Cell, Cells, ItemName, PartName, Plan, Row, Told};
 use crate::Error;
 use crate::catalogue::{Class, Field};
+use crate::keys::Held;
 use crate::opening::open_row;
-use crate::records::{Provenance, Vault};
+use crate::records::{Provenance, Vault, manifest_for, whole};
 use crate::sql::{self, FieldRow};
 use crate::whose::says_whose;
 
@@ -32,17 +36,29 @@ fn is_import(row: &FieldRow) -> bool {
     row.provenance == Provenance::Import.name()
 }
 
-/// Whether the row brought this value, which names no item of its own, in the form in which it is kept.
-fn is_of_row(row: &Row, kept: &FieldRow, key: &CustomerKey, customer: CustomerId) -> Result<bool, Error> {
-    for part in &row.parts {
-        let is_item = matches!(&part.name, PartName::Fixed(name) if *name == kept.item);
-        let is_field = |field: &Field| field.class.name() == kept.collection && field.name == kept.field;
-        let value = part.values.iter().find(|(field, _)| is_item && is_field(field));
-        if let Some((_, value)) = value {
-            return Ok(open_row(key, customer, kept)?.expose() == value.expose());
+/// What a row gives to its customer.
+struct Given {
+    /// Items, by collection and name.
+    places: Vec<(&'static str, String)>,
+    /// What else it says, by field and item.
+    beside: Vec<(&'static Field, String, Secret<String>)>,
+}
+
+impl Given {
+    fn has(&self, kept: &FieldRow) -> bool {
+        self.places.iter().any(|(class, item)| kept.collection == *class && kept.item == *item)
+    }
+
+    /// Whether the row says this value word for word.
+    fn says(&self, kept: &FieldRow, key: &CustomerKey, customer: CustomerId) -> Result<bool, Error> {
+        let is_it = |(field, item, _): &&(&'static Field, String, _)| {
+            field.class.name() == kept.collection && field.name == kept.field && *item == kept.item
+        };
+        match self.beside.iter().find(is_it) {
+            Some((_, _, value)) => Ok(open_row(key, customer, kept)?.expose() == value.expose()),
+            None => Ok(false),
         }
     }
-    Ok(false)
 }
 
 impl Vault {
@@ -54,11 +70,9 @@ impl Vault {
         cells: &[String],
         row: &Row,
     ) -> Result<Moved, Error> {
-        let places: Vec<(&'static str, String)> = plan
-            .places(cells)
-            .into_iter()
-            .map(|(class, name)| (class.name(), self.item_of_shop(class, name)))
-            .collect();
+        let named = plan.places(cells).into_iter();
+        let places: Vec<_> =
+            named.map(|(class, name)| (class.name(), self.item_of_shop(class, name))).collect();
         if places.is_empty() {
             return Ok((Vec::new(), 0));
         }
@@ -70,9 +84,22 @@ impl Vault {
             }
             Ok(others)
         });
+        let found = found.await?;
+        let of_part = |part: &super::Part| match &part.name {
+            PartName::Fixed(item) => {
+                part.values.iter().map(|(field, value)| (*field, item.clone(), value.clone())).collect()
+            }
+            PartName::Cell(_) => Vec::new(),
+        };
+        let given = Arc::new(Given { places, beside: row.parts.iter().flat_map(of_part).collect() });
         let (mut told, mut count) = (Vec::new(), 0);
-        for other in found.await? {
-            let (of_other, moved) = self.leave(other, &places, row).await?;
+        for other in found {
+            let left = self.leave(other, Arc::clone(&given)).await;
+            let (of_other, moved) = match self.alarm(Actor::Operator, left).await {
+                // Erased meanwhile.
+                Err(Error::NoCustomer) => continue,
+                left => left?,
+            };
             told.extend(of_other);
             count += moved;
         }
@@ -81,44 +108,79 @@ impl Vault {
 
     /// Takes items out of a record, and what an import wrote beside them: what the row that moves them says word for word, and how a guest
     /// is reached who has no order left. What the customer's own rows say as well, they bring again.
-    async fn leave(
-        &self,
-        customer: CustomerId,
-        places: &[(&'static str, String)],
-        row: &Row,
-    ) -> Result<Moved, Error> {
-        let (key, kept) = match self.alarm(Actor::Operator, self.rows(customer).await).await {
-            Ok(found) => found,
-            // Erased: nothing of it can be read.
-            Err(Error::NoCustomer) => return Ok((Vec::new(), 0)),
-            Err(other) => return Err(other),
-        };
-        let is_moved = |kept: &FieldRow| {
-            places.iter().any(|(class, item)| kept.collection == *class && kept.item == *item)
-        };
-        let is_order_left = kept.iter().any(|row| row.collection == Class::Order.name() && !is_moved(row));
-        let is_left_guest = !is_order_left && is_guest(&kept, &key, customer)?;
-        let (mut gone, mut told, mut items) = (BTreeMap::<_, Vec<_>>::new(), Vec::new(), BTreeSet::new());
-        for one in &kept {
-            let Ok(field) = Field::find(&format!("{}.{}", one.collection, one.field)) else { continue };
-            let is_reached = matches!(field.class, Class::Contact | Class::Address) && !says_whose(field);
-            let goes = match (is_moved(one), is_import(one)) {
-                (true, is_import) => {
-                    items.insert((field.class, &one.item));
-                    told.extend((!is_import).then_some((field, Told::LeftBehind)));
-                    true
+    async fn leave(&self, customer: CustomerId, given: Arc<Given>) -> Result<Moved, Error> {
+        // Erased: nothing of it can be read.
+        let Some(held) = self.0.keys.held(customer).await? else { return Ok((Vec::new(), 0)) };
+        let (key, entropy) = (held.key.clone(), Arc::clone(&self.0.entropy));
+        // Found and taken in one write: a row of theirs that is taken meanwhile brings its own again.
+        let written = self.0.db.write(move |tx| -> Result<_, Error> {
+            let mut manifest = manifest_for(tx, customer, &held)?;
+            let row = sql::customer(tx, customer)?.ok_or(Error::NoCustomer)?;
+            let kept = whole(tx, customer, &held, &row, |_| true)?;
+            let (gone, moved) = leaving(&kept, &given, &held, customer)?;
+            for ((class, item), fields) in &gone {
+                manifest.load(tx, &held.key, class, item)?;
+                for field in fields {
+                    sql::delete_field(tx, customer, class, item, field.name)?;
+                    manifest.remove(class, item, field.name);
                 }
-                (false, true) => (is_left_guest && is_reached) || is_of_row(row, one, &key, customer)?,
-                (false, false) => false,
-            };
-            if goes {
-                gone.entry((field.class.name(), one.item.clone())).or_default().push(field);
+                forget(tx, &held.key, customer, (class, item), fields)?;
+                let names = fields.iter().map(|field| field.name.to_owned()).collect();
+                let collection = (*class).to_owned();
+                tx.append(Actor::Operator, None, FieldsRemoved { customer, collection, fields: names })?;
             }
-        }
-        let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
-        self.give_up(customer, gone).await?;
-        Ok((told, count))
+            if gone.is_empty() {
+                tx.commit_silent("it left meanwhile");
+                return Ok(None);
+            }
+            Ok(Some((manifest.save(tx, &held.key, entropy.as_ref(), 0)?, moved)))
+        });
+        let Some((revision, moved)) = written.await? else { return Ok((Vec::new(), 0)) };
+        self.0.keys.note(customer, &key, revision).await?;
+        Ok(moved)
     }
+}
+
+/// Fields by collection and item.
+type ByItem = BTreeMap<(&'static str, String), Vec<&'static Field>>;
+
+/// Which values leave a record.
+fn leaving(
+    kept: &[FieldRow],
+    given: &Given,
+    held: &Held,
+    customer: CustomerId,
+) -> Result<(ByItem, Moved), Error> {
+    let is_order_left = kept.iter().any(|row| row.collection == Class::Order.name() && !given.has(row));
+    let is_left_guest = !is_order_left && is_guest(kept, &held.key, customer)?;
+    let (mut gone, mut told, mut items) = (ByItem::new(), Vec::new(), BTreeSet::new());
+    for one in kept {
+        let Ok(field) = Field::find(&format!("{}.{}", one.collection, one.field)) else { continue };
+        let is_reached = matches!(field.class, Class::Contact | Class::Address) && !says_whose(field);
+        if given.has(one) {
+            items.insert((field.class, &one.item));
+            told.extend((!is_import(one)).then_some((field, Told::LeftBehind)));
+        } else if !is_import(one)
+            || !((is_left_guest && is_reached) || given.says(one, &held.key, customer)?)
+        {
+            continue;
+        }
+        gone.entry((field.class.name(), one.item.clone())).or_default().push(field);
+    }
+    Ok((gone, (told, u64::try_from(items.len()).unwrap_or(u64::MAX))))
+}
+
+/// What the shop has again later is no old word then.
+fn forget(
+    tx: &mut Tx<'_>,
+    key: &CustomerKey,
+    customer: CustomerId,
+    place: (&str, &str),
+    fields: &[&'static Field],
+) -> Result<(), Error> {
+    let mut cells = Cells::read(tx, key, customer, place)?;
+    cells.forget(fields);
+    cells.save(tx)
 }
 
 /// Whether a record is a guest's, as an import says.
