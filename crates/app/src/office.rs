@@ -99,18 +99,18 @@ pub fn concerns(watch: Option<&Watch>) -> Vec<Concern> {
     findings
         .into_iter()
         .map(|one| {
-            let fact = storeward_events::office::UnusualReading {
-                reason: one.reason,
-                customers: one.customers,
-                limit: 0,
-                minutes: 60,
+            let todo = if one.actor.starts_with("key_") {
+                "Look at what the program behind this key is for; Customers' data, Who saw whom, shows whom it read. If it has no reason to, \
+                 end its key at Customers' data, Keys for programs. This stands here for a day."
+            } else {
+                "Ask them what it was for; Customers' data, Who saw whom, shows whom they saw. If they did not do it, lock their account \
+                 on the page Staff. This stands here for a day."
             };
-            Concern {
-                what: format!("{}: {}.", one.actor, storeward_events::Event::from(fact).sentence()),
-                todo: "Ask them what it was for; Customers' data, Who saw whom, shows whom they saw. If they did not do it, lock their \
-                       account on the page Staff. This stands here for a day."
-                    .to_owned(),
-            }
+            let minutes = storeward_vault::office::minutes_of(&one.reason);
+            let (reason, customers) = (one.reason, one.customers);
+            let fact = storeward_events::office::UnusualReading { reason, customers, limit: 0, minutes };
+            let what = format!("{}: {}.", one.actor, storeward_events::Event::from(fact).sentence());
+            Concern { what, todo: todo.to_owned() }
         })
         .collect()
 }

@@ -186,7 +186,7 @@ fn of_the_office(event: &Event) -> Option<String> {
         Event::UnusualReading(o) => {
             let customers = words::counted(o.customers, "customer");
             let why = match o.reason.as_str() {
-                "many" => "far more than usual",
+                "many" | "day" => "far more than usual",
                 "hour" => "at an hour when they are never here",
                 "without_order" => "without an order",
                 "in_a_row" => "one after the other, as a program does",
@@ -461,6 +461,12 @@ fn of_custody(event: &Event) -> Option<String> {
         ),
         Event::GlassReviewed(e) => {
             format!("Found {} what {} opened of {} in an emergency", e.verdict, e.staff, e.customer)
+        }
+        Event::RulesChanged(e) if e.version == 0 => {
+            format!(
+                "Other rules about customers' data are in force, which nobody saved at the console ({} rules)",
+                e.rules
+            )
         }
         Event::RulesChanged(e) => {
             format!(

@@ -34,7 +34,9 @@ use crossing::Crossing;
 pub use kept::{STATEMENTS as KEPT_STATEMENTS, harmed};
 pub use pages::{PagesFault, ShopPages};
 pub use record::{STATEMENTS, Shown, ShownFilter, shown};
-pub use watch::{FLOOR_OPENED, FLOOR_SHOWN, Finding, STATEMENTS as WATCH_STATEMENTS, Watch};
+pub use watch::{
+    FLOOR_OF_DAY, FLOOR_OPENED, FLOOR_SHOWN, Finding, STATEMENTS as WATCH_STATEMENTS, Watch, minutes_of,
+};
 
 /// The tables of what the shop's pages showed.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {

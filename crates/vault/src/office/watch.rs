@@ -1,7 +1,8 @@
 //! Who reads customers' data otherwise than usual: a look every half minute over who saw whom, by rules that can be explained.
 //!
 //! No rule speaks below a floor, and what is compared with somebody's own past waits until there is one; so the first day of a shop
-//! raises nothing. What is found is told once a day for each person and reason, and stands on the console for a day.
+//! raises nothing. A program is compared with its own past days only: what reads much for a good reason does so every day, and is told
+//! on the first of them. What is found is told once a day for each person and reason, and stands on the console for a day.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +17,15 @@ use crate::walks::{IN_A_ROW, Walked, Walks};
 
 statements! {
     READERS = "SELECT actor, CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight WHERE at > $1 AND opened = 1 \
-               AND SUBSTR(actor, 1, 6) = 'staff_' GROUP BY actor";
+               AND (SUBSTR(actor, 1, 6) = 'staff_' OR SUBSTR(actor, 1, 4) = 'key_') GROUP BY actor";
     LOOKERS = "SELECT actor, CAST(COUNT(DISTINCT subject) AS BIGINT) FROM office_shown WHERE at > $1 AND shown > 0 \
                AND SUBSTR(actor, 1, 6) = 'staff_' GROUP BY actor";
-    BUSIEST = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) AS n FROM vault_sight WHERE ($1 = '' OR actor = $1) AND at > $2 \
+    BUSIEST = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) AS n FROM vault_sight WHERE \
+               (actor = $1 OR ($1 = '' AND SUBSTR(actor, 1, 6) = 'staff_')) AND at > $2 \
                AND at <= $3 AND opened = 1 GROUP BY actor, at / 3600000000 ORDER BY n DESC LIMIT 1";
+    BUSIEST_DAY = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) AS n FROM vault_sight WHERE actor = $1 AND at > $2 AND at <= $3 \
+                   AND opened = 1 GROUP BY at / 86400000000 ORDER BY n DESC LIMIT 1";
+    OF_DAY = "SELECT CAST(COUNT(DISTINCT customer) AS BIGINT) FROM vault_sight WHERE actor = $1 AND at > $2 AND opened = 1";
     DAYS = "SELECT CAST(COUNT(DISTINCT at / 86400000000) AS BIGINT) FROM vault_sight WHERE actor = $1 AND at > $2 AND at <= $3";
     AT_HOUR = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE actor = $1 AND at > $2 AND at <= $3 \
                AND at / 3600000000 - at / 86400000000 * 24 = $4";
@@ -42,6 +47,11 @@ const PAST: Duration = Duration::from_secs(28 * 24 * 3600);
 /// Customers opened in the vault within an hour before anything is said: one a minute, the pace of a person who answers customers
 /// without a break.
 pub const FLOOR_OPENED: u64 = 60;
+/// Customers that a program opened within a day before anything is said: a working day at the pace above.
+pub const FLOOR_OF_DAY: u64 = 8 * FLOOR_OPENED;
+/// What a program did so long ago is its past: so nobody who has its key makes today's reading usual by beginning slowly, and what runs
+/// once a day may run an hour earlier.
+const PROGRAM_PAST: Duration = Duration::from_secs(23 * 3600);
 /// Customers shown on the shop's own pages within an hour, where a list has 20 to 50 of them: eight to twenty pages.
 pub const FLOOR_SHOWN: u64 = 400;
 /// So many times the busiest hour of the past four weeks is far more than usual (three times the usual, as ratio rules of user-behaviour
@@ -63,7 +73,7 @@ const ORDERS_KEPT: u64 = 100;
 pub struct Finding {
     /// As it stands in events.
     pub actor: String,
-    /// `many`, `hour`, `without_order`, `in_a_row`.
+    /// `many`, `day`, `hour`, `without_order`, `in_a_row`.
     pub reason: String,
     pub customers: u64,
     pub at: Timestamp,
@@ -94,6 +104,11 @@ struct Unusual {
     reason: &'static str,
     customers: u64,
     limit: u64,
+}
+
+/// Over how long a reason counts.
+pub const fn minutes_of(reason: &str) -> u64 {
+    if matches!(reason.as_bytes(), b"day") { 24 * 60 } else { 60 }
 }
 
 impl Watch {
@@ -164,7 +179,8 @@ impl Watch {
         let Some(actor) = actor else { return Ok(()) };
         let write = self.0.db.write(move |tx| {
             let (customers, limit) = (unusual.customers, unusual.limit);
-            let fact = UnusualReading { reason: unusual.reason.to_owned(), customers, limit, minutes: 60 };
+            let (reason, minutes) = (unusual.reason.to_owned(), minutes_of(unusual.reason));
+            let fact = UnusualReading { reason, customers, limit, minutes };
             tx.append(actor, None, fact)?;
             let count = i64::try_from(customers).unwrap_or(i64::MAX);
             tx.execute(FORGET, params![now.minus(PAST)])?;
@@ -186,6 +202,10 @@ fn look(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Unusual>, Error> 
         }
     }
     for (actor, customers) in readers {
+        if actor.starts_with("key_") {
+            found.extend(of_program(reader, &actor, customers, now)?);
+            continue;
+        }
         let mut note = |reason: &'static str, customers: u64, limit: u64| {
             found.push(Unusual { actor: actor.clone(), reason, customers, limit });
         };
@@ -202,6 +222,27 @@ fn look(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Unusual>, Error> 
         }
     }
     Ok(found)
+}
+
+/// What is unusual of a program by its key. At which hour it runs and whether its customers have orders says nothing: it may write letters to
+/// all of them at night.
+fn of_program(
+    reader: &mut Reader<'_>,
+    actor: &str,
+    of_hour: u64,
+    now: Timestamp,
+) -> Result<Vec<Unusual>, Error> {
+    let (from, until) = (now.minus(PAST), now.minus(PROGRAM_PAST));
+    let of_day: u64 = reader.query_one(OF_DAY, params![actor, now.minus(DAY)], |row| row.get(0))?;
+    let hour: Option<u64> = reader.query_optional(BUSIEST, params![actor, from, until], |row| row.get(0))?;
+    let day: Option<u64> =
+        reader.query_optional(BUSIEST_DAY, params![actor, from, until], |row| row.get(0))?;
+    let limit = |busiest: Option<u64>, floor: u64| busiest.unwrap_or(0).saturating_mul(TIMES).max(floor);
+    let counts = [("many", of_hour, limit(hour, FLOOR_OPENED)), ("day", of_day, limit(day, FLOOR_OF_DAY))];
+    let unusual = counts.into_iter().filter(|(_, customers, limit)| customers > limit);
+    Ok(unusual
+        .map(|(reason, customers, limit)| Unusual { actor: actor.to_owned(), reason, customers, limit })
+        .collect())
 }
 
 /// Whether orders are kept here at all: where they are not, nobody has one.

@@ -59,7 +59,7 @@ async fn reasons(db: &TestDb) -> Vec<String> {
         after = *last;
         for (_, record) in &page {
             if let Event::UnusualReading(fact) = &record.event {
-                assert_eq!(record.actor, Actor::Staff { id: StaffId::from_bits(7) });
+                assert!([Actor::Staff { id: StaffId::from_bits(7) }, key()].contains(&record.actor));
                 found.push(fact.reason.clone());
             }
         }
@@ -161,4 +161,64 @@ both_engines!(an_hour_that_was_never_used_is_told_of_who_has_a_past, &tables(), 
     read(&db, &vault, [10, 12].into_iter()).await;
     watch.round().await.unwrap();
     assert_eq!(reasons(&db).await, ["hour"]);
+});
+
+fn key() -> Actor {
+    Actor::Key { id: storeward_base::ApiKeyId::from_bits(9) }
+}
+
+/// As [`read`], by a program of the support's.
+async fn program_reads(db: &TestDb, vault: &Vault, numbers: impl Iterator<Item = u64>, every_ms: u64) {
+    let Actor::Key { id: key } = key() else { unreachable!() };
+    let asker = storeward_vault::Asker::program(key, vec!["support".to_owned()]);
+    for number in numbers {
+        db.clock.advance(Duration::from_millis(every_ms));
+        let ask = storeward_vault::Ask::new(asker.clone(), id(number), Purpose::Support);
+        vault.open(&ask, &fields_of(&[Class::Contact])).await.unwrap();
+    }
+}
+
+// A support key opened a hundred customers in a minute, and 199 an hour for ever: nobody looked at programs.
+both_engines!(a_program_that_reads_more_than_it_ever_did_is_told_by_its_key, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, 100, false).await;
+    let watch = watch(&db, &vault);
+    program_reads(&db, &vault, scattered(60), 500).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0]);
+    program_reads(&db, &vault, (0..100).map(|n| n * 7 % 100 + 1), 500).await;
+    for _ in 0..2 {
+        watch.round().await.unwrap();
+    }
+    assert_eq!(reasons(&db).await, ["many"]);
+    let standing = watch.findings();
+    assert_eq!((standing[0].actor.clone(), standing[0].customers), (key().to_string(), 100));
+    // Every day from then on it is usual of this one, also a little earlier, and of nobody else.
+    for _ in 0..3 {
+        db.clock.advance(DAY - Duration::from_secs(600));
+        program_reads(&db, &vault, (0..100).map(|n| n * 7 % 100 + 1), 500).await;
+        watch.round().await.unwrap();
+    }
+    assert_eq!(reasons(&db).await, ["many"]);
+    read(&db, &vault, (0..100).map(|n| n * 7 % 100 + 1)).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, ["many"; 2], "what a program reads makes nothing usual of people");
+});
+
+both_engines!(a_program_that_never_stops_is_told_by_the_day, &tables(), async |db| {
+    let (_keys, vault) = both(&db).await;
+    customers(&vault, 500, false).await;
+    let watch = watch(&db, &vault);
+    // Below the floor of an hour, hour by hour.
+    for hour in 0..8 {
+        program_reads(&db, &vault, scattered(500).skip(hour * 59).take(59), 1_000).await;
+        db.clock.advance(HOUR);
+    }
+    program_reads(&db, &vault, scattered(500).skip(472).take(8), 1_000).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, [""; 0]);
+    program_reads(&db, &vault, scattered(500).skip(480).take(1), 1_000).await;
+    watch.round().await.unwrap();
+    assert_eq!(reasons(&db).await, ["day"]);
+    assert_eq!(watch.findings()[0].customers, 481);
 });
