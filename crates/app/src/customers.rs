@@ -44,6 +44,9 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let (gate, own) = crate::gate::start(opened, own)?;
     let shield = crate::shield::prepare(opened, identity.as_ref())?;
     let vault = crate::vault::start(opened)?;
+    if let Some(standing) = &vault {
+        standing.tell_rules()?;
+    }
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
     let (payments, own) = crate::payments::start(opened, own)?;

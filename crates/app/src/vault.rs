@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use storeward_base::Secret;
+use storeward_base::{Actor, Secret};
 use storeward_host::OwnPages;
 use storeward_identity::Identity;
 use storeward_policy::Policies;
@@ -34,6 +34,7 @@ use crate::data::DataDir;
 use crate::failure::{Context, Failure, IoContext};
 use crate::oidc::finished;
 use crate::open::Opened;
+use crate::run::log;
 
 pub use root::{Source, TokenSection, change_passphrase, source};
 pub use sample::take_over;
@@ -136,11 +137,21 @@ impl Standing {
         Ok(Some(saved(&self.vault)?))
     }
 
-    /// Puts rules in force.
+    /// Puts rules in force, and tells the ledger where they are others. Where it cannot be written nobody opens anything by them, and they are
+    /// told at the next reload or start.
     pub fn take(&self, rules: Option<(Policies, RulesFrom)>) {
-        if let Some((policies, from)) = rules {
-            self.vault.set_rules(policies, from);
+        let Some((policies, from)) = rules else { return };
+        let told = finished(self.vault.tell_rules(&policies, from, Actor::Operator));
+        if let Err(failure) = told.and_then(|told| told.context("the ledger")) {
+            log("error", &failure.to_string(), &[]);
         }
+        self.vault.set_rules(policies, from);
+    }
+
+    /// Tells the ledger of rules that were changed while nothing ran. Only of a start that serves: other words only look.
+    pub fn tell_rules(&self) -> Done {
+        let told = self.vault.tell_rules(&self.vault.policies(), self.vault.rules_from(), Actor::System);
+        finished(told)?.context("the rules in force")
     }
 
     pub fn close(&self) {

@@ -284,12 +284,15 @@ pub struct GlassReviewed {
 /// Other rules say who may see what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulesChanged {
-    /// Counts up; 0: the rules that a shop begins with.
+    /// Of what was saved at the console, counted up; 0: from `vault.policy_file`, or the rules that a shop begins with.
     pub version: u64,
     /// SHA-256 of the text, in hexadecimal.
     pub hash: String,
     /// How many there are, the guards among them.
     pub rules: u64,
+    /// The hash of those that held before; not there in entries of earlier builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// A customer asked for something about their data, or somebody wrote down that they did.

@@ -56,6 +56,7 @@ pub struct Policies {
     schema: Schema,
     authorizer: Authorizer,
     rules: BTreeMap<String, Rule>,
+    text: String,
 }
 
 impl Policies {
@@ -75,6 +76,7 @@ impl Policies {
             policies.rules.remove(&id);
             policies.set.remove_static(PolicyId::new(&id)).expect("each rule stands in the set by its name");
         }
+        policies.text.clear();
         policies
     }
 
@@ -97,12 +99,17 @@ impl Policies {
             let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
             return Err(Fault::at(line, faults.join("; ")));
         }
-        Ok(Policies { set, schema, authorizer: Authorizer::new(), rules })
+        Ok(Policies { set, schema, authorizer: Authorizer::new(), rules, text: text.to_owned() })
     }
 
     /// The text of the rules that a shop begins with, to write its own from.
     pub const fn default_text() -> &'static str {
         DEFAULT
+    }
+
+    /// What they were read from, without the guards.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// All rules by their names.

@@ -1,8 +1,8 @@
 //! Rules that are saved at the console: every version is kept, the last is in force, and a text that does not fit never is.
 
-use storeward_base::{Actor, CustomerId, PageSize, StaffId, Timestamp};
+use storeward_base::{Actor, CustomerId, StaffId, Timestamp};
+use storeward_events::Event;
 use storeward_events::vault::RulesChanged;
-use storeward_events::{Event, Record};
 use storeward_policy::{Fault, Policies, Who};
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::{Reader, Row, ledger, params, statements};
@@ -121,6 +121,7 @@ impl Vault {
         let version = begun_from.saturating_add(1);
         let written = self.0.db.write(move |tx| -> Result<bool, Error> {
             let last: Option<SavedRules> = tx.query_optional(LAST, &[], saved)?;
+            let before = Some(before(tx)?);
             let column = i64::try_from(version).unwrap_or(i64::MAX);
             let values = params![column, tx.now(), staff, &hash, &text];
             let is_next = last.map_or(0, |last| last.version) == begun_from;
@@ -128,7 +129,7 @@ impl Vault {
                 tx.commit_silent("somebody else saved rules first");
                 return Ok(false);
             }
-            tx.append(actor, None, RulesChanged { version, hash: hash.clone(), rules: count })?;
+            tx.append(actor, None, RulesChanged { version, hash: hash.clone(), rules: count, before })?;
             Ok(true)
         });
         if !written.await? {
@@ -136,6 +137,29 @@ impl Vault {
         }
         self.set_rules(rules, RulesFrom::Console(version));
         Ok(version)
+    }
+
+    /// Tells the ledger of rules that are others than those of which it knows last: a file was changed, took the place of what was saved at
+    /// the console, or gave it back. Nothing where they are the same.
+    pub async fn tell_rules(&self, rules: &Policies, from: RulesFrom, actor: Actor) -> Result<(), Error> {
+        let version = match from {
+            RulesFrom::Start | RulesFrom::File => 0,
+            RulesFrom::Console(version) => version,
+            // That they are not what was saved is told by the look over all records.
+            RulesFrom::Harmed => return Ok(()),
+        };
+        let count = u64::try_from(rules.rules().count()).unwrap_or(u64::MAX);
+        let now = hash(rules.text());
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            let (before, hash) = (before(tx)?, now.clone());
+            if before == hash {
+                tx.commit_silent("the rules are those of which the ledger knows");
+                return Ok(());
+            }
+            tx.append(actor, None, RulesChanged { version, hash, rules: count, before: Some(before) })?;
+            Ok(())
+        });
+        written.await
     }
 }
 
@@ -151,15 +175,24 @@ pub fn may_change(by: &Asker) -> Result<(), &'static str> {
     }
 }
 
-/// What the ledger says was saved last.
+/// What the ledger says was saved last at the console.
 fn told(reader: &mut Reader<'_>) -> Result<Option<RulesChanged>, Error> {
-    let kind_prefix = Some("vault.rules_changed".to_owned());
-    let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
-    let page = ledger::believed(reader, &filter, PageSize::default())?;
-    Ok(page.rows.into_iter().next().and_then(|(_, record): (u64, Record)| match record.event {
-        Event::RulesChanged(fact) => Some(fact),
+    Ok(all_told(reader)?.into_iter().rfind(|fact| fact.version > 0))
+}
+
+/// The hash of the rules of which the ledger knows last; a shop begins with those that are built in.
+fn before(reader: &mut Reader<'_>) -> Result<String, Error> {
+    let last = all_told(reader)?.pop();
+    Ok(last.map_or_else(|| hash(Policies::default_text()), |fact| fact.hash))
+}
+
+fn all_told(reader: &mut Reader<'_>) -> Result<Vec<RulesChanged>, Error> {
+    let told = ledger::told(reader, &["vault.rules_changed"])?;
+    let facts = told.iter().filter_map(|(_, record)| match &record.event {
+        Event::RulesChanged(fact) => Some(fact.clone()),
         _ => None,
-    }))
+    });
+    Ok(facts.collect())
 }
 
 fn saved(row: &Row<'_>) -> Result<SavedRules, storeward_store::Error> {

@@ -171,6 +171,45 @@ fn a_shops_own_rules_are_taken_whole_or_not_at_all() {
 
 const MAPPING: &str = "key = 'id'\n[fields]\n'contact.email' = 'mail'\n'address.city' = 'town'\n";
 
+// A rule that let everybody see everything stood in the file, and the ledger said nothing at a reload, nor at a start.
+#[test]
+fn rules_of_a_changed_file_are_told_at_a_reload_and_at_a_start() {
+    let folder = directory("policy_file = 'access.cedar'\n");
+    let path = folder.path().join("access.cedar");
+    let first = storeward_policy::Policies::default_text();
+    let more = |id: &str| format!("{first}\n@id(\"{id}\")\npermit (principal is Staff, action, resource);\n");
+    let told = |opened: &Opened| {
+        let kinds = &["vault.rules_changed"];
+        let found =
+            opened.db.read_blocking(move |reader| storeward_store::ledger::told(reader, kinds)).unwrap();
+        let line = |record: &storeward_events::Record| match &record.event {
+            storeward_events::Event::RulesChanged(fact) => (record.actor, fact.version, fact.hash.clone()),
+            other => panic!("{other:?}"),
+        };
+        found.iter().map(|(_, record)| line(record)).collect::<Vec<_>>()
+    };
+    let line = |actor, text: &str| (actor, 0, storeward_vault::rules::hash(text));
+    fs::write(&path, first).unwrap();
+    with(folder.path(), |opened, standing| {
+        standing.tell_rules().unwrap();
+        assert_eq!(told(opened), [], "a shop begins with these");
+        fs::write(&path, more("reloaded")).unwrap();
+        for _ in 0..2 {
+            standing.take(standing.rules(&opened.loaded.config, &opened.data).unwrap());
+        }
+        assert_eq!(told(opened), [line(Actor::Operator, &more("reloaded"))]);
+    })
+    .unwrap();
+    fs::write(&path, more("started")).unwrap();
+    with(folder.path(), |opened, standing| {
+        assert_eq!(told(opened).len(), 1, "whoever only looks tells nothing");
+        standing.tell_rules().unwrap();
+        let both = [line(Actor::Operator, &more("reloaded")), line(Actor::System, &more("started"))];
+        assert_eq!(told(opened), both);
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_shops_file_is_looked_at_taken_and_taken_once() {
     let folder = directory("");
