@@ -1,7 +1,7 @@
 //! A program that dies at any moment: what it acknowledged is there, and nobody is half erased.
 //!
 //! The program is this test itself, in a process of its own (`child`), which writes, changes, erases, rotates epochs and replaces the
-//! root of the indexes, and says on its standard output what was acknowledged to it. Three ends: SIGKILL at a random moment; the files
+//! root of the indexes, and says on its standard output what was acknowledged to it. Three ends: SIGKILL at a random moment, on both engines; the files
 //! as they lie at a random moment, copied and opened elsewhere, with torn ends (what a power cut leaves); and files that may not grow.
 
 use std::collections::BTreeMap;
@@ -16,18 +16,36 @@ use storeward_base::{Actor, CustomerId, Entropy, FixedClock, Secret, SystemEntro
 use storeward_policy::Policies;
 use storeward_seal::envelope::SecretRoot;
 use storeward_store::ledger::{self, VerifyOptions};
-use storeward_store::testing::{blocking, options};
-use storeward_store::{Db, Migration};
+use storeward_store::testing::{blocking, fresh, options};
+use storeward_store::{Db, Engine, Migration};
 use storeward_vault::{Error, KEY_MIGRATIONS, KeyStore, KeyStoreParts, MIGRATIONS, Shelf, Vault, VaultParts};
 
 use crate::support::{field, item, own, staff};
 
 /// Tells the child where its files are.
 const FOLDER: &str = "STOREWARD_CRASH_FOLDER";
+/// And its two databases, with a comma between.
+const DATABASES: &str = "STOREWARD_CRASH_DATABASES";
 /// Customers whom a writer has in turn.
 const OF_ONE_WRITER: u128 = 12;
 const ERASED_BY_ONE_WRITER: usize = 9;
 const WRITERS: u128 = 4;
+
+/// Where a house is: its folder and its two databases.
+#[derive(Clone)]
+struct Place {
+    folder: PathBuf,
+    data: String,
+    keys: String,
+}
+
+impl Place {
+    /// All of it in files.
+    fn of_files(folder: &Path) -> Self {
+        let file = |name: &str| format!("sqlite:{}", folder.join(name).display());
+        Place { folder: folder.to_owned(), data: file("data.sqlite"), keys: file("keys.sqlite") }
+    }
+}
 
 /// All files of a house, opened.
 struct House {
@@ -38,11 +56,15 @@ struct House {
 
 impl House {
     async fn open(folder: &Path) -> Result<Self, Error> {
-        let data = database(&folder.join("data.sqlite"), MIGRATIONS).await;
-        let keys = database(&folder.join("keys.sqlite"), KEY_MIGRATIONS).await;
+        House::open_at(&Place::of_files(folder)).await
+    }
+
+    async fn open_at(place: &Place) -> Result<Self, Error> {
+        let data = database(&place.data, MIGRATIONS).await;
+        let keys = database(&place.keys, KEY_MIGRATIONS).await;
         let store = KeyStore::open(KeyStoreParts {
             db: keys.clone(),
-            shelf: Shelf::at(folder.join("epochs.json")),
+            shelf: Shelf::at(place.folder.join("epochs.json")),
             root: Arc::new(SecretRoot::from_bytes(Secret::new([5; 32]))),
             entropy: Arc::new(SystemEntropy),
         });
@@ -123,9 +145,9 @@ impl SizeHere for Vault {
     }
 }
 
-async fn database(path: &Path, tables: &'static [Migration]) -> Db {
+async fn database(address: &str, tables: &'static [Migration]) -> Db {
     let clock = Arc::new(FixedClock::at(Timestamp::from_seconds(1_795_541_880)));
-    let options = options(&format!("sqlite:{}", path.display()), tables, clock);
+    let options = options(address, tables, clock);
     blocking(move || Db::open(options).unwrap()).await
 }
 
@@ -176,10 +198,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(folder: &Path, round: u128) -> Self {
+    fn start(place: &Place, round: u128) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::child", "--nocapture", "--include-ignored"])
-            .env(FOLDER, folder)
+            .env(FOLDER, &place.folder)
+            .env(DATABASES, format!("{},{}", place.data, place.keys))
             .env("STOREWARD_CRASH_ROUND", round.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -248,7 +271,10 @@ fn child() {
     let round: u128 = std::env::var("STOREWARD_CRASH_ROUND").unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let vault = House::open(&folder).await.unwrap().vault;
+        let databases = std::env::var(DATABASES).unwrap();
+        let (data, keys) = databases.split_once(',').unwrap();
+        let place = Place { folder, data: data.to_owned(), keys: keys.to_owned() };
+        let vault = House::open_at(&place).await.unwrap().vault;
         let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..WRITERS {
             tasks.spawn(write_on(vault.clone(), (round * WRITERS + writer) * OF_ONE_WRITER));
@@ -304,14 +330,26 @@ async fn write_on(vault: Vault, first: u128) {
 #[test]
 fn a_kill_at_any_moment_loses_nothing_and_leaves_nobody_half_erased() {
     let folder = tempfile::tempdir().unwrap();
+    killed(&Place::of_files(folder.path()), rounds(6));
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_on_postgresql() {
+    let folder = tempfile::tempdir().unwrap();
+    let (Some(data), Some(keys)) = (fresh(Engine::Postgres), fresh(Engine::Postgres)) else { return };
+    let [of_data, of_keys] = [&data, &keys].map(|place| place.address().to_owned());
+    killed(&Place { folder: folder.path().to_owned(), data: of_data, keys: of_keys }, rounds(2));
+}
+
+fn killed(place: &Place, rounds: u128) {
     let mut acknowledged = Acknowledged::default();
-    for round in 0..rounds(6) {
-        let child = Running::start(folder.path(), round);
+    for round in 0..rounds {
+        let child = Running::start(place, round);
         child.until(&mut acknowledged, 60 + below(120));
         std::thread::sleep(Duration::from_micros(below(20_000)));
         child.kill(&mut acknowledged);
         in_runtime(async {
-            let house = House::open(folder.path()).await.unwrap();
+            let house = House::open_at(place).await.unwrap();
             house.holds(&acknowledged).await;
             house.close().await;
         });
@@ -325,7 +363,7 @@ fn a_kill_at_any_moment_loses_nothing_and_leaves_nobody_half_erased() {
 fn files_of_any_moment_open_elsewhere_with_all_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = Acknowledged::default();
-    let child = Running::start(folder.path(), 0);
+    let child = Running::start(&Place::of_files(folder.path()), 0);
     for _ in 0..rounds(8) {
         child.until(&mut acknowledged, 5 + below(60));
         std::thread::sleep(Duration::from_micros(below(20_000)));

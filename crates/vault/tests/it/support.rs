@@ -6,8 +6,8 @@ use std::sync::Arc;
 use storeward_base::{Actor, CustomerId, FixedClock, Secret, StaffId, SystemEntropy};
 use storeward_policy::{Policies, Purpose};
 use storeward_seal::envelope::SecretRoot;
-use storeward_store::testing::{Place, TestDb, fresh, options};
-use storeward_store::{Db, Engine};
+use storeward_store::testing::{Place, TestDb, blocking, fresh, options};
+use storeward_store::{Db, Engine, Migration};
 use storeward_vault::{
     Ask, Asker, Error, Field, Flaw, Harm, Item, KEY_MIGRATIONS, KeyStore, KeyStoreParts, Opened, Provenance,
     Shelf, Vault, VaultParts,
@@ -48,6 +48,40 @@ impl Keys {
         })
         .await
     }
+}
+
+/// A database as it was, elsewhere: a backup.
+pub struct Copied {
+    pub address: String,
+    _folder: tempfile::TempDir,
+    _place: Option<Arc<Place>>,
+}
+
+/// Copies a database that lies at `from`.
+pub async fn copy_of(db: &Db, from: &str, tables: &'static [Migration], clock: &Arc<FixedClock>) -> Copied {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(schema) = from.strip_prefix("schema:") else {
+        let path = folder.path().join("copy.db");
+        let address = format!("sqlite:{}", path.display());
+        let db = db.clone();
+        blocking(move || db.snapshot_to(&path).unwrap()).await;
+        return Copied { address, _folder: folder, _place: None };
+    };
+    let place = fresh(Engine::Postgres).unwrap();
+    let copy = TestDb::at(Arc::clone(&place), tables, Arc::clone(clock));
+    copy.drop_guards();
+    let names = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = current_schema() \
+                 ORDER BY table_name <> 'vault_customer', table_name";
+    let names = copy.read(move |reader| -> Result<Vec<String>, storeward_store::Error> {
+        reader.query_many(names, &[], |row| row.get(0))
+    });
+    let names = names.await.unwrap();
+    copy.tamper(&format!("TRUNCATE {} CASCADE", names.join(", ")));
+    for name in names {
+        copy.tamper(&format!("INSERT INTO {name} SELECT * FROM {schema}.{name}"));
+    }
+    blocking(move || (*copy).clone().close()).await;
+    Copied { address: place.address().to_owned(), _folder: folder, _place: Some(place) }
 }
 
 pub async fn open_db(address: &str, clock: &Arc<FixedClock>) -> Db {
