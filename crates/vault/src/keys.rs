@@ -14,6 +14,7 @@ mod shelf;
 mod sql;
 mod verify;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -72,6 +73,8 @@ struct Inner {
     names: RwLock<indexes::Names>,
     cache: Mutex<Cache>,
     notes: Mutex<Notes>,
+    /// Whose keys were destroyed, as the ledger said when the store was opened and this program did since.
+    erased: Mutex<HashSet<CustomerId>>,
 }
 
 /// A customer's key, and how often their record had been changed when the key store noted it.
@@ -88,6 +91,15 @@ pub struct Progress {
     pub epoch: EpochId,
     pub rewrapped: u64,
     pub left: u64,
+}
+
+/// A rotation, in customers' keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The one that keys are wrapped in anew.
+    pub epoch: EpochId,
+    pub done: u64,
+    pub of: u64,
 }
 
 impl KeyStore {
@@ -111,6 +123,7 @@ impl KeyStore {
             names: RwLock::default(),
             cache: Mutex::default(),
             notes: Mutex::default(),
+            erased: Mutex::default(),
         };
         let store = KeyStore(Arc::new(inner));
         if is_new {
@@ -118,9 +131,8 @@ impl KeyStore {
         } else {
             store.refuse_an_empty_store().await?;
         }
-        store.note_erased_before().await?;
+        store.take_up_erased().await?;
         store.begin_first_index().await?;
-        store.read_indexes().await?;
         store.begin_names().await?;
         store.read_indexes().await?;
         Ok(store)
@@ -142,9 +154,9 @@ impl KeyStore {
     async fn refuse_an_empty_store(&self) -> Result<(), Error> {
         // Made with the first epoch; between the two another program may look, or this one have died.
         let young = Duration::from_secs(60);
-        let is_young = self.epoch_begun_at().is_some_and(|begun| self.0.db.now().since(begun) < young);
-        let is_empty =
-            self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::indexes(reader)?.is_empty()) }).await?;
+        let is_young = self.epochs().last() == 1
+            && self.epoch_begun_at().is_some_and(|begun| self.0.db.now().since(begun) < young);
+        let is_empty = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::is_empty(reader)?) }).await?;
         if is_empty && !is_young {
             let shown = self.0.shelf.path().display();
             return Err(Error::Shelf(format!(
@@ -199,7 +211,7 @@ impl KeyStore {
         let key = CustomerKey::generate(1, self.0.entropy.as_ref());
         let (made, store) = (key.clone(), self.clone());
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            if sql::is_destroyed(tx, customer)? {
+            if store.erased().contains(&customer) || sql::is_destroyed(tx, customer)? {
                 return Err(Error::NoCustomer);
             }
             // Wrapped in the write itself: an epoch that ended since would take the key with it. Whoever ends one counts its
@@ -227,11 +239,10 @@ impl KeyStore {
     /// the epoch that is current now has been destroyed.
     pub async fn destroy(&self, customer: CustomerId, actor: Actor) -> Result<bool, Error> {
         let written = self.0.db.write(move |tx| -> Result<bool, Error> {
-            let was = sql::delete(tx, customer)?;
-            let now = tx.now();
-            sql::note_destroyed(tx, customer, now)?;
-            if was {
-                tx.append(actor, None, CustomerKeyDestroyed { customer })?;
+            let (was, now) = (sql::delete(tx, customer)?, tx.now());
+            // Also of somebody who had no key: the note keeps them from getting one, and must not be taken away unseen.
+            if sql::note_destroyed(tx, customer, now)? || was {
+                tx.append_at(now, actor, None, CustomerKeyDestroyed { customer })?;
             } else {
                 tx.commit_silent("the customer's key was destroyed before");
             }
@@ -239,30 +250,13 @@ impl KeyStore {
         });
         let was = written.await?;
         self.cache().drop_one(customer);
+        self.erased().insert(customer);
         Ok(was)
-    }
-
-    /// Whether the customer's key was destroyed once.
-    pub(crate) async fn is_destroyed(&self, customer: CustomerId) -> Result<bool, Error> {
-        let found =
-            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::is_destroyed(reader, customer)?) });
-        found.await
-    }
-
-    /// Whose keys were destroyed, in order: at most 500 behind `after`.
-    pub async fn destroyed(&self, after: Option<CustomerId>) -> Result<Vec<CustomerId>, Error> {
-        let after = after.map_or_else(String::new, |customer| customer.to_string());
-        self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::destroyed(reader, &after)?) }).await
     }
 
     /// When the current epoch began.
     pub fn epoch_begun_at(&self) -> Option<Timestamp> {
         self.epochs().begun_at()
-    }
-
-    /// When the oldest epoch that lives began.
-    pub fn first_epoch_begun_at(&self) -> Option<Timestamp> {
-        self.epochs().first_begun_at()
     }
 
     /// Whether the one copy of the epochs' keys, where there is one, opens nothing that ended.
@@ -274,14 +268,42 @@ impl KeyStore {
     /// What an interrupted rotation left is finished first. Returns the epochs that ended. Another program that makes keys
     /// meanwhile holds the shelf ([`Shelf::hold`]); then nothing is done: [`Error::ShelfHeld`].
     pub async fn rotate(&self, life: Duration) -> Result<Vec<EpochId>, Error> {
+        self.rotate_shown(life, |_| {}).await
+    }
+
+    /// [`KeyStore::rotate`] that tells how far it is.
+    pub async fn rotate_shown(
+        &self,
+        life: Duration,
+        mut shown: impl FnMut(Rotation),
+    ) -> Result<Vec<EpochId>, Error> {
         let _alone = self.0.shelf.alone()?.ok_or(Error::ShelfHeld)?;
         self.reload()?;
         let is_over = self.epoch_begun_at().is_none_or(|begun| self.0.db.now().since(begun) >= life);
         if is_over && self.epochs().older().is_empty() {
             self.begin_epoch().await?;
         }
-        while self.rewrap(REWRAPPED_AT_ONCE).await?.left > 0 {}
+        while let Some(rotation) = self.rotation().await? {
+            shown(rotation);
+            if self.rewrap(REWRAPPED_AT_ONCE).await?.left == 0 {
+                shown(Rotation { done: rotation.of, ..rotation });
+                break;
+            }
+        }
         self.end_older_epochs().await
+    }
+
+    /// A rotation that is under way, here or in another program, or was interrupted; nothing where no older epoch lives.
+    pub async fn rotation(&self) -> Result<Option<Rotation>, Error> {
+        if self.epochs().older().is_empty() {
+            return Ok(None);
+        }
+        let epoch = self.current_epoch();
+        let counted = self.0.db.read(move |reader| -> Result<_, Error> {
+            Ok((sql::count(reader)?, sql::count_before(reader, epoch)?))
+        });
+        let (of, left) = counted.await?;
+        Ok(Some(Rotation { epoch, done: of.saturating_sub(left), of }))
     }
 
     pub fn current_epoch(&self) -> EpochId {

@@ -48,7 +48,7 @@ pub use grants::{
 pub use indexes::{Making, STATEMENTS as INDEX_STATEMENTS, by_part};
 pub use jobs::{RENEW_INDEX, ROTATE_NOW, renew_index, rotate_now};
 pub use keys::{
-    Epochs, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS as KEY_MIGRATIONS, Progress,
+    Epochs, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS as KEY_MIGRATIONS, Progress, Rotation,
     STATEMENTS as KEY_STATEMENTS, Shelf,
 };
 pub use manifest::{Flaw, Harm, MOST_VALUES};

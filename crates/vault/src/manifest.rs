@@ -196,7 +196,8 @@ impl Manifest {
         if revision < held.revision {
             return Err(harmed(Harm::OlderData));
         }
-        if (head.created_at, head.restricted_at) != (row.created_at, row.restricted_at) {
+        // Nobody whose record is read was erased.
+        if (head.created_at, head.restricted_at, None) != (row.created_at, row.restricted_at, row.erased_at) {
             return Err(harmed(Harm::Changed));
         }
         let (parts, changed) = (BTreeMap::new(), BTreeSet::new());

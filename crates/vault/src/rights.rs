@@ -56,11 +56,22 @@ fn is_erasure_told(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool
     }
 }
 
+/// The epoch whose end puts a customer beyond backups, as the ledger says; nothing where it has forgotten it, which is a year after that end.
+fn epoch_of_erasure(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<u32>, Error> {
+    let told = ledger::told(reader, &["vault.customer_erased"])?;
+    let epochs = told.iter().filter_map(|(_, record)| match &record.event {
+        Event::CustomerErased(fact) if fact.customer == customer => Some(fact.epoch),
+        _ => None,
+    });
+    Ok(epochs.max())
+}
+
 /// What is known of an erasure, for the person who asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Erasure {
-    pub begun_at: storeward_base::Timestamp,
-    pub erased_at: Option<storeward_base::Timestamp>,
+    pub begun_at: Timestamp,
+    /// When the key was destroyed, from which on nothing can be opened.
+    pub erased_at: Option<Timestamp>,
     /// Whether every epoch in which the key was ever wrapped has ended, here and in the one copy of the epochs' keys: then no backup of the
     /// keys opens it either.
     pub beyond_backups: bool,
@@ -169,20 +180,19 @@ impl Vault {
         self.standing(customer).await.map(|row| row.restricted_at.is_some())
     }
 
-    /// What became of an erasure; nothing where none was begun.
+    /// What became of an erasure; nothing where none was begun. Whether and when it was ended say the ledgers, not the customer's row: whoever
+    /// writes the database makes no proof by it.
     pub async fn erasure(&self, customer: CustomerId) -> Result<Option<Erasure>, Error> {
-        let found =
-            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
-        let row = found.await?.ok_or(Error::NoCustomer)?;
-        let first = self.0.keys.first_epoch_begun_at();
-        let is_over = row.erased_at.is_some_and(|erased| first.is_some_and(|first| first > erased));
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            Ok((sql::customer(reader, customer)?, epoch_of_erasure(reader, customer)?))
+        });
+        let (row, epoch) = found.await?;
+        let Some(begun_at) = row.ok_or(Error::NoCustomer)?.erasure_begun_at else { return Ok(None) };
+        let destroyed_at = self.0.keys.destroyed_at(customer).await?;
+        let has_ended = destroyed_at.is_some_and(|at| self.0.keys.has_ended_since(at, epoch));
         // The copy of the epochs' keys opens older backups until the next good one replaces it.
-        let beyond_backups = is_over && self.0.keys.is_copy_of_now();
-        Ok(row.erasure_begun_at.map(|begun_at| Erasure {
-            begun_at,
-            erased_at: row.erased_at,
-            beyond_backups,
-        }))
+        let beyond_backups = has_ended && self.0.keys.is_copy_of_now();
+        Ok(Some(Erasure { begun_at, erased_at: destroyed_at, beyond_backups }))
     }
 
     /// Ends what was begun before a crash, and erases again whoever an older copy of the data brought back; how many there
@@ -230,13 +240,11 @@ impl Vault {
 
     /// The key store knows whose key it destroyed, also where the data was restored from before that.
     async fn begin_again(&self) -> Result<(), Error> {
-        let mut last = None;
-        loop {
-            let page = self.0.keys.destroyed(last).await?;
-            let Some(end) = page.last().copied() else { return Ok(()) };
+        for some in self.0.keys.destroyed().await?.chunks(500) {
+            let some = some.to_vec();
             let written = self.0.db.write(move |tx| -> Result<(), Error> {
                 let mut begun = 0;
-                for customer in &page {
+                for customer in &some {
                     if sql::begin_erasure(tx, *customer)? {
                         tx.append(Actor::System, None, ErasureBegun { customer: *customer })?;
                         begun += 1;
@@ -248,8 +256,8 @@ impl Vault {
                 Ok(())
             });
             written.await?;
-            last = Some(end);
         }
+        Ok(())
     }
 
     /// The key first: without it the rest says nothing any more, wherever copies of it lie.

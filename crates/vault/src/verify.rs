@@ -10,7 +10,7 @@ use storeward_store::{Reader, ledger};
 use crate::Error;
 use crate::catalogue::Field;
 use crate::indexes::Plan;
-use crate::keys::Held;
+use crate::keys::{Held, KeyFault};
 use crate::manifest::{Flaw, Harm, Manifest};
 use crate::opening::open_row;
 use crate::records::{Vault, manifest_for};
@@ -38,8 +38,10 @@ pub struct Verified {
     pub values: u64,
     /// How many flaws there are.
     pub faults: u64,
-    /// The first thousand of them.
+    /// The first thousand of those of records.
     pub flaws: Vec<Flaw>,
+    /// Those of the key store.
+    pub keys: Vec<KeyFault>,
     /// Records from before there were manifests: they count as they are from now on.
     pub begun: u64,
 }
@@ -70,7 +72,11 @@ impl Vault {
     pub async fn verify(&self, actor: Actor, mut progress: impl FnMut(Walk)) -> Result<Verified, Error> {
         // Whoever is not noted yet is not older than the note.
         self.keys().write_notes().await?;
-        self.keys().read_indexes().await?;
+        match self.keys().read_indexes().await {
+            // What is wrong with them is named with the other keys; records are looked at by what was read before.
+            Ok(()) | Err(Error::Shelf(_)) => {}
+            Err(other) => return Err(other),
+        }
         let size = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::size(reader)?) }).await?;
         let mut verified = Verified::default();
         let mut last = String::new();
@@ -121,8 +127,12 @@ impl Vault {
                 },
             });
         }
+        // Where the shelf itself is not to be read, what was found of the records is told all the same.
+        let keys = self.keys().verify().await;
+        verified.keys = keys.clone().unwrap_or_default();
+        verified.faults += u64::try_from(verified.keys.len()).unwrap_or(u64::MAX);
         self.tell(actor, &verified).await?;
-        Ok(verified)
+        keys.map(|_| verified)
     }
 
     async fn verify_one(&self, customer: CustomerId, verified: &mut Verified) -> Result<(), Error> {
@@ -219,9 +229,10 @@ impl Vault {
     async fn tell(&self, actor: Actor, verified: &Verified) -> Result<(), Error> {
         let (told, some) = (verified.clone(), MOST_TOLD);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            for flaw in told.flaws.iter().take(some) {
-                let (customer, place) = (flaw.customer, flaw.place.clone());
-                tx.append(actor, None, RecordHarmed { customer, place, harm: flaw.harm.name().to_owned() })?;
+            let of_keys = told.keys.iter().map(KeyFault::flaw);
+            for flaw in told.flaws.iter().take(some).cloned().chain(of_keys.take(some)) {
+                let Flaw { customer, place, harm } = flaw;
+                tx.append(actor, None, RecordHarmed { customer, place, harm: harm.name().to_owned() })?;
             }
             let (customers, values, faults) = (told.customers, told.values, told.faults);
             tx.append(actor, None, RecordsVerified { customers, values, faults })?;

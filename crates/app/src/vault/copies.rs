@@ -1,6 +1,6 @@
 //! A restored copy of the vault: opened by its own folder, and told of what was erased since.
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::Actor;
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
 use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts};
@@ -75,7 +75,8 @@ pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<
     let Some(section) = &config.vault else { return Ok(None) };
     let (theirs, their_db) = key_store(opened, original, section)?;
     let told = key_store(opened, copy, section).and_then(|(ours, our_db)| {
-        let done = destroyed(&theirs).and_then(|customers| {
+        let done = finished(theirs.destroyed()).and_then(|found| found.context("the vault's keys"));
+        let done = done.and_then(|customers| {
             let mut count = 0;
             for customer in customers {
                 let was = finished(ours.destroy(customer, Actor::Operator))?.context("the vault's keys")?;
@@ -88,17 +89,6 @@ pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<
     });
     their_db.close();
     told
-}
-
-fn destroyed(store: &KeyStore) -> Done<Vec<CustomerId>> {
-    let mut all = Vec::new();
-    loop {
-        let page = finished(store.destroyed(all.last().copied()))?.context("the vault's keys")?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
-    }
 }
 
 #[cfg(test)]

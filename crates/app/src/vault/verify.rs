@@ -23,11 +23,10 @@ pub fn verify(standing: &Standing) -> Done<String> {
             eprint!("\r\x1b[K{} of {} customers, {} values", walk.customers, walk.of_customers, walk.values);
         }
     };
-    let (records, keys) = finished(async {
+    let records = finished(async {
         let records = standing.vault.verify(Actor::Operator, tell).await?;
-        let keys = standing.vault.keys().verify().await?;
         standing.vault.keys().write_notes().await?;
-        Ok::<_, storeward_vault::Error>((records, keys))
+        Ok::<_, storeward_vault::Error>(records)
     })?
     .context("the records")?;
     if is_shown {
@@ -36,7 +35,7 @@ pub fn verify(standing: &Standing) -> Done<String> {
     let report = ledger::verify(&standing.keys, &VerifyOptions::default(), |_, _| {});
     let report = report.context("the key store's ledger")?;
     let mut faults = told(&records);
-    for fault in keys.iter().take(SHOWN) {
+    for fault in records.keys.iter().take(SHOWN) {
         faults.push_str(&format!("  key store: {}\n", fault.words()));
     }
     if let Some(fault) = &report.first_fault {
@@ -52,7 +51,6 @@ pub fn verify(standing: &Standing) -> Done<String> {
             "{head}: each is what was written last, and every key is what its ledger says{begun}"
         ));
     }
-    let count = records.faults + u64::try_from(keys.len()).unwrap_or(u64::MAX);
     let is_older = records.flaws.iter().any(|flaw| flaw.harm == storeward_vault::Harm::OlderData);
     let hint = if is_older {
         "did you restore a backup? then `storeward vault accept-older` (docs/vault.md, \"After a restore\"); if not, \
@@ -60,8 +58,12 @@ pub fn verify(standing: &Standing) -> Done<String> {
     } else {
         "somebody was at the database past Storeward: see docs/vault.md, \"When records are not what was written\""
     };
-    Err(Failure::new(format!("{head}: {count} are not as they were written{begun}\n{}", faults.trim_end()))
-        .hint(hint))
+    Err(Failure::new(format!(
+        "{head}: {} are not as they were written{begun}\n{}",
+        records.faults,
+        faults.trim_end()
+    ))
+    .hint(hint))
 }
 
 fn told(records: &Verified) -> String {
@@ -70,7 +72,8 @@ fn told(records: &Verified) -> String {
         let place = if flaw.place.is_empty() { "the record" } else { &flaw.place };
         out.push_str(&format!("  {}: {place}: {}\n", flaw.customer, flaw.harm.words()));
     }
-    let more = records.faults.saturating_sub(u64::try_from(SHOWN).unwrap_or(0));
+    let of_records = records.faults - u64::try_from(records.keys.len()).unwrap_or(0);
+    let more = of_records.saturating_sub(u64::try_from(SHOWN).unwrap_or(0));
     if more > 0 {
         out.push_str(&format!("  and {more} more\n"));
     }

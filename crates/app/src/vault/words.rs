@@ -1,8 +1,10 @@
 //! `storeward vault`: how it stands, a rotation at once, the rules.
 
+use std::io::{IsTerminal, Write as _, stderr};
+
 use storeward_policy::Grant;
 use storeward_store::jobs;
-use storeward_vault::{Request, Vault, rotate_now};
+use storeward_vault::{Request, Rotation, Vault, rotate_now};
 
 use super::import::{Run, import};
 use super::shops::{self, Wanted};
@@ -274,6 +276,9 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
     if size.unfinished_erasures > 0 {
         out.push_str(&format!("{} erasures are under way\n", size.unfinished_erasures));
     }
+    if let Some(rotation) = finished(vault.keys().rotation())?.context("the key store")? {
+        out.push_str(&format!("{}\n", rotation_words(rotation)));
+    }
     out.push_str(&super::indexes::under_way(vault)?);
     let section = opened.loaded.config.vault.clone().unwrap_or_default();
     out.push_str(match source(&section) {
@@ -298,6 +303,24 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
     Ok(out)
 }
 
+fn rotation_words(rotation: Rotation) -> String {
+    let Rotation { epoch, done, of } = rotation;
+    format!("rotation to epoch {}: {done} of {of} customers' keys are wrapped anew", epoch.0)
+}
+
+/// A line that is written over, where somebody looks.
+fn shown() -> impl FnMut(Rotation) {
+    let is_shown = stderr().is_terminal();
+    move |rotation| {
+        if is_shown {
+            eprint!("\r\x1b[K{}", rotation_words(rotation));
+            if rotation.done >= rotation.of {
+                let _ = writeln!(stderr());
+            }
+        }
+    }
+}
+
 fn rotate(opened: &Opened) -> Done {
     if opened.data.running_pid()?.is_some() {
         let promised = opened.db.write_blocking(|tx| {
@@ -305,12 +328,13 @@ fn rotate(opened: &Opened) -> Done {
             jobs::enqueue(tx, &rotate_now())
         });
         promised.map_err(|error: storeward_store::Error| Failure::new(format!("the jobs: {error}")))?;
-        return say("The running Storeward does it now; `storeward vault status` tells the new epoch.");
+        return say("The running Storeward does it now; `storeward vault status` tells how far it is.");
     }
     // Nobody else begins an epoch meanwhile.
     let _lock = opened.data.lock()?;
     let standing = standing(opened)?;
-    let ended = finished(standing.vault.keys().rotate(std::time::Duration::ZERO))?.context("the rotation");
+    let ended = finished(standing.vault.keys().rotate_shown(std::time::Duration::ZERO, shown()))?;
+    let ended = ended.context("the rotation");
     standing.close();
     let ended = ended?;
     say(format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))?;

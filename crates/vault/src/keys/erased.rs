@@ -1,30 +1,105 @@
-//! Whose keys were destroyed before the store kept a note of it: the ledger knows, and nobody is made a new key, nor is it said that
-//! somebody took the note away.
+//! Whose keys were destroyed. The ledger says it; the notes are an index over it for other programs on the same store. So nobody who was
+//! erased is made a new key because a note is gone, and nobody is erased because of one that somebody put there.
 
-use storeward_events::Event;
-use storeward_store::ledger;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_events::vault::CustomerKeyDestroyed;
+use storeward_events::{Event, Record};
+use storeward_store::{Reader, Tx, ledger};
 
 use super::{KeyStore, sql};
 use crate::Error;
 
+/// The steps that bring the notes of earlier versions and the ledger in line; a row of `vault_destroyed_noted` for each that is over.
+const STEPS: u64 = 2;
+
 impl KeyStore {
-    /// Writes the notes that a version before them left out; once. A note that somebody takes away later is not made up for:
-    /// [`KeyStore::verify`] names it.
-    pub(super) async fn note_erased_before(&self) -> Result<(), Error> {
-        let is_over =
-            self.0.db.read(|reader| -> Result<bool, Error> { Ok(sql::are_destroyed_noted(reader)?) }).await?;
-        if is_over {
-            return Ok(());
-        }
-        let written = self.0.db.write(|tx| -> Result<(), Error> {
-            tx.commit_silent("that the keys were destroyed stands in the ledger");
-            for (_, record) in ledger::told(tx, &["vault.customer_key_destroyed"])? {
-                if let Event::CustomerKeyDestroyed(fact) = &record.event {
-                    sql::note_destroyed(tx, fact.customer, record.at)?;
-                }
-            }
-            Ok(sql::destroyed_are_noted(tx)?)
-        });
-        written.await
+    /// Whose keys the ledger says were destroyed, in order.
+    pub async fn destroyed(&self) -> Result<Vec<CustomerId>, Error> {
+        Ok(self.0.db.read(told).await?.into_keys().collect())
     }
+
+    /// When the customer's key was destroyed last, as the ledger says.
+    pub(crate) async fn destroyed_at(&self, customer: CustomerId) -> Result<Option<Timestamp>, Error> {
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let told = ledger::told(reader, &["vault.customer_key_destroyed"])?;
+            let is_it = |record: &Record| matches!(&record.event, Event::CustomerKeyDestroyed(fact) if fact.customer == customer);
+            Ok(told.iter().filter(|(_, record)| is_it(record)).map(|(_, record)| record.at).max())
+        });
+        found.await
+    }
+
+    /// Whether every epoch that lived at a moment has ended, and this one, too, where it is known: a clock that was put back proves nothing.
+    pub(crate) fn has_ended_since(&self, at: Timestamp, epoch: Option<u32>) -> bool {
+        let epochs = self.epochs();
+        let first = epochs.ids().next().map_or(0, |id| id.0);
+        epochs.first_begun_at().is_some_and(|begun| begun > at) && epoch.is_none_or(|epoch| first > epoch)
+    }
+
+    /// Whether the customer's key was destroyed once.
+    pub(crate) async fn is_destroyed(&self, customer: CustomerId) -> Result<bool, Error> {
+        if self.erased().contains(&customer) {
+            return Ok(true);
+        }
+        let found =
+            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::is_destroyed(reader, customer)?) });
+        found.await
+    }
+
+    pub(super) fn erased(&self) -> MutexGuard<'_, HashSet<CustomerId>> {
+        self.0.erased.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what the ledger says. Before that, once: writes the notes that a version before them left out, and tells the ledger of those that
+    /// another version wrote of people without a key. A note that somebody takes away or adds later is not made up for:
+    /// [`KeyStore::verify`] names it.
+    pub(super) async fn take_up_erased(&self) -> Result<(), Error> {
+        let done =
+            self.0.db.read(|reader| -> Result<u64, Error> { Ok(sql::destroyed_noted(reader)?) }).await?;
+        if done < STEPS {
+            self.0.db.write(bring_in_line).await?;
+        }
+        let told = self.0.db.read(told).await?;
+        *self.erased() = told.into_keys().collect();
+        Ok(())
+    }
+}
+
+fn bring_in_line(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let known = told(tx)?;
+    for (customer, at) in &known {
+        sql::note_destroyed(tx, *customer, *at)?;
+    }
+    let (mut after, mut count) = (String::new(), 0);
+    loop {
+        let page = sql::destroyed(tx, &after)?;
+        let Some((last, _)) = page.last() else { break };
+        after = last.to_string();
+        for (customer, at) in page {
+            if !known.contains_key(&customer) && sql::find(tx, customer)?.is_none() {
+                tx.append_at(at, Actor::System, None, CustomerKeyDestroyed { customer })?;
+                count += 1;
+            }
+        }
+    }
+    if count == 0 {
+        tx.commit_silent("that the keys were destroyed stands in the ledger");
+    }
+    for _ in sql::destroyed_noted(tx)?..STEPS {
+        sql::destroyed_are_noted(tx)?;
+    }
+    Ok(())
+}
+
+/// Whose keys the ledger says were destroyed, and when it was first.
+fn told(reader: &mut Reader<'_>) -> Result<BTreeMap<CustomerId, Timestamp>, Error> {
+    let mut found = BTreeMap::new();
+    for (_, record) in ledger::told(reader, &["vault.customer_key_destroyed"])? {
+        if let Event::CustomerKeyDestroyed(fact) = &record.event {
+            found.entry(fact.customer).or_insert(record.at);
+        }
+    }
+    Ok(found)
 }

@@ -23,11 +23,14 @@ statements! {
                       ON CONFLICT (customer) DO NOTHING";
     DESTROYED_NOTED = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_destroyed_noted";
     INSERT_DESTROYED_NOTED = "INSERT INTO vault_destroyed_noted (noted_at) VALUES ($1)";
-    DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer > $1 ORDER BY customer LIMIT 500";
+    DESTROYED = "SELECT customer, destroyed_at FROM vault_destroyed_key WHERE customer > $1 ORDER BY customer LIMIT 500";
 
     INDEXES = "SELECT version, epoch, wrapped FROM vault_index_root WHERE retired_at IS NULL ORDER BY version LIMIT 16";
     INDEXES_BEFORE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_index_root WHERE epoch < $1 AND retired_at IS NULL";
     INSERT_INDEX = "INSERT INTO vault_index_root (version, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4)";
+    ENDED_INDEXES = "SELECT version, wrapped FROM vault_index_root WHERE retired_at IS NOT NULL ORDER BY version";
+    ROWS = "SELECT CAST((SELECT COUNT(*) FROM vault_customer_key) + (SELECT COUNT(*) FROM vault_index_root) \
+            + (SELECT COUNT(*) FROM vault_name_key) AS BIGINT)";
     HIGHEST_INDEX = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM vault_index_root";
     END_INDEX = "UPDATE vault_index_root SET retired_at = $2, wrapped = $3 WHERE version = $1 AND retired_at IS NULL";
     NAMES = "SELECT name, epoch, wrapped FROM vault_name_key ORDER BY name LIMIT 64";
@@ -115,14 +118,20 @@ pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Vec<KeyRow>, Error> 
     reader.query_many(PAGE, params![after], key)
 }
 
-type IndexRow = (u32, EpochId, Vec<u8>);
+pub type IndexRow = (u32, EpochId, Vec<u8>);
 
 pub fn indexes(reader: &mut Reader<'_>) -> Result<Vec<IndexRow>, Error> {
     reader.query_many(INDEXES, &[], |row| Ok((row.get(0)?, EpochId(row.get(1)?), row.get(2)?)))
 }
 
-pub fn no_index(reader: &mut Reader<'_>) -> Result<bool, Error> {
-    indexes(reader).map(|rows| rows.is_empty())
+/// The roots that ended, with what is left of them: nothing.
+pub fn ended_indexes(reader: &mut Reader<'_>) -> Result<Vec<(u32, Vec<u8>)>, Error> {
+    reader.query_many(ENDED_INDEXES, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Whether the store has neither keys, nor roots, nor names.
+pub fn is_empty(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    Ok(reader.query_one(ROWS, &[], |row| row.get::<u64>(0))? == 0)
 }
 
 pub fn indexes_before(reader: &mut Reader<'_>, epoch: EpochId) -> Result<u64, Error> {
@@ -149,7 +158,7 @@ pub fn end_index(tx: &mut Tx<'_>, version: u32) -> Result<bool, Error> {
     tx.execute(END_INDEX, params![version, now, nothing]).map(|rows| rows == 1)
 }
 
-type NameRow = (String, EpochId, Vec<u8>);
+pub type NameRow = (String, EpochId, Vec<u8>);
 
 pub fn names(reader: &mut Reader<'_>) -> Result<Vec<NameRow>, Error> {
     reader.query_many(NAMES, &[], |row| Ok((row.get(0)?, EpochId(row.get(1)?), row.get(2)?)))
@@ -173,13 +182,14 @@ pub fn is_destroyed(reader: &mut Reader<'_>, customer: CustomerId) -> Result<boo
     Ok(found.is_some())
 }
 
-pub fn note_destroyed(tx: &mut Tx<'_>, customer: CustomerId, at: Timestamp) -> Result<(), Error> {
-    tx.execute(NOTE_DESTROYED, params![customer, at]).map(drop)
+/// Whether it was not noted before.
+pub fn note_destroyed(tx: &mut Tx<'_>, customer: CustomerId, at: Timestamp) -> Result<bool, Error> {
+    tx.execute(NOTE_DESTROYED, params![customer, at]).map(|rows| rows == 1)
 }
 
-/// Whether whoever was erased before there were notes has one.
-pub fn are_destroyed_noted(reader: &mut Reader<'_>) -> Result<bool, Error> {
-    Ok(reader.query_one(DESTROYED_NOTED, &[], |row| row.get::<u64>(0))? > 0)
+/// How many of the two steps are over that bring notes and ledger in line.
+pub fn destroyed_noted(reader: &mut Reader<'_>) -> Result<u64, Error> {
+    reader.query_one(DESTROYED_NOTED, &[], |row| row.get(0))
 }
 
 pub fn destroyed_are_noted(tx: &mut Tx<'_>) -> Result<(), Error> {
@@ -187,6 +197,7 @@ pub fn destroyed_are_noted(tx: &mut Tx<'_>) -> Result<(), Error> {
     tx.execute(INSERT_DESTROYED_NOTED, params![now]).map(drop)
 }
 
-pub fn destroyed(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {
-    reader.query_many(DESTROYED, params![after], |row| row.get(0))
+/// The notes behind `after` in the order of their customers, with the moment; the empty text begins.
+pub fn destroyed(reader: &mut Reader<'_>, after: &str) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+    reader.query_many(DESTROYED, params![after], |row| Ok((row.get(0)?, row.get(1)?)))
 }

@@ -10,6 +10,7 @@ use storeward_store::ledger;
 
 use super::{KeyStore, sql};
 use crate::Error;
+use crate::manifest::{Flaw, Harm};
 
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,41 @@ pub enum KeyFault {
     Damaged(CustomerId),
     /// The ledger tells that a key was destroyed, and the store knows nothing of it any more: it would make another.
     Undestroyed(CustomerId),
+    /// The store says that a key was destroyed, or when, and the ledger does not.
+    Untold(CustomerId),
     /// The store says of a record that it had come less far than the ledger tells.
     Older(CustomerId),
     /// The shelf holds an epoch that the ledger says was destroyed, or lacks the one that began last: it is of another time.
     Epoch(u32),
+    /// A root of the blind indexes is gone, does not open, or is none that the ledger tells of.
+    Index(u32),
+    /// The key by which records or items of a shop get their names is gone or does not open, or nobody made it.
+    Name(String),
 }
 
 impl KeyFault {
+    /// As the ledger is told of it: which row.
+    pub(crate) fn flaw(&self) -> Flaw {
+        let nobody = CustomerId::from_bits(0);
+        let (customer, place) = match self {
+            KeyFault::Missing(customer)
+            | KeyFault::Unknown(customer)
+            | KeyFault::Damaged(customer)
+            | KeyFault::Older(customer) => (*customer, "vault_customer_key".to_owned()),
+            KeyFault::Undestroyed(customer) | KeyFault::Untold(customer) => {
+                (*customer, "vault_destroyed_key".to_owned())
+            }
+            KeyFault::Epoch(epoch) => (nobody, format!("epochs.{epoch}")),
+            KeyFault::Index(version) => (nobody, format!("vault_index_root.{version}")),
+            KeyFault::Name(name) => {
+                // In words that are not ours a name stands in no ledger.
+                let known = KeyStore::is_name(name).then_some(name.as_str()).unwrap_or_default();
+                (nobody, format!("vault_name_key.{known}"))
+            }
+        };
+        Flaw { customer, place, harm: Harm::Row }
+    }
+
     /// For people.
     pub fn words(&self) -> String {
         match self {
@@ -43,7 +72,17 @@ impl KeyFault {
                 )
             }
             KeyFault::Older(customer) => format!("{customer}: an older note of the record was put back"),
+            KeyFault::Untold(customer) => {
+                format!("{customer}: that the key was destroyed is noted otherwise than the ledger has it")
+            }
             KeyFault::Epoch(epoch) => format!("epoch {epoch}: the file of epoch keys is of another time"),
+            KeyFault::Index(version) => {
+                format!("index-root/{version}: the root of the blind indexes is not what the ledger says")
+            }
+            KeyFault::Name(name) => format!(
+                "name-key/{name}: the key of names was changed, added or taken away; without it an import would take everybody for \
+                 somebody new, also who was erased"
+            ),
         }
     }
 }
@@ -53,7 +92,8 @@ impl KeyFault {
 struct Told {
     /// Whose keys must be there, since when, and how far their records had come.
     keys: BTreeMap<CustomerId, (Timestamp, u64)>,
-    destroyed_keys: BTreeSet<CustomerId>,
+    /// Whose keys were destroyed, and when first.
+    destroyed_keys: BTreeMap<CustomerId, Timestamp>,
     destroyed: BTreeSet<u32>,
     last_epoch: u32,
 }
@@ -100,16 +140,24 @@ impl KeyStore {
             }
         }
         faults.extend(expected.into_keys().map(KeyFault::Missing));
-        let mut last = None;
+        let mut after = String::new();
         loop {
-            let page = self.destroyed(last).await?;
-            destroyed_keys.retain(|customer| !page.contains(customer));
-            last = page.last().copied();
-            if last.is_none() {
-                break;
+            let from = after.clone();
+            let page = self
+                .0
+                .db
+                .read(move |reader| -> Result<_, Error> { Ok(sql::destroyed(reader, &from)?) })
+                .await?;
+            let Some((last, _)) = page.last() else { break };
+            after = last.to_string();
+            for (customer, at) in page {
+                if !destroyed_keys.remove(&customer).is_some_and(|told| is_moment(at, told)) {
+                    faults.push(KeyFault::Untold(customer));
+                }
             }
         }
-        faults.extend(destroyed_keys.into_iter().map(KeyFault::Undestroyed));
+        faults.extend(destroyed_keys.into_keys().map(KeyFault::Undestroyed));
+        faults.extend(self.index_faults().await?);
         Ok(faults)
     }
 
@@ -147,7 +195,7 @@ impl Told {
             }
             Event::CustomerKeyDestroyed(e) => {
                 self.keys.remove(&e.customer);
-                self.destroyed_keys.insert(e.customer);
+                self.destroyed_keys.entry(e.customer).or_insert(record.at);
             }
             Event::RevisionsNoted(e) => {
                 for note in &e.records {

@@ -2,10 +2,12 @@
 
 use storeward_policy::Purpose;
 use storeward_store::testing::{blocking, options};
-use storeward_store::{Db, Engine, both_engines};
-use storeward_vault::{Error, MIGRATIONS, Vault};
+use storeward_store::{Db, both_engines};
+use storeward_vault::{Error, KEY_MIGRATIONS, MIGRATIONS, Vault};
 
-use crate::support::{Keys, ada, asks, bob, both, field, item, open, open_db, own, shown, staff, vault};
+use crate::support::{
+    Copied, Keys, ada, asks, bob, both, copy_of, field, item, open, open_db, own, shown, staff, vault,
+};
 
 async fn is_gone(vault: &Vault) {
     let gone = open(vault, ada(), &["contact.email"]).await.unwrap_err();
@@ -48,23 +50,44 @@ both_engines!(an_erasure_that_was_interrupted_holds_from_its_first_moment, MIGRA
     is_gone(&again).await;
 });
 
-/// The proof that the issue asks for: yesterday's backups of the data and of the key store, both restored.
-#[test]
-fn restoring_data_and_keys_of_yesterday_does_not_bring_an_erased_customer_back() {
-    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
-        let keys = Keys::new(Engine::Sqlite, db.clock.clone()).unwrap();
+// The proof that somebody is beyond backups went by a moment in their row, which whoever writes the database puts where they like.
+both_engines!(the_proof_of_an_erasure_goes_by_the_ledgers, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    for who in [ada(), bob()] {
+        vault.write(staff(), who, item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    }
+    db.clock.advance(std::time::Duration::from_secs(60));
+    vault.erase(&own(ada())).await.unwrap();
+    let honest = vault.erasure(ada()).await.unwrap().unwrap();
+    assert!(honest.erased_at.is_some() && !honest.beyond_backups);
+    db.tamper("UPDATE vault_customer SET erased_at = 1");
+    assert_eq!(vault.erasure(ada()).await.unwrap(), Some(honest));
+    // Somebody who never was.
+    db.tamper(&format!("UPDATE vault_customer SET erasure_begun_at = 1 WHERE id = '{}'", bob()));
+    let forged = vault.erasure(bob()).await.unwrap().unwrap();
+    assert_eq!((forged.erased_at, forged.beyond_backups), (None, false));
+    // A clock that was put forward while the epoch is the same proves nothing either; the end of the epoch does.
+    db.clock.advance(std::time::Duration::from_secs(60));
+    assert!(!vault.erasure(ada()).await.unwrap().unwrap().beyond_backups);
+    vault.keys().rotate(std::time::Duration::ZERO).await.unwrap();
+    db.tamper(&format!("UPDATE vault_customer SET erased_at = {} WHERE id = '{}'", i64::MAX, ada()));
+    assert!(vault.erasure(ada()).await.unwrap().unwrap().beyond_backups);
+});
+
+// The proof that the issue asks for: yesterday's backups of the data and of the key store, both restored.
+both_engines!(
+    restoring_data_and_keys_of_yesterday_does_not_bring_an_erased_customer_back,
+    MIGRATIONS,
+    async |db| {
+        let keys = Keys::new(db.engine(), db.clock.clone()).unwrap();
         let key_db = keys.db().await;
         let today = vault(&db, keys.try_open(key_db.clone()).await.unwrap());
         for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
             today.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
         }
         // Yesterday's backup: the data, and the key store.
-        let backup = tempfile::tempdir().unwrap();
-        let (data, old_keys) = (backup.path().join("data.db"), backup.path().join("keys.db"));
-        let (from, to) = ((*db).clone(), data.clone());
-        blocking(move || from.snapshot_to(&to).unwrap()).await;
-        let (from, to) = (key_db.clone(), old_keys.clone());
-        blocking(move || from.snapshot_to(&to).unwrap()).await;
+        let data = copy_of(&db, db.address(), MIGRATIONS, &db.clock).await;
+        let old_keys = copy_of(&key_db, keys.place.address(), KEY_MIGRATIONS, &db.clock).await;
 
         today.erase(&own(ada())).await.unwrap();
 
@@ -75,63 +98,52 @@ fn restoring_data_and_keys_of_yesterday_does_not_bring_an_erased_customer_back()
         assert_eq!(shown(&restored, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
 
         // Old data with the old keys opens, while the epoch lasts: what the documentation says, and why epochs are short.
-        let address = format!("sqlite:{}", old_keys.display());
-        let both_old = keys.try_open(open_db(&address, &db.clock).await).await.unwrap();
+        let both_old = keys.try_open(open_db(&old_keys.address, &db.clock).await).await.unwrap();
         assert_eq!(open(&vault(&old_data, both_old), ada(), &["contact.email"]).await.unwrap().len(), 1);
 
         // The epoch ends: from now on neither copy is of any use for her, and all goes on for the others.
         today.keys().begin_epoch().await.unwrap();
         while today.keys().rewrap(100).await.unwrap().left > 0 {}
         assert_eq!(today.keys().end_older_epochs().await.unwrap().len(), 1);
-        let refused = keys.try_open(open_db(&address, &db.clock).await).await.err().unwrap();
+        let refused = keys.try_open(open_db(&old_keys.address, &db.clock).await).await.err().unwrap();
         assert_eq!(refused, Error::NoEpoch(1), "the old key store still opens");
         assert_eq!(
             shown(&vault(&old_data, keys.open().await), bob(), &["contact.email"]).await,
             ["own email bob@shop.example"]
         );
+    }
+);
+
+// The same with today's keys, as operators restore: the next start erases her again, and no nightly import makes her a new key.
+both_engines!(older_data_beside_todays_keys_is_erased_again, MIGRATIONS, async |db| {
+    let keys = Keys::new(db.engine(), db.clock.clone()).unwrap();
+    let today = vault(&db, keys.open().await);
+    for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
+        today.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
+    }
+    let data = copy_of(&db, db.address(), MIGRATIONS, &db.clock).await;
+    today.erase(&own(ada())).await.unwrap();
+
+    let old_data = open_old(&data, &db.clock).await;
+    let restored = vault(&old_data, keys.open().await);
+    let email = storeward_vault::Field::find("contact.email").unwrap();
+    let count = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_mark WHERE customer = $1";
+    let left = old_data.read(move |reader| -> Result<u64, storeward_store::Error> {
+        reader.query_one(count, storeward_store::params![ada()], |row| row.get(0))
     });
-}
+    assert_eq!(left.await.unwrap(), 1, "the copy is older");
+    assert_eq!(restored.find(email, "ada@shop.example").await.unwrap(), [], "nobody without a key is found");
+    let again = item("own", &[("contact.email", "ada@shop.example")]);
+    assert_eq!(restored.write(staff(), ada(), again.clone()).await.unwrap_err(), Error::NoCustomer);
 
-/// The same with today's keys, as operators restore: the next start erases her again, and no nightly import makes her a new key.
-#[test]
-fn older_data_beside_todays_keys_is_erased_again() {
-    storeward_store::testing::run(Engine::Sqlite, MIGRATIONS, async |db| {
-        let keys = Keys::new(Engine::Sqlite, db.clock.clone()).unwrap();
-        let today = vault(&db, keys.open().await);
-        for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
-            today.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
-        }
-        let backup = tempfile::tempdir().unwrap();
-        let data = backup.path().join("data.db");
-        let (from, to) = ((*db).clone(), data.clone());
-        blocking(move || from.snapshot_to(&to).unwrap()).await;
-        today.erase(&own(ada())).await.unwrap();
+    assert_eq!(restored.finish_erasures().await.unwrap(), 1);
+    assert_eq!(restored.find(email, "ada@shop.example").await.unwrap(), []);
+    assert_eq!(restored.write(staff(), ada(), again).await.unwrap_err(), Error::NoCustomer);
+    assert_eq!(restored.finish_erasures().await.unwrap(), 0, "once");
+    assert_eq!(shown(&restored, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
+});
 
-        let old_data = open_old(&data, &db.clock).await;
-        let restored = vault(&old_data, keys.open().await);
-        let email = storeward_vault::Field::find("contact.email").unwrap();
-        let count = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_mark WHERE customer = $1";
-        let left = old_data.read(move |reader| -> Result<u64, storeward_store::Error> {
-            reader.query_one(count, storeward_store::params![ada()], |row| row.get(0))
-        });
-        assert_eq!(left.await.unwrap(), 1, "the copy is older");
-        assert_eq!(
-            restored.find(email, "ada@shop.example").await.unwrap(),
-            [],
-            "nobody without a key is found"
-        );
-        let again = item("own", &[("contact.email", "ada@shop.example")]);
-        assert_eq!(restored.write(staff(), ada(), again.clone()).await.unwrap_err(), Error::NoCustomer);
-
-        assert_eq!(restored.finish_erasures().await.unwrap(), 1);
-        assert_eq!(restored.find(email, "ada@shop.example").await.unwrap(), []);
-        assert_eq!(restored.write(staff(), ada(), again).await.unwrap_err(), Error::NoCustomer);
-        assert_eq!(restored.finish_erasures().await.unwrap(), 0, "once");
-        assert_eq!(shown(&restored, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
-    });
-}
-
-async fn open_old(path: &std::path::Path, clock: &std::sync::Arc<storeward_base::FixedClock>) -> Db {
-    let options = options(&format!("sqlite:{}", path.display()), MIGRATIONS, std::sync::Arc::clone(clock));
+async fn open_old(copy: &Copied, clock: &std::sync::Arc<storeward_base::FixedClock>) -> Db {
+    let options = options(&copy.address, MIGRATIONS, std::sync::Arc::clone(clock));
     blocking(move || Db::open(options).unwrap()).await
 }

@@ -16,6 +16,8 @@ both_engines!(a_rotation_goes_on_where_it_stopped_while_everything_works, MIGRAT
     let step = first.keys().rewrap(3).await.unwrap();
     // The keys of three customers, the root of the indexes, and the nine keys of names.
     assert_eq!((step.rewrapped, step.left), (13, 4));
+    let rotation = first.keys().rotation().await.unwrap().unwrap();
+    assert_eq!((rotation.epoch, rotation.done, rotation.of), (epoch, 3, 7));
     assert_eq!(first.keys().end_older_epochs().await.unwrap(), [], "keys are left in the first epoch");
     // Killed here: the next process goes on.
     let again = vault(&db, keys.open().await);
@@ -36,8 +38,12 @@ both_engines!(a_rotation_goes_on_where_it_stopped_while_everything_works, MIGRAT
         std::fs::read_dir(keys.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["epochs.json", "epochs.lock"]);
+    assert_eq!(again.keys().rotation().await.unwrap(), None);
     // No number comes twice.
     assert_eq!(again.keys().begin_epoch().await.unwrap().0, 3);
+    let mut shown = Vec::new();
+    again.keys().rotate_shown(std::time::Duration::ZERO, |one| shown.push((one.done, one.of))).await.unwrap();
+    assert_eq!(shown, [(0, 7), (7, 7)]);
 });
 
 both_engines!(harm_done_to_the_key_store_is_found_and_named, MIGRATIONS, async |db| {
@@ -267,7 +273,7 @@ both_engines!(whoever_was_erased_before_there_were_notes_has_one, MIGRATIONS, as
     key_db.forge(1, "vault.customer_key_destroyed", &format!("{{\"customer\":\"{}\"}}", ada()));
     let updated = keys.open().await;
     assert_eq!(updated.verify().await.unwrap(), []);
-    assert_eq!(updated.destroyed(None).await.unwrap(), [bob()]);
+    assert_eq!(updated.destroyed().await.unwrap(), [bob()]);
     // Nobody makes him another key.
     let refused = crate::support::vault(&db, updated.clone())
         .write(staff(), bob(), item("home", &[("address.city", "Ely")]))

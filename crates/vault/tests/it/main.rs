@@ -16,6 +16,7 @@ mod office;
 mod records;
 mod rest;
 mod retention;
+mod rows;
 mod shops;
 mod support;
 mod sweep;

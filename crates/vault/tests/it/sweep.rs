@@ -138,6 +138,9 @@ both_engines!(every_byte_of_a_record_counts, MIGRATIONS, async |db| {
     db.tamper(&format!("UPDATE vault_customer SET created_at = created_at + 1 WHERE id = '{}'", ada()));
     assert!(!is_clean(&vault).await);
     db.tamper(&format!("UPDATE vault_customer SET created_at = created_at - 1 WHERE id = '{}'", ada()));
+    db.tamper(&format!("UPDATE vault_customer SET erased_at = 1 WHERE id = '{}'", ada()));
+    assert!(!is_clean(&vault).await);
+    db.tamper(&format!("UPDATE vault_customer SET erased_at = NULL WHERE id = '{}'", ada()));
     assert!(is_clean(&vault).await);
 });
 
