@@ -150,8 +150,9 @@ impl Standing {
 
     /// Tells the ledger of rules that were changed while nothing ran. Only of a start that serves: other words only look.
     pub fn tell_rules(&self) -> Done {
-        let told = self.vault.tell_rules(&self.vault.policies(), self.vault.rules_from(), Actor::System);
-        finished(told)?.context("the rules in force")
+        let rules = self.vault.policies();
+        finished(self.vault.tell_rules(&rules, self.vault.rules_from(), Actor::System))?
+            .context("the rules in force")
     }
 
     pub fn close(&self) {
