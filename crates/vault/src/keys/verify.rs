@@ -51,7 +51,7 @@ impl KeyFault {
             KeyFault::Index(version) => (nobody, format!("vault_index_root.{version}")),
             KeyFault::Name(name) => {
                 // In words that are not ours a name stands in no ledger.
-                let known = KeyStore::is_name(name).then_some(name.as_str()).unwrap_or_default();
+                let known = if KeyStore::is_name(name) { name } else { "" };
                 (nobody, format!("vault_name_key.{known}"))
             }
         };
