@@ -87,7 +87,8 @@ impl Identity {
         let token = SessionToken::generate(&*shared.entropy);
         let mut proofs: Vec<Proof> = proofs_of_column(&amr_column(&known.proofs));
         proofs.extend(flow.state.proofs.iter().filter(|proof| !known.proofs.contains(proof)));
-        let level = Level::of(&flow.state.proofs).max(known.level);
+        // Of all that was shown in the session, as `amr` lists it: a mailed code beside the shop's password is what it is at a sign-in.
+        let level = Level::of(&proofs).max(known.level);
         let raise = Raise {
             id,
             old_hash: old.hash(),

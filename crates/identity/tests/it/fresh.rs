@@ -1,10 +1,11 @@
 //! "Everything the account has was shown just now": what makes a session so, what ends it, and what a step-up costs whoever shows what
 //! is right. On both engines.
 
-use storeward_identity::{MIGRATIONS, Policy};
+use storeward_identity::{LetterKind, MIGRATIONS, Policy, SessionToken};
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
+use super::behind::{Behind, Elevation, Visitor};
 use super::bench::{Bench, Browser, EMAIL, OTHER_PASSWORD, PASSWORD};
 use super::under_way::between;
 
@@ -115,4 +116,32 @@ both_engines!(a_step_up_that_is_passed_costs_nothing, MIGRATIONS, async |db| {
         bench.advance(60);
         owner.step_up_by_mail().await;
     }
+});
+
+// `acr` went by what the step-up took, `amr` by all that the session had shown: a client that wanted two factors was told `mfa` and
+// `aal1` at once, and asked for ever.
+both_engines!(a_session_says_one_thing_of_what_was_shown, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let bench = &behind.bench;
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    assert!(owner.sees_account().await);
+    owner.post("/logout", &[]).await;
+    bench.advance(60);
+    owner.sign_in("ella").await.leads_to("/account");
+    assert!(owner.sees_account().await);
+    let session = async |owner: &Visitor<'_>| {
+        let token = SessionToken::parse(&owner.browser.session().unwrap()).unwrap();
+        bench.identity.current(&token).await.unwrap().unwrap()
+    };
+    let trusted = session(&owner).await;
+    assert_eq!((trusted.acr(), trusted.amr().join(" ").as_str()), ("aal1", "pwd device"));
+    // The password is the shop's own, so the step-up takes the code alone; the shop's password was shown in this session before.
+    owner.browser.post_from(STEP_UP, STEP_UP, &[("next", "/account")]).await.leads_to(CHALLENGE);
+    owner.browser.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to("/account");
+    let raised = session(&owner).await;
+    assert_eq!((raised.acr(), raised.amr().join(" ").as_str()), ("aal2", "pwd device email mfa"));
+    let passed = bench.events("identity.step_up_passed").await;
+    let fact = serde_json::to_value(&passed.last().unwrap().event).unwrap();
+    assert_eq!(fact["data"]["acr"], "aal2");
 });

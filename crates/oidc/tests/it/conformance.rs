@@ -349,7 +349,14 @@ both_engines!(oidcc_ensure_request_with_acr_values_succeeds, &MIGRATIONS, async 
     let url = browser.back(proved.location()).await;
     let tokens = bench.exchange(&party, &field(&url, "code").unwrap()).await.json();
     let claims = peek(text(&tokens["id_token"]));
-    assert!(["aal1", "aal2"].contains(&text(&claims["acr"])), "{claims}");
+    assert_eq!((text(&claims["acr"]), &claims["amr"]), ("aal2", &serde_json::json!(["pwd", "email", "mfa"])));
+    // What the customer has no way to show: asked once, and told what came of it.
+    bench.advance(1);
+    let asked = browser.get(&party.request(&[("acr_values", "phr")])).await;
+    let proved = browser.step_up_at(asked.location()).await;
+    let url = browser.back(proved.location()).await;
+    let tokens = bench.exchange(&party, &field(&url, "code").unwrap()).await.json();
+    assert_eq!(text(&peek(text(&tokens["id_token"]))["acr"]), "aal2");
     // What nobody knows is passed over.
     browser.code(&party, &[("acr_values", "urn:mace:incommon:iap:silver")]).await;
 });
