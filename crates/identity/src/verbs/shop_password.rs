@@ -3,11 +3,13 @@
 
 use std::sync::PoisonError;
 
-use storeward_base::{Actor, CustomerId};
-use storeward_events::identity::CustomerPasswordChanged;
+use storeward_base::{Actor, CustomerId, Timestamp};
+use storeward_events::identity::{CustomerPasswordChanged, SessionsRevoked};
 
+use super::devices::forget_others;
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
+use crate::letter::LetterKind;
 use crate::model::{Account, SessionId};
 use crate::sql;
 use crate::tokens::FlowToken;
@@ -67,21 +69,40 @@ impl Identity {
         }
     }
 
-    /// The shop took a new password from whoever had just shown everything that the account has, in this session. It is told in any
-    /// case; where the session was ended meanwhile it excuses nobody: who chose it may be whom "this wasn't me" was about.
+    /// The shop took a new password from whoever had just shown everything that the account has, in this session: as with one of ours,
+    /// other sessions end, and other devices are known and trusted no more. It is told in any case; where the session was ended
+    /// meanwhile it ends nothing and excuses nobody: who chose it may be whom "this wasn't me" was about.
     pub(crate) async fn shop_password_changed(
         &self,
         visit: &Visit,
         customer: CustomerId,
         session: SessionId,
     ) -> Result<(), Error> {
-        let activity = self.0.activity_of("shop_password", visit);
-        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+        let shared = &self.0;
+        let account = shared.account(customer).await?.ok_or(Error::NoAccount)?;
+        let current = self.session_by_id(session).await?.filter(|current| current.customer == customer);
+        let notice = shared.notice(LetterKind::PasswordChanged, &account, &[], shared.now());
+        let activity = shared.activity_of("shop_password", visit);
+        let post = shared.post.clone();
+        let written = shared.db.write(move |tx| -> Result<(), Error> {
+            let (actor, now) = (Actor::Customer { id: customer }, tx.now());
             sql::account::shop_password_changed_in(tx, customer, session)?;
             sql::told::forget_breached(tx, customer)?;
             note_activity(tx, customer, &activity)?;
-            let fact = CustomerPasswordChanged { customer, reason: "shop".to_owned() };
-            tx.append(Actor::Customer { id: customer }, None, fact)?;
+            if let Some(notice) = &notice {
+                notice.write(tx, &*post)?;
+            }
+            tx.append(actor, None, CustomerPasswordChanged { customer, reason: "shop".to_owned() })?;
+            // Read again under the write: "this wasn't me" may have come just now.
+            if let Some(current) = &current
+                && sql::session::by_id(tx, session, now, Timestamp::from_seconds(0))?.is_some()
+            {
+                let count = sql::session::delete_others(tx, customer, session)?;
+                sql::flow::end_all(tx, customer)?;
+                let reason = "password_changed";
+                tx.append(actor, None, SessionsRevoked { customer, count, reason: reason.to_owned() })?;
+                forget_others(tx, actor, customer, current.device, reason)?;
+            }
             Ok(())
         });
         written.await

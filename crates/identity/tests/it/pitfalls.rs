@@ -188,6 +188,40 @@ both_engines!(this_was_not_me_holds_until_the_shop_has_another_password, MIGRATI
     again.post("/login.php", &[("user", "ella"), ("password", change[1].1)]).await.leads_to("/account");
 });
 
+// Ours ended everything else and was told by letter; the shop's ended nothing and was told to nobody.
+both_engines!(another_password_at_the_shop_ends_what_the_old_one_began, MIGRATIONS, async |db| {
+    let with_form = |file: &str| format!("{file}\n{PASSWORD_FORM}");
+    let behind = Behind::with_file(db, SecondFactor::Risk, with_form);
+    let bench = &behind.bench;
+    let mut thief = behind.browser();
+    thief.browser = thief.browser.elsewhere();
+    thief.sign_in_with_code("yes").await;
+    assert!(thief.sees_account().await);
+    bench.advance(60);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    assert!(owner.sees_account().await && thief.sees_account().await);
+    let customer = bench.customer(ADDRESS).await;
+    let standing = async || bench.identity.standing(customer).await.unwrap().unwrap();
+    assert_eq!((standing().await.devices_seen.len(), standing().await.sessions), (2, 2));
+    let change = |old| [("old", old), ("new_password", "slate on a grey roof")];
+    // What the shop did not take ends nothing.
+    let _ = owner.post("/account/password", &change("a guess")).await;
+    assert_eq!(standing().await.sessions, 2);
+    owner.post("/account/password", &change(SHOP_PASSWORD)).await.leads_to("/account");
+    let letter = bench.letter(LetterKind::PasswordChanged);
+    assert!(letter.to.expose() == ADDRESS && letter.parameter("link").contains("/not-me?t="));
+    assert_eq!(bench.reasons("identity.sessions_revoked").await, ["password_changed"]);
+    assert_eq!((standing().await.devices_seen.len(), standing().await.sessions), (1, 1));
+    bench.advance(11);
+    assert!(owner.sees_account().await, "who changed it goes on");
+    assert!(!thief.sees_account().await);
+    // Nor does the device that was trusted spare anybody the second factor.
+    thief.get("/").await;
+    let fields = [("user", "ella"), ("password", "slate on a grey roof")];
+    thief.post("/login.php", &fields).await.leads_to("/.storeward/challenge");
+});
+
 // Where nobody sees the shop take it, staff say so; and no more than that.
 both_engines!(staff_say_that_the_shop_has_another_password, MIGRATIONS, async |db| {
     let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);
