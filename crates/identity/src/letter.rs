@@ -39,6 +39,8 @@ words! {
         FactorTaken = "factor_taken",
         /// Parameters: `link`.
         PasswordChanged = "password_changed",
+        /// So many wrong passwords that it counts on known devices only. Parameters: `link` (leads to the way back).
+        PasswordDisabled = "password_disabled",
         /// The password was right, and no more was shown. Parameters: `device`, `when`, `link`.
         FactorMissed = "factor_missed",
         /// Parameters: `count`, `device`, `when`, `link`.

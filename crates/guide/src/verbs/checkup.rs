@@ -60,7 +60,8 @@ pub fn checkup(standing: &Standing, lessons: &[Finished], now: Timestamp) -> Che
         lessons.iter().any(|done| done.lesson == lesson && done.is_learnt() && now.since(done.at) < FADES)
     };
     let learnt = fresh(Lesson::Phishing);
-    let another_password = standing.must_change_password || standing.password_breached;
+    let another_password =
+        standing.must_change_password || standing.password_breached || standing.password_disabled;
     let mut facts = vec![
         Fact { key: "password", holds: !another_password },
         Fact { key: "address", holds: standing.address_confirmed },
@@ -108,6 +109,7 @@ mod tests {
             has_password: true,
             must_change_password: false,
             password_breached: false,
+            password_disabled: false,
             address_confirmed: true,
             factors: vec![FactorKind::Passkey],
             codes_left: 8,
@@ -152,6 +154,9 @@ mod tests {
         assert_eq!(keys(|s| s.address_confirmed = false, &fresh).0, ["address"]);
         let breached = |s: &mut Standing| s.password_breached = true;
         assert_eq!(keys(breached, &fresh), (vec!["password"], vec!["password"]));
+        // It was "in place", and refused on every new device.
+        let disabled = |s: &mut Standing| s.password_disabled = true;
+        assert_eq!(keys(disabled, &fresh), (vec!["password"], vec!["password"]));
         let off = |s: &mut Standing| {
             s.may_add_factors = false;
             s.factors.clear();

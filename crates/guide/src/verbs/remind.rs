@@ -357,6 +357,7 @@ mod tests {
                 has_password: true,
                 must_change_password: false,
                 password_breached: false,
+                password_disabled: false,
                 address_confirmed: true,
                 may_add_factors: true,
                 factors: vec![FactorKind::Passkey],

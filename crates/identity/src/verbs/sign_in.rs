@@ -6,8 +6,10 @@ use storeward_detect::sign_in::Password as Standing;
 use storeward_events::identity::{
     CustomerPasswordDisabled, CustomerSignInFailed, RecoveryBegun, StepUpAsked,
 };
+use storeward_host::OWN_PREFIX;
 use storeward_passwords::{Lane, Ticket};
 use storeward_puzzle::Purpose as Puzzle;
+use storeward_store::Reader;
 
 use super::devices::Known;
 use super::flows::{FlowDraft, Means, Step};
@@ -15,9 +17,10 @@ use super::grant::Grant;
 use super::heat::Way;
 use super::mailed::AtOnce;
 use super::risk::Ask;
-use super::{Identity, Shared};
+use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::held::What;
+use crate::letter::{Letter, LetterKind};
 use crate::model::{Account, Email, Proof};
 use crate::passwords::{Fit, ticket};
 use crate::sql;
@@ -29,6 +32,9 @@ use crate::visit::Visit;
 /// So many wrong passwords in a row from unknown devices, and the password counts there no more (NIST SP 800-63B-4
 /// section 3.2.2 allows no more than 100).
 const MOST_FAILURES: u32 = 100;
+/// The last ten of them are kept for networks that the account was signed in from before: strangers elsewhere do not use them up, so
+/// that the owner's new device at home is let in still, and who guesses there has no more tries than anybody.
+const MOST_ELSEWHERE: u32 = 90;
 
 /// What a form sent, unread.
 #[derive(Debug)]
@@ -98,9 +104,13 @@ impl Identity {
         };
         let key = way.key(shared.key_of(&form.email, &device), block);
         shared.leave(visit, &key, account.as_ref().map(|account| account.id)).await?;
+        let counts = match &account {
+            Some(account) => shared.password_counts(visit, account, &device).await?,
+            None => false,
+        };
         // Where the password does not count, the work is done all the same.
         let ticket = ticket(visit, &form.email, way.lane());
-        let (stored, counts) = account.as_ref().map_or((None, false), |account| account.stored(&device));
+        let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
         let address = email.as_ref().map_or(&*form.email, Email::as_str);
         let fit = match shared.look(ticket, (stored, address), form.password.clone()).await {
             Ok(fit) if counts => fit,
@@ -120,7 +130,7 @@ impl Identity {
             }
             (Some(account), Fit::No) => {
                 shared.note_pressure(visit, &form.email);
-                shared.note_wrong_password(visit, &account, &device).await?;
+                shared.note_wrong_password(visit, &account, &device, counts).await?;
                 return Err(SignInFault::Refused);
             }
             (Some(account), Fit::Yes | Fit::Outdated) if account.locked_at.is_some() => {
@@ -215,14 +225,6 @@ impl Identity {
     }
 }
 
-impl Account {
-    /// The hash that a password is checked against, and whether the password counts from this device.
-    fn stored(&self, device: &Known) -> (Option<&str>, bool) {
-        let counts = self.password_disabled_at.is_none() || device.row().is_some();
-        (self.password_hash.as_deref(), counts)
-    }
-}
-
 impl Shared {
     /// Behind the right password: more is asked for, kept for staff, and told where nobody shows it.
     pub(super) async fn begin_challenge(
@@ -295,33 +297,62 @@ impl Shared {
         written.await
     }
 
+    /// Whether a right password leads on here.
+    async fn password_counts(&self, visit: &Visit, account: &Account, device: &Known) -> Result<bool, Error> {
+        if account.password_disabled_at.is_none() || device.row().is_some() {
+            return Ok(true);
+        }
+        let customer = account.id;
+        let read = move |reader: &mut Reader<'_>| sql::account::failures(reader, customer);
+        Ok(self.knows_network(visit, customer).await? && self.db.read(read).await? < MOST_FAILURES)
+    }
+
     async fn note_wrong_password(
         &self,
         visit: &Visit,
         account: &Account,
         device: &Known,
+        counts: bool,
     ) -> Result<(), Error> {
-        let reason = match (&account.password_hash, account.password_disabled_at) {
-            (None, _) => "no_password",
-            (Some(_), Some(_)) if device.row().is_none() => "password_disabled",
-            (Some(_), _) => "password",
+        let reason = match &account.password_hash {
+            None => "no_password",
+            Some(_) if !counts => "password_disabled",
+            Some(_) => "password",
         };
-        if device.row().is_some() {
+        // What is not looked at is no guess: it takes nothing from those that are.
+        if device.row().is_some() || !counts {
             return self.note_failure(visit, Some(account.id), reason).await;
         }
         let (customer, now, actor) = (account.id, self.now(), self.stranger(visit.client));
+        let has_password = account.password_hash.is_some();
         let held = self.held_failure(customer, reason);
+        let activity = self.activity("password_disabled", "");
+        let letter = self.disabled_letter(account);
+        let post = self.post.clone();
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let failures = sql::account::count_failure(tx, customer)?;
             held.write(tx)?;
             let fact = CustomerSignInFailed { customer: Some(customer), reason: reason.to_owned() };
             tx.append(actor, None, fact)?;
-            if failures >= MOST_FAILURES && sql::account::disable_password(tx, customer, now)? {
+            let is_over = has_password && failures >= MOST_ELSEWHERE;
+            if is_over && sql::account::disable_password(tx, customer, now)? {
                 tx.append(actor, None, CustomerPasswordDisabled { customer, failures })?;
+                note_activity(tx, customer, &activity)?;
+                if let Some(letter) = &letter {
+                    post.post(tx, letter)?;
+                }
             }
             Ok(())
         });
         written.await
+    }
+
+    /// Once for each time that it happens: the owner would learn of it at a new device only, which takes the right password for wrong.
+    fn disabled_letter(&self, account: &Account) -> Option<Letter> {
+        let mut letter = self.plain_notice(LetterKind::PasswordDisabled, account)?;
+        let link = format!("{}{OWN_PREFIX}/recover", self.origin());
+        letter.parameters.push(("link", Secret::new(link)));
+        Some(letter)
     }
 
     async fn upgrade_password(

@@ -18,6 +18,8 @@ pub struct Standing {
     pub must_change_password: bool,
     /// The one that was used last stands in a list of breached ones.
     pub password_breached: bool,
+    /// Strangers tried so many wrong ones that it counts only where the person signed in before.
+    pub password_disabled: bool,
     pub address_confirmed: bool,
     /// Whether the shop lets people add factors.
     pub may_add_factors: bool,
@@ -56,6 +58,7 @@ impl Identity {
             has_password: account.password_hash.is_some(),
             must_change_password: account.must_change_at.is_some(),
             password_breached: breached,
+            password_disabled: account.password_disabled_at.is_some(),
             address_confirmed: account.email_sealed.is_some() && confirmed_at.is_some(),
             may_add_factors: policy.customers != SecondFactor::Off,
             factors: factors.iter().map(|factor| factor.kind).collect(),

@@ -11,6 +11,7 @@ mod bench;
 mod calls;
 mod class;
 mod contained;
+mod disabled;
 mod doors;
 mod elsewhere;
 mod fake_shop;
