@@ -25,6 +25,8 @@ words! {
         AddressCode = "address_code",
         /// To the earlier address. Parameters: `link`.
         AddressChanged = "address_changed",
+        /// To the address that a letter's link put away. Parameters: `link` (stops a way back by the other mailbox).
+        AddressPutAway = "address_put_away",
         /// Parameters: `device`, `when`, `link`.
         NewDevice = "new_device",
         /// A known device, and something spoke against it. Parameters: `device`, `when`, `link`.

@@ -67,7 +67,7 @@ pub use recover::NewPasswordFault;
 pub use sign_in::{SignInFault, SignInForm};
 pub use sign_up::{SignUpFault, SignUpForm};
 pub use step_up::{StepUpFault, StepUpWays};
-pub use wait::WaitFault;
+pub use wait::{Stops, WaitFault};
 
 use crate::companion::{Companion, MakesTab};
 use crate::config::Policy;

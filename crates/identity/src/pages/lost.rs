@@ -15,7 +15,7 @@ use super::view::{Page, View, follow, show, show_again, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
 use crate::tokens::{FLOW_COOKIE, FlowToken};
-use crate::verbs::{EnrolFault, Need, WaitFault};
+use crate::verbs::{EnrolFault, Need, Stops, WaitFault};
 
 #[derive(Template)]
 #[template(path = "new_factor.html", askama = storeward_web::askama)]
@@ -28,6 +28,7 @@ struct NewFactorPage {
 #[template(path = "stop_wait.html", askama = storeward_web::askama)]
 struct StopPage {
     page: Page,
+    words: String,
     token: String,
 }
 
@@ -90,11 +91,14 @@ pub async fn stop_page(
     Query(link): Query<Link>,
 ) -> Result<Response, Failure> {
     let Some(token) = FlowToken::parse(&link.t) else { return spent(&app, &view) };
-    if !app.identity.is_stop_link(&token).await? {
-        return spent(&app, &view);
-    }
-    let page = view.page(&app, view.texts().s("lost.stop_title"));
-    show(&StopPage { page, token: token.secret().expose().clone() }, view.language)
+    let t = view.texts();
+    let (title, words) = match app.identity.stop_link(&token).await? {
+        None => return spent(&app, &view),
+        Some(Stops::Wait) => (t.s("lost.stop_title"), t.s("lost.stop")),
+        Some(Stops::Mailbox) => (t.s("lost.mailbox_title"), t.s("lost.mailbox")),
+    };
+    let page = view.page(&app, title);
+    show(&StopPage { page, words, token: token.secret().expose().clone() }, view.language)
 }
 
 fn spent(app: &App, view: &View) -> Result<Response, Failure> {

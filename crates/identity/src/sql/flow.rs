@@ -35,6 +35,9 @@ statements! {
     END_ALL = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose NOT IN ('not_me', 'stop_recovery')";
     END_LINKS_SINCE = "DELETE FROM customer_challenge WHERE customer = $1 AND created_at >= $2 \
                        AND purpose IN ('not_me', 'stop_recovery')";
+    STOP_LINKS = "SELECT token_hash, state_sealed FROM customer_challenge WHERE customer = $1 AND expires_at > $2 \
+                  AND used_at IS NULL AND purpose = 'stop_recovery' ORDER BY created_at, token_hash LIMIT 50";
+    END_STOP_LINKS = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'stop_recovery'";
     END_PASSWORD_LINKS = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'password_link'";
     END_RECOVERIES = "DELETE FROM customer_challenge WHERE customer = $1 AND purpose = 'recovery'";
 }
@@ -191,6 +194,27 @@ pub fn links_since(
     reader.query_many(LINKS_SINCE, params![customer, since, now], |row| {
         Ok(LinkRow { hash: row.get(0)?, state_sealed: row.get(1)?, created_at: row.get(2)? })
     })
+}
+
+/// The links of letters that stop a way back, by hash with their sealed state, the first one first; fifty at most.
+pub fn stop_links(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    now: Timestamp,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut found = reader.query_many(STOP_LINKS, params![customer, now], |row| {
+        Ok((row.get::<String>(0)?, row.get::<Vec<u8>>(1)?))
+    })?;
+    // One that somebody wrote into this account's name would have letters of it sent elsewhere.
+    let fits = FLOW.fitting(reader, found.iter().map(|(hash, _)| params![hash].to_vec()))?;
+    let mut fits = fits.into_iter();
+    found.retain(|_| fits.next() == Some(true));
+    Ok(found)
+}
+
+/// Somebody has shown more than the mail: there is nothing to stop any more.
+pub fn end_stop_links(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(END_STOP_LINKS, params![customer]).map(drop)
 }
 
 /// Links to a new password that were sent before.

@@ -30,7 +30,7 @@ impl Customers {
         if goes_on || means.factors.is_empty() || account.email.is_none() || account.locked_at.is_some() {
             return Ok(Done::Already);
         }
-        let draft = shared.draft_wait(account, Some(by.staff), "");
+        let draft = shared.draft_wait(account, Some(by.staff), "").await?;
         let row = shared.act_row(by, Act::BeginWayBack.word(), now);
         let (customer, post) = (account.id, shared.post.clone());
         let actor = Actor::Staff { id: by.staff };
@@ -54,7 +54,7 @@ impl Customers {
         }
         let row = shared.act_row(by, Act::ShortenWayBack.word(), now);
         let activity = shared.activity(Act::ShortenWayBack.activity(), "");
-        let letter = shared.wait_letter(LetterKind::RecoveryWaitGoesOn, account, ends_at);
+        let letters = shared.wait_letters(LetterKind::RecoveryWaitGoesOn, account, ends_at).await?;
         let post = shared.post.clone();
         let written = shared.db.write(move |tx| -> Result<Done, Error> {
             // Read again under the write: of two who ask at once, one is the first.
@@ -84,10 +84,7 @@ impl Customers {
                     wait::promise(tx, customer, known.begun_at, END, ends_at)?;
                     sql::staff_act::insert(tx, customer, &row)?;
                     note_activity(tx, customer, &activity)?;
-                    if let Some((flow, letter)) = &letter {
-                        flow.write(tx, &*post)?;
-                        post.post(tx, letter)?;
-                    }
+                    letters.write(tx, &*post)?;
                     let fact = RecoveryWaitShortened { customer, ends_at, asked_by: first };
                     tx.append(Actor::Staff { id: staff }, None, fact)?;
                     Ok(Done::Changed)

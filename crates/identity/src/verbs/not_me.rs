@@ -8,7 +8,8 @@
 //! thief with somebody's session, who must not get rid of the owner's factors. Whoever reads the account's mail could do the same by the
 //! links that lie there. So where something was taken out, and neither on a device that the person used before nor in a session that has
 //! just shown everything, a way back by mail alone waits as it does where every factor is lost; the password with the mailed code opens the account at once, and what was added earlier
-//! still has to be shown.
+//! still has to be shown. The same holds where an address was put back: who reads the earlier mailbox may be who had it before. Then both
+//! mailboxes are told of the waiting time, and either stops it.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use storeward_store::{Reader, Tx};
 
 use super::current::CurrentSession;
 use super::devices::end_everything;
+use super::flows::FlowDraft;
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::letter::{Letter, LetterKind, Post};
@@ -63,8 +65,6 @@ struct Back {
     from: Option<String>,
     /// The address is the shop's word, and nobody has shown here to read its mail.
     is_shops: bool,
-    /// To the address that is on file until then.
-    letter: Option<Letter>,
 }
 
 impl Identity {
@@ -156,7 +156,6 @@ impl Identity {
             address: email,
             from: account.email.as_ref().map(|email| shared.marks.email(email)),
             is_shops: account.password_hash.is_none(),
-            letter: shared.plain_notice(LetterKind::AddressChanged, &account),
         }))
     }
 
@@ -164,6 +163,7 @@ impl Identity {
         let now = self.0.now();
         let account = self.0.account(customer).await?.ok_or(Error::NoAccount)?;
         let told = self.0.told(visit, &account);
+        let away = self.0.away(&account, &undo);
         let post = self.0.post.clone();
         let written = self.0.db.write(move |tx| -> Result<Contained, Error> {
             if let Some(hash) = &undo.link
@@ -174,7 +174,7 @@ impl Identity {
             let actor = Actor::Customer { id: customer };
             tx.append(actor, None, ThisWasNotMe { customer })?;
             end_everything(tx, actor, customer, "not_me")?;
-            let taken = take_back(tx, &*post, customer, &undo)?;
+            let taken = take_back(tx, &*post, customer, &undo, &away)?;
             sql::history::forget(tx, customer)?;
             sql::account::must_change(tx, customer, now)?;
             sql::account::force_step_up(tx, customer, now)?;
@@ -184,6 +184,13 @@ impl Identity {
         });
         written.await
     }
+}
+
+/// What goes to the address that is on file until it is put away, and the flow behind its link.
+#[derive(Clone)]
+struct Away {
+    letter: Option<Letter>,
+    flow: Option<FlowDraft>,
 }
 
 /// What was taken back.
@@ -217,6 +224,15 @@ const REMOVED: [(&str, &str); 4] = [
 ];
 
 impl Shared {
+    /// Whoever showed no more than that they read the earlier mailbox may be one who had it before: the other side can stop them.
+    fn away(&self, account: &Account, undo: &Undo) -> Away {
+        if undo.is_on_known {
+            return Away { letter: self.plain_notice(LetterKind::AddressChanged, account), flow: None };
+        }
+        let (flow, letter) = self.away_letter(account).unzip();
+        Away { letter, flow }
+    }
+
     fn told(&self, visit: &Visit, account: &Account) -> Told {
         let mut letter = self.plain_notice(LetterKind::Contained, account);
         if let Some(letter) = &mut letter {
@@ -259,23 +275,32 @@ fn take_back(
     post: &dyn Post,
     customer: CustomerId,
     undo: &Undo,
+    away: &Away,
 ) -> Result<TakenBack, Error> {
     let Some(since) = undo.since else { return Ok(TakenBack { factors: Vec::new(), address: None }) };
     let factors = take_out(tx, customer, since)?;
-    // What was taken out may be the owner's, and whoever reads their mail the thief: the mail alone is no way back then.
-    if !factors.is_empty() && !undo.is_on_known {
+    let address = match &undo.back {
+        Some(back) if put_back(tx, post, customer, back, away)? => Some(back),
+        _ => None,
+    };
+    // What was taken out, or the address that was put away, may be the owner's, and whoever reads this mail the thief: the mail alone is
+    // no way back then. At the shop an address brings no password: the shop writes to the one that it keeps itself.
+    let is_mail_in_doubt = !factors.is_empty() || address.is_some_and(|back| !back.is_shops);
+    if is_mail_in_doubt && !undo.is_on_known {
         let now = tx.now();
         sql::told::took_out(tx, customer, now)?;
     }
-    let address = match &undo.back {
-        Some(back) if put_back(tx, post, customer, back)? => Some(back.address.clone()),
-        _ => None,
-    };
-    Ok(TakenBack { factors, address })
+    Ok(TakenBack { factors, address: address.map(|back| back.address.clone()) })
 }
 
 /// Puts the address back; false where it is the account's already.
-fn put_back(tx: &mut Tx<'_>, post: &dyn Post, customer: CustomerId, back: &Back) -> Result<bool, Error> {
+fn put_back(
+    tx: &mut Tx<'_>,
+    post: &dyn Post,
+    customer: CustomerId,
+    back: &Back,
+    away: &Away,
+) -> Result<bool, Error> {
     let now = tx.now();
     if sql::account::all_by_address(tx, &back.mark)?.contains(&customer) {
         return Ok(false);
@@ -292,7 +317,10 @@ fn put_back(tx: &mut Tx<'_>, post: &dyn Post, customer: CustomerId, back: &Back)
     }
     // The letters since then went to whoever changed it: their links would put that address back.
     sql::flow::end_links_since(tx, customer, back.since)?;
-    if let Some(letter) = &back.letter {
+    if let Some(flow) = &away.flow {
+        flow.write(tx, post)?;
+    }
+    if let Some(letter) = &away.letter {
         post.post(tx, letter)?;
     }
     tx.append(Actor::Customer { id: customer }, None, CustomerAddressChanged { customer })?;

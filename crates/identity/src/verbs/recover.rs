@@ -140,6 +140,7 @@ impl Identity {
             sql::told::met(tx, &flow.hash)?;
             sql::account::set_password(tx, customer, &hash, now)?;
             sql::told::forget_taken_out(tx, customer)?;
+            sql::flow::end_stop_links(tx, customer)?;
             let actor = Actor::Customer { id: customer };
             end_everything(tx, actor, customer, reason)?;
             note_activity(tx, customer, &activity)?;

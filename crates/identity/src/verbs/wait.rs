@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use storeward_base::{Actor, CustomerId, StaffId, Timestamp};
+use storeward_base::{Actor, CustomerId, Secret, StaffId, Timestamp};
 use storeward_events::identity::{
     FactorAdded, FactorRemoved, RecoveryFinished, RecoveryWaitBegun, RecoveryWaitCancelled, RecoveryWaitEnded,
 };
@@ -15,10 +15,12 @@ use storeward_store::{Reader, Tx};
 use super::current::CurrentSession;
 use super::devices::end_everything;
 use super::flows::{FlowDraft, Means, Need, Step};
+use super::letters::ADDRESS_BACK_LIFE;
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::letter::{Letter, LetterKind, Post};
-use crate::model::Account;
+use crate::marks::Field;
+use crate::model::{Account, Email};
 use crate::sql::{self, factor::FactorRow, wait::WaitRow};
 use crate::state::{Purpose, State};
 use crate::tokens::FlowToken;
@@ -34,6 +36,15 @@ const QUIET: Duration = Duration::from_secs(7 * 86_400);
 /// How far the person is told.
 const MIDDLE: i64 = 2;
 const END: i64 = 3;
+
+/// What a letter's link stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stops {
+    /// The waiting time that goes on.
+    Wait,
+    /// Also one that has not begun: whoever reads the address that was put away says that the other mailbox is no way in.
+    Mailbox,
+}
 
 /// Why no waiting time began.
 #[derive(Debug)]
@@ -75,7 +86,7 @@ pub struct WaitDraft {
     pub ends_at: Timestamp,
     begun_at: Timestamp,
     staff: Option<StaffId>,
-    letter: Option<(FlowDraft, Letter)>,
+    letters: Letters,
     activity: sql::activity::ActivityRow,
 }
 
@@ -86,10 +97,7 @@ impl WaitDraft {
         promise(tx, self.customer, self.begun_at, MIDDLE, middle)?;
         promise(tx, self.customer, self.begun_at, END, self.ends_at)?;
         note_activity(tx, self.customer, &self.activity)?;
-        if let Some((flow, letter)) = &self.letter {
-            flow.write(tx, post)?;
-            post.post(tx, letter)?;
-        }
+        self.letters.write(tx, post)?;
         let by = if self.staff.is_some() { "staff" } else { "customer" }.to_owned();
         tx.append(actor, None, RecoveryWaitBegun { customer: self.customer, ends_at: self.ends_at, by })?;
         Ok(())
@@ -131,36 +139,102 @@ impl Shared {
     }
 
     /// A waiting time of the account, from now on.
-    pub fn draft_wait(&self, account: &Account, staff: Option<StaffId>, label: &str) -> WaitDraft {
+    pub async fn draft_wait(
+        &self,
+        account: &Account,
+        staff: Option<StaffId>,
+        label: &str,
+    ) -> Result<WaitDraft, Error> {
         let now = self.now();
         let ends_at = now.plus(self.policy().recovery_wait());
-        WaitDraft {
+        Ok(WaitDraft {
             customer: account.id,
             ends_at,
             begun_at: now,
             staff,
-            letter: self.wait_letter(LetterKind::RecoveryWaitBegun, account, ends_at),
+            letters: self.wait_letters(LetterKind::RecoveryWaitBegun, account, ends_at).await?,
             activity: self.activity("recovery_wait_begun", label),
-        }
+        })
     }
 
-    /// A letter with the link that stops it, and the flow behind the link.
-    pub fn wait_letter(
+    /// The letters that tell of a waiting time: to the address on file, and to those that a letter's link put away, whose owner may be
+    /// the account's.
+    pub async fn wait_letters(
+        &self,
+        kind: LetterKind,
+        account: &Account,
+        ends_at: Timestamp,
+    ) -> Result<Letters, Error> {
+        let mut letters = Vec::from_iter(self.wait_letter(kind, account, ends_at));
+        for address in self.put_away(account.id).await? {
+            let account = Account { email: Some(address), ..account.clone() };
+            letters.extend(self.wait_letter(LetterKind::RecoveryWaitGoesOn, &account, ends_at));
+        }
+        Ok(Letters(letters))
+    }
+
+    fn wait_letter(
         &self,
         kind: LetterKind,
         account: &Account,
         ends_at: Timestamp,
     ) -> Option<(FlowDraft, Letter)> {
-        let mut letter = self.plain_notice(kind, account)?;
         let life = self.policy().recovery_wait() + OPEN;
-        let state = State::default();
+        let (flow, mut letter) = self.stop_letter(kind, account, State::default(), life)?;
+        let at = ends_at.in_words(account.language);
+        letter.parameters.push(("ends", Secret::new(at)));
+        Some((flow, letter))
+    }
+
+    /// To the address on file, which is about to be put away: with a link by which whoever reads it keeps the mailbox that it is
+    /// put away for from being a way in, for as long as that one had to put it away.
+    pub(super) fn away_letter(&self, account: &Account) -> Option<(FlowDraft, Letter)> {
+        let written_to = account.email.as_ref().map(|email| email.as_str().to_owned());
+        let state = State { written_to, ..State::default() };
+        self.stop_letter(LetterKind::AddressPutAway, account, state, ADDRESS_BACK_LIFE)
+    }
+
+    /// A letter with a link that stops a waiting time, and the flow behind the link.
+    fn stop_letter(
+        &self,
+        kind: LetterKind,
+        account: &Account,
+        state: State,
+        life: Duration,
+    ) -> Option<(FlowDraft, Letter)> {
+        let mut letter = self.plain_notice(kind, account)?;
         let flow = self.draft_flow_for(Purpose::StopRecovery, Some(account.id), state, life, self.now());
         let secret = flow.token.secret().expose();
         let link = format!("{}{}/recover/stop?t={secret}", self.origin(), storeward_host::OWN_PREFIX);
-        letter.parameters.push(("link", storeward_base::Secret::new(link)));
-        let at = ends_at.in_words(account.language);
-        letter.parameters.push(("ends", storeward_base::Secret::new(at)));
+        letter.parameters.push(("link", Secret::new(link)));
         Some((flow, letter))
+    }
+
+    /// Addresses that a letter's link put away, while they may stop a way back by the one that is on file for it.
+    async fn put_away(&self, customer: CustomerId) -> Result<Vec<Email>, Error> {
+        let now = self.now();
+        let read = move |reader: &mut Reader<'_>| sql::flow::stop_links(reader, customer, now);
+        let mut found = Vec::new();
+        for (hash, sealed) in self.db.read(read).await? {
+            let state = self.vault.open(&sealed, &hash, Field::State)?;
+            let written_to = State::from_bytes(state.expose())?.written_to;
+            found.extend(written_to.and_then(|text| Email::parse(&text).ok()));
+        }
+        Ok(found)
+    }
+}
+
+/// Letters with the flows behind their links.
+#[derive(Clone)]
+pub struct Letters(Vec<(FlowDraft, Letter)>);
+
+impl Letters {
+    pub fn write(&self, tx: &mut Tx<'_>, post: &dyn Post) -> Result<(), Error> {
+        for (flow, letter) in &self.0 {
+            flow.write(tx, post)?;
+            post.post(tx, letter)?;
+        }
+        Ok(())
     }
 }
 
@@ -184,9 +258,9 @@ impl Identity {
         let kind = if stage == END { LetterKind::RecoveryWaitEnded } else { LetterKind::RecoveryWaitGoesOn };
         let account = shared.account(customer).await?;
         let row = shared.wait(customer).await?;
-        let letter = match (&account, &row) {
-            (Some(account), Some(row)) => shared.wait_letter(kind, account, row.ends_at),
-            _ => None,
+        let letters = match (&account, &row) {
+            (Some(account), Some(row)) => shared.wait_letters(kind, account, row.ends_at).await?,
+            _ => Letters(Vec::new()),
         };
         let (claim, post) = (job.claim(), shared.post.clone());
         let told = shared.db.write(move |tx| -> Result<(), Error> {
@@ -196,10 +270,7 @@ impl Identity {
                 is_last && tx.now() >= row.ends_at || !is_last && tx.now() < row.ends_at
             });
             if due && sql::wait::tell(tx, customer, stage, begun_at)? {
-                if let Some((flow, letter)) = &letter {
-                    flow.write(tx, &*post)?;
-                    post.post(tx, letter)?;
-                }
+                letters.write(tx, &*post)?;
                 if stage == END {
                     tx.append(Actor::System, None, RecoveryWaitEnded { customer })?;
                 } else {
@@ -233,7 +304,7 @@ impl Identity {
                 return Ok(row.ends_at);
             }
         }
-        let draft = shared.draft_wait(&account, None, &visit.label);
+        let draft = shared.draft_wait(&account, None, &visit.label).await?;
         let ends_at = draft.ends_at;
         let (actor, post) = (shared.stranger(visit.client), shared.post.clone());
         let written = shared.db.write(move |tx| -> Result<(), Error> {
@@ -246,18 +317,22 @@ impl Identity {
         Ok(ends_at)
     }
 
-    /// Whether a letter's link still stops something. Changes nothing: scanners follow links.
-    pub async fn is_stop_link(&self, token: &FlowToken) -> Result<bool, Error> {
+    /// What a letter's link still stops, if anything. Changes nothing: scanners follow links.
+    pub async fn stop_link(&self, token: &FlowToken) -> Result<Option<Stops>, Error> {
         let flow = match self.0.flow(token).await {
             Ok(flow) => flow,
-            Err(Error::FlowOver) => return Ok(false),
+            Err(Error::FlowOver) => return Ok(None),
             Err(error) => return Err(error),
         };
         let (Purpose::StopRecovery, Some(customer)) = (flow.purpose, flow.customer) else {
-            return Ok(false);
+            return Ok(None);
         };
+        if flow.state.written_to.is_some() {
+            return Ok(Some(Stops::Mailbox));
+        }
         let now = self.0.now();
-        Ok(self.0.wait(customer).await?.is_some_and(|row| row.is_open(now)))
+        let is_open = self.0.wait(customer).await?.is_some_and(|row| row.is_open(now));
+        Ok(is_open.then_some(Stops::Wait))
     }
 
     /// What the button on the link's page does.
@@ -266,17 +341,24 @@ impl Identity {
         let (Purpose::StopRecovery, Some(customer)) = (flow.purpose, flow.customer) else {
             return Err(Error::FlowOver);
         };
-        self.stop(customer, "letter").await
+        let what = if flow.state.written_to.is_some() { Stops::Mailbox } else { Stops::Wait };
+        self.stop(customer, "letter", what).await
     }
 
     /// The same from inside, by any session.
     pub async fn stop_wait_inside(&self, session: &CurrentSession) -> Result<(), Error> {
-        self.stop(session.customer, "session").await
+        self.stop(session.customer, "session", Stops::Wait).await
     }
 
-    async fn stop(&self, customer: CustomerId, by: &'static str) -> Result<(), Error> {
+    async fn stop(&self, customer: CustomerId, by: &'static str, what: Stops) -> Result<(), Error> {
         let activity = self.0.activity("recovery_wait_stopped", "");
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            let now = tx.now();
+            let is_open = sql::wait::of_customer(tx, customer)?.is_some_and(|row| row.is_open(now));
+            // As one that was begun and stopped just now: no other begins for as long as after that.
+            if what == Stops::Mailbox && !is_open {
+                sql::wait::begin(tx, customer, now, now, None)?;
+            }
             if cancel(tx, Actor::Customer { id: customer }, customer, by)? {
                 sql::flow::end_recoveries(tx, customer)?;
                 note_activity(tx, customer, &activity)?;
@@ -321,6 +403,7 @@ impl Identity {
             sql::factor::delete_all(tx, customer)?;
             sql::factor::delete_codes(tx, customer)?;
             sql::told::forget_taken_out(tx, customer)?;
+            sql::flow::end_stop_links(tx, customer)?;
             // Whoever waited may be somebody else: they are let in anew.
             sql::office::forget(tx, customer)?;
             sql::factor::insert(tx, &row, credential_mark.as_ref())?;

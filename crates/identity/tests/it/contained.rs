@@ -21,7 +21,7 @@ fn first(bench: &Bench, kind: LetterKind) -> Letter {
 }
 
 /// Presses the button behind a letter's link, signed out, on another device.
-async fn press(bench: &Bench, letter: &Letter) -> Answer {
+pub async fn press(bench: &Bench, letter: &Letter) -> Answer {
     press_in(&mut bench.browser().elsewhere(), letter).await
 }
 
@@ -33,7 +33,7 @@ async fn press_in(reader: &mut Browser<'_>, letter: &Letter) -> Answer {
 }
 
 /// The way back by the mail of `address`, up to what is asked for behind it.
-async fn recover<'a>(bench: &'a Bench, address: &str) -> (Browser<'a>, Answer) {
+pub async fn recover<'a>(bench: &'a Bench, address: &str) -> (Browser<'a>, Answer) {
     let mut browser = bench.browser();
     browser.post_from(RECOVER, RECOVER, &[("email", address)]).await.leads_to(CHALLENGE);
     let letter = bench.letter(LetterKind::RecoveryCode);
@@ -221,7 +221,7 @@ const THIEF: &str = "thief@evil.example";
 const THIEFS_PASSWORD: &str = "nine red foxes swim";
 
 /// Gives the account an address that whoever holds the session reads.
-async fn move_address(bench: &Bench, browser: &mut Browser<'_>, address: &str) {
+pub async fn move_address(bench: &Bench, browser: &mut Browser<'_>, address: &str) {
     browser.post_from(ADDRESS, ADDRESS, &[("email", address)]).await.leads_to(CHALLENGE);
     browser
         .prove("mail", &bench.code(LetterKind::AddressCode))

@@ -13,6 +13,7 @@ mod class;
 mod contained;
 mod disabled;
 mod doors;
+mod earlier_mailbox;
 mod elsewhere;
 mod fake_shop;
 mod forged;

@@ -17,16 +17,21 @@ const DAY: u64 = 86_400;
 impl Bench {
     /// Looks after every challenge whose time is over, with the runner of the program.
     pub async fn look(&self) {
+        self.do_due("identity.tell_unmet").await;
+    }
+
+    /// Does what is due of this kind, with the runner of the program.
+    pub async fn do_due(&self, kind: &'static str) {
         let now = self.db.now();
         let handle = tokio::runtime::Handle::current();
         let options = RunnerOptions { sweep: Duration::from_millis(20), ..RunnerOptions::default() };
         let runner = Runner::start((*self.db).clone(), self.identity.handlers(), options, &handle, |_| {});
         let runner = runner.unwrap();
-        let due =
-            "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE kind = 'identity.tell_unmet' AND run_at <= $1";
+        let due = "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE kind = $2 AND run_at <= $1";
         loop {
-            let read =
-                self.db.read(move |reader| reader.query_one(due, &[now.into()], |row| row.get::<i64>(0)));
+            let read = self.db.read(move |reader| {
+                reader.query_one(due, &[now.into(), kind.into()], |row| row.get::<i64>(0))
+            });
             let left: Result<i64, storeward_store::Error> = read.await;
             if left.unwrap() == 0 {
                 break;
