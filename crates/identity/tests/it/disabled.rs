@@ -104,6 +104,7 @@ both_engines!(an_account_without_a_password_is_told_nothing, MIGRATIONS, async |
     let behind = Behind::new(db, Elevation::Fresh);
     let mut owner = behind.browser();
     owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
     let bench = &behind.bench;
     bench.guessed(99);
     for _ in 0..3 {
@@ -111,5 +112,6 @@ both_engines!(an_account_without_a_password_is_told_nothing, MIGRATIONS, async |
         let mut guesser = bench.browser().elsewhere();
         assert_eq!(guesser.sign_in(ADDRESS, WRONG).await.status, 403);
     }
+    assert!(bench.reasons("identity.sign_in_failed").await.contains(&"no_password".to_owned()));
     assert_eq!((bench.letters_of_it(), bench.events("identity.password_disabled").await.len()), (0, 0));
 });
