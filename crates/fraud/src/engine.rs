@@ -98,11 +98,20 @@ impl Engine {
 
     /// Decides once more when the card of an attempt that was counted is known, and counts the card. `before` is the attempt as
     /// it was counted. Rules about how often somebody tries whose keys were all known then have had their say; that somebody
-    /// tries cards out is noticed, but asks nothing more of a buyer who has paid already.
-    pub fn complete(&self, state: &mut State, before: &Attempt, now: &Attempt) -> Decision {
+    /// tries cards out is noticed, but asks nothing more of a buyer who has paid already. One whose card was declined has a
+    /// further card before them, of which more is asked.
+    pub fn complete(
+        &self,
+        state: &mut State,
+        before: &Attempt,
+        now: &Attempt,
+        outcome: Option<Outcome>,
+    ) -> Decision {
         let sign = state.look(now, &self.sensitivity);
-        let mut decision = self.weigh(state, now, None, Counted::Yes);
-        decision.fired.retain(|hit| !had_its_say(hit.rule));
+        let goes_on = outcome == Some(Outcome::Declined);
+        let mut decision = self.weigh(state, now, sign.filter(|_| goes_on), Counted::Yes);
+        // Without a sign the last of them does not fire.
+        decision.fired.retain(|hit| !had_its_say(hit.rule) || hit.rule == RuleId::CardTesting);
         decision.card_testing = sign;
         state.complete(before, now);
         self.conclude(decision)

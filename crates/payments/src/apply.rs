@@ -68,8 +68,10 @@ impl Shared {
         let is_current = attempt.number == before.attempt;
         let stage = match (is_current, seen.stage) {
             (false, _) => Stage::Waiting,
-            // The buyer agreed, and the provider took nothing of it: another means has to be chosen.
-            (true, Stage::Approved | Stage::Ready) if is_taking_refused(tx, attempt)? => Stage::Declined,
+            // The buyer agreed, and the provider took nothing of it, or we did not ask it to: another means has to be chosen.
+            (true, Stage::Approved | Stage::Ready) if !attempt.is_open || is_taking_refused(tx, attempt)? => {
+                Stage::Declined
+            }
             (true, stage) => stage,
         };
         after.state = next(before.state, stage, &sums);

@@ -14,6 +14,7 @@ mod owed;
 mod review;
 mod rules;
 mod scorers;
+mod shut;
 mod sql;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -7,6 +7,7 @@ use storeward_base::{Secret, Timestamp};
 use storeward_outbound::{Client, Limits, OutboundError, Phase, Reply, Request};
 
 use crate::disputes::SentFile;
+use crate::judge::CardSeen;
 use crate::machine::Seen;
 use crate::model::{Attempt, Call, CaptureMode, Details, Payment, Provider};
 use crate::paypal::PayPal;
@@ -199,6 +200,16 @@ impl Gateway {
         match self {
             Gateway::Stripe(stripe) => stripe.fetch(attempt).await,
             Gateway::PayPal(paypal) => paypal.fetch(attempt).await,
+        }
+    }
+
+    /// What was seen of the card that was used last, behind the cards that were used before it on the same page, the first one first.
+    /// Of PayPal's page nothing is told but who agreed in the end.
+    pub(crate) async fn uses(&self, seen: &Seen) -> Result<Vec<CardSeen>, Trouble> {
+        let Some(last) = &seen.card else { return Ok(Vec::new()) };
+        match (self, &seen.inner) {
+            (Gateway::Stripe(stripe), Some(intent)) => stripe.uses(intent, last).await,
+            _ => Ok(vec![last.clone()]),
         }
     }
 

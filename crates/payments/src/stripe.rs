@@ -14,6 +14,7 @@ use storeward_base::{Secret, Timestamp};
 use storeward_outbound::{Client, Request};
 
 use crate::disputes::SentFile;
+use crate::judge::CardSeen;
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, short};
 use crate::model::{Attempt, Call, Operation, Payment, Piece, Strength};
 use crate::money::Money;
@@ -183,6 +184,19 @@ impl Stripe {
             false => Vec::new(),
         };
         seen(&session, &intent, &refunds).ok_or_else(unreadable)
+    }
+
+    /// Every use of a card on one intent up to `last`, the first one first: an intent itself names the last alone. Of more than a page of
+    /// them the latest are enough for any rule.
+    pub(crate) async fn uses(&self, intent: &str, last: &CardSeen) -> Result<Vec<CardSeen>, Trouble> {
+        let path = format!("/v1/charges?payment_intent={}&limit={PAGE}", safe(intent)?);
+        let charges = self.get(&path).await?;
+        // The newest one first. What came behind `last` meanwhile is for the next look.
+        let all = list(&charges, "/data").iter().filter_map(|one| card::of_charge(Some(one)));
+        let mut before: Vec<CardSeen> = all.skip_while(|one| one.charge != last.charge).skip(1).collect();
+        before.reverse();
+        before.push(last.clone());
+        Ok(before)
     }
 
     async fn refunds(&self, intent: &str) -> Result<Vec<Value>, Trouble> {

@@ -7,7 +7,7 @@ mod look;
 mod perform;
 mod take;
 
-pub(crate) use begin::may_begin;
+pub(crate) use begin::{closing, may_begin};
 
 pub use begin::Begun;
 pub use take::Wish;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use storeward_base::Actor;
-use storeward_events::fraud as facts;
-use storeward_fraud::{Answer, Attempt, Funding, Kind, Mode, Outcome};
+use storeward_fraud::{Answer, Attempt, Funding, Kind, Outcome};
+use storeward_store::Reader;
 
 use super::Judge;
-use super::decide::judged;
+use super::decide::{judged, refused};
 use super::gather::known;
 use super::kept::{CardSeen, StoredDecision};
 use super::sql::{self, NewRisk, RiskRow};
@@ -72,16 +72,52 @@ impl Payments {
             return Ok(());
         }
         self.heart().await?;
+        let of = (page.payment, page.number);
+        let uses = self.new_uses(page, seen).await?;
         let turn = self.0.judge.turn.lock().await;
-        let (id, number) = (page.payment, page.number);
-        let Some(row) = self.0.read(move |reader| Ok(sql::last_risk(reader, id, number)?)).await? else {
-            return Ok(());
-        };
-        if let Some(news) = self.0.judge.news(row, page, seen, payment, outcome, self.0.now()) {
-            self.take_in_news(news, outcome, page, payment).await?;
+        let read = move |reader: &mut Reader<'_>| Ok::<_, Error>(sql::charges_of(reader, of)?);
+        let judged = self.0.read(read).await?;
+        for card in uses.iter().filter(|card| !judged.contains(&card.charge)) {
+            let is_last = seen.card.as_ref().is_some_and(|last| last.charge == card.charge);
+            let outcome = if is_last { outcome } else { card.is_declined.then_some(Outcome::Declined) };
+            self.take_use(page, Some(card), outcome, payment).await?;
+        }
+        // An older picture, of a card that others came behind, ends nothing.
+        let last = seen.card.as_ref().filter(|card| judged.first().is_none_or(|last| *last == card.charge));
+        if outcome.is_some() && (last.is_some() || seen.card.is_none()) {
+            self.take_use(page, last, outcome, payment).await?;
         }
         drop(turn);
-        self.act_on(page.payment).await
+        self.act_on(page.payment).await?;
+        self.shut(page).await
+    }
+
+    /// Uses of cards that were not judged yet. Of several since the last look each one counts: the provider is asked for them.
+    async fn new_uses(&self, page: &Page, seen: &Seen) -> Result<Vec<CardSeen>, Error> {
+        let Some(card) = &seen.card else { return Ok(Vec::new()) };
+        let of = (page.payment, page.number);
+        let read = move |reader: &mut Reader<'_>| Ok::<_, Error>(sql::charges_of(reader, of)?);
+        if self.0.read(read).await?.contains(&card.charge) {
+            return Ok(Vec::new());
+        }
+        let uses = self.0.gateway(page.provider)?.uses(seen).await;
+        uses.map_err(|why| Error::NotReached { code: why.code().to_owned() })
+    }
+
+    async fn take_use(
+        &self,
+        page: &Page,
+        card: Option<&CardSeen>,
+        outcome: Option<Outcome>,
+        payment: &Payment,
+    ) -> Result<(), Error> {
+        let (id, number) = (page.payment, page.number);
+        let found = self.0.read(move |reader| Ok(sql::last_risk(reader, id, number)?)).await?;
+        let Some(row) = found else { return Ok(()) };
+        match self.0.judge.news(row, page, card, payment, outcome, self.0.now()) {
+            Some(news) => self.take_in_news(news, outcome, page, payment).await,
+            None => Ok(()),
+        }
     }
 
     async fn take_in_news(
@@ -121,13 +157,18 @@ impl Payments {
                 })?;
                 new.answer = decision.answer.max(new.answer);
                 (new.score, new.challenger) = (decision.score, decision.challenger);
-                new.decision = StoredDecision::of(&decision);
+                // What is said of the page's earlier cards stands.
+                let category = decision.category.or(new.decision.category);
+                new.decision = StoredDecision::of(&decision).said(category);
                 new.outcome = outcome;
                 let shared = Arc::clone(&self.0);
                 self.0
                     .write(move |tx| {
                         let number = sql::insert_risk(tx, &new)?;
                         tx.append(Actor::System, None, judged(&new, number, &decision))?;
+                        if decision.answer == Answer::Block {
+                            tx.append(Actor::System, None, refused(new.payment, &new.decision, false))?;
+                        }
                         shared.tell_card_testing(tx, told)
                     })
                     .await
@@ -145,7 +186,7 @@ impl Payments {
         let now = self.0.now();
         let Some(before) = row.facts else { return Ok(()) };
         let (decision, told) = self.0.with_heart(|heart| {
-            let decision = heart.engine.complete(&mut heart.state, &before, &after);
+            let decision = heart.engine.complete(&mut heart.state, &before, &after, outcome);
             let told = heart.notice(&decision, now);
             if let Some(outcome) = outcome.filter(|_| row.outcome.is_none()) {
                 heart.engine.settle(&mut heart.state, &after, outcome);
@@ -181,16 +222,7 @@ impl Payments {
                 };
                 tx.append(Actor::System, None, judged(&new, row.number, &decision))?;
                 if decision.answer == Answer::Block {
-                    let fact = facts::FraudRefused {
-                        payment: row.payment,
-                        category: super::kept::category_word(
-                            decision.category.unwrap_or(storeward_fraud::Category::OtherMethod),
-                        )
-                        .to_owned(),
-                        rules: super::decide::rules(&new.decision, Mode::Active),
-                        held: false,
-                    };
-                    tx.append(Actor::System, None, fact)?;
+                    tx.append(Actor::System, None, refused(new.payment, &new.decision, false))?;
                 }
                 shared.tell_card_testing(tx, told)
             })
@@ -203,13 +235,13 @@ impl Judge {
         &self,
         mut row: RiskRow,
         page: &Page,
-        seen: &Seen,
+        card: Option<&CardSeen>,
         payment: &Payment,
         outcome: Option<Outcome>,
         now: storeward_base::Timestamp,
     ) -> Option<News> {
         let before = row.facts?;
-        let Some(card) = &seen.card else {
+        let Some(card) = card else {
             return (row.outcome.is_none() && outcome.is_some()).then(|| News::Ended(Box::new(row)));
         };
         match row.charge.as_deref() {
@@ -232,7 +264,7 @@ impl Judge {
                 is_held: false,
                 score: None,
                 challenger: None,
-                decision: StoredDecision::default(),
+                decision: StoredDecision::default().said(row.decision.category),
                 charge: Some(card.charge.clone()),
                 outcome: None,
             }))),

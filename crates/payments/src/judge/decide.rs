@@ -14,7 +14,7 @@ use super::heart::Told;
 use super::kept::{StoredDecision, answer_word, category_word, permille};
 use super::sql::{self, NewRisk, RiskRow};
 use crate::error::Error;
-use crate::model::{Attempt as Page, Payment, State, Strength, Terms};
+use crate::model::{Attempt as Page, Payment, Provider, State, Strength, Terms};
 use crate::payments::{Payments, Shared};
 
 /// A refusal of an order stands so long, from wherever it is begun anew.
@@ -111,14 +111,7 @@ impl Payments {
                 let number = sql::insert_risk(tx, &row)?;
                 tx.append(Actor::System, None, judged(&row, number, &decision))?;
                 if row.answer == Answer::Block {
-                    let fact = facts::FraudRefused {
-                        payment: row.payment,
-                        category: category_word(row.decision.category.unwrap_or(Category::OtherMethod))
-                            .to_owned(),
-                        rules: rules(&row.decision, Mode::Active),
-                        held: row.is_held,
-                    };
-                    tx.append(Actor::System, None, fact)?;
+                    tx.append(Actor::System, None, refused(row.payment, &row.decision, row.is_held))?;
                 }
                 shared.tell_card_testing(tx, told)
             })
@@ -139,9 +132,12 @@ impl Shared {
                 && page.expires_at > now.plus(Duration::from_secs(60))
         };
         let page = case.pages.iter().find(is_good)?;
-        let row = case.before.iter().find(|row| {
-            row.payment == case.payment.id && row.attempt == page.number && row.answer < Answer::Block
-        })?;
+        // The newest: further cards on the page may have been too much, and closing it has not worked yet.
+        let mut rows = case.before.iter();
+        let row = rows.find(|row| row.payment == case.payment.id && row.attempt == page.number)?;
+        if asks_for_more(row.answer, page) {
+            return None;
+        }
         let cards = self.with_heart(|heart| goes_by_cards(&heart.engine)).ok()?;
         let way = way(row.answer, cards);
         Some(Way { strength: page.strength, ..way })
@@ -199,6 +195,17 @@ fn goes_by_cards(engine: &Engine) -> bool {
         || engine.champion.as_ref().is_some_and(|placed| placed.mode == Mode::Active)
 }
 
+/// Whether a page was made with less than what an answer asks for.
+pub(super) fn asks_for_more(answer: Answer, page: &Page) -> bool {
+    match (answer, page.provider) {
+        (Answer::Allow, _) => false,
+        // Whoever signs in at PayPal has proved more than a card does.
+        (Answer::Challenge | Answer::Review, Provider::PayPal) => false,
+        (Answer::Challenge | Answer::Review, Provider::Stripe) => page.strength == Strength::Usual,
+        (Answer::Block, _) => true,
+    }
+}
+
 fn way(answer: Answer, goes_by_cards: bool) -> Way {
     let passing = if goes_by_cards { Hold::Passing } else { Hold::No };
     let (strength, hold) = match answer {
@@ -209,7 +216,7 @@ fn way(answer: Answer, goes_by_cards: bool) -> Way {
     Way { strength, hold }
 }
 
-pub(super) fn rules(decision: &StoredDecision, mode: Mode) -> Vec<String> {
+fn rules(decision: &StoredDecision, mode: Mode) -> Vec<String> {
     decision.fired.iter().filter(|hit| hit.mode == mode).map(|hit| hit.rule.code().to_owned()).collect()
 }
 
@@ -225,6 +232,12 @@ pub(super) fn judged(row: &NewRisk, number: u32, decision: &Decision) -> facts::
         watched: rules(&row.decision, Mode::Observe),
         reasons: weighed.map(|one| one.feature.name()).collect(),
     }
+}
+
+/// The fact of a refusal.
+pub(super) fn refused(payment: PaymentId, decision: &StoredDecision, held: bool) -> facts::FraudRefused {
+    let category = category_word(decision.category.unwrap_or(Category::OtherMethod)).to_owned();
+    facts::FraudRefused { payment, category, rules: rules(decision, Mode::Active), held }
 }
 
 /// Which sign gave it away, in its stable word.

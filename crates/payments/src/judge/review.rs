@@ -361,7 +361,7 @@ fn beside(why: Error) -> Result<(), Error> {
 }
 
 /// What the provider did not do now is owed; what it can never do is over.
-fn soft(why: Error) -> Result<(), Error> {
+pub(super) fn soft(why: Error) -> Result<(), Error> {
     match why {
         Error::Unsure
         | Error::NotReached { .. }

@@ -24,7 +24,8 @@ statements! {
         decision, charge, outcome, outcome_at, truth, source, known_at, judged_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, NULL, NULL, NULL, $15)";
     LAST_NUMBER = "SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) FROM payment_risk WHERE payment = $1";
-    RISKS_OF = risk_columns!("WHERE payment = $1 ORDER BY number LIMIT 200");
+    RISKS_OF = risk_columns!("WHERE payment = $1 ORDER BY number DESC LIMIT 200");
+    CHARGES_OF = "SELECT charge FROM payment_risk WHERE payment = $1 AND attempt = $2 AND charge IS NOT NULL ORDER BY number DESC LIMIT 200";
     LAST_RISK_OF = risk_columns!("WHERE payment = $1 AND attempt <= $2 ORDER BY attempt DESC, number DESC LIMIT 1");
     RISKS_OF_ORDER = risk_columns!("WHERE order_id = $1 AND judged_at >= $2 ORDER BY judged_at DESC LIMIT 100");
     // Texts in the place of numbers, and bytes in that of texts, stand behind everything in SQLite: they are no place from which a list goes on.
@@ -185,8 +186,19 @@ pub(super) fn insert_risk(tx: &mut Tx<'_>, new: &NewRisk) -> Result<u32, StoreEr
     Ok(number)
 }
 
+/// The latest of a payment, the first one first.
 pub(super) fn risks_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<RiskRow>, StoreError> {
-    reader.query_many(RISKS_OF, params![payment], risk)
+    let mut all = reader.query_many(RISKS_OF, params![payment], risk)?;
+    all.reverse();
+    Ok(all)
+}
+
+/// Uses of cards on a page that were judged, by the provider's ids: more of the latest than a look reads of them.
+pub(super) fn charges_of(
+    reader: &mut Reader<'_>,
+    (payment, attempt): (PaymentId, u32),
+) -> Result<Vec<String>, StoreError> {
+    reader.query_many(CHARGES_OF, params![payment, attempt], |row| row.get(0))
 }
 
 /// The judgement that a page at the provider was made after.

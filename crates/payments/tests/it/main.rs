@@ -22,5 +22,6 @@ mod parts;
 mod programs;
 mod races;
 mod secure;
+mod shut;
 mod support;
 mod till;
