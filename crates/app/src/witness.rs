@@ -81,6 +81,7 @@ impl Witness for Door {
             // Whoever cannot be looked up is a stranger: more is asked of strangers, never less.
             if let Ok(Some(buyer)) = identity.at_the_till(client, headers).await {
                 front.account = Some(Account {
+                    customer: Some(buyer.customer),
                     age: buyer.account_age,
                     session_age: buyer.session_age,
                     is_device_new: buyer.device.is_none(),

@@ -162,6 +162,8 @@ pub struct Signals {
     /// Points of the last sign-in (natural logarithm of odds), see `detect::sign_in`.
     pub sign_in_points: Option<f32>,
     pub session_age: Option<Duration>,
+    /// Whether the account paid something on another day. It is no figure of the scorers.
+    pub paid_before: Known,
     /// Whether the account never paid from this device.
     pub device_new: Known,
     /// Payment pages that were opened from this address within a minute.

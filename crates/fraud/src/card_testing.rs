@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::{Attempt, Buyer, Kind, Mark, Outcome};
+use crate::attempt::{Attempt, Buyer, Kind, Known, Mark, Outcome};
 use crate::codec::{Malformed, Reader, Writer};
 use crate::profile::{DAY_SECONDS, day_of, minute_of};
 use crate::ring::{Ring, figure};
@@ -258,12 +258,15 @@ fn name(attempt: &Attempt) -> UnderWay {
     (attempt.at.seconds(), mark)
 }
 
-/// An account of today is a stranger's: whoever tries stolen cards makes one for each.
+/// An account of today is a stranger's: whoever tries stolen cards makes one for each. So is one that is known to have paid nothing
+/// before: such can be had by the thousand, of any age.
 const KNOWN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 pub(crate) fn is_stranger(attempt: &Attempt) -> bool {
     match attempt.buyer {
         Buyer::Anonymous => true,
-        Buyer::SignedIn { account_age } => account_age < KNOWN_AFTER,
+        Buyer::SignedIn { account_age } => {
+            account_age < KNOWN_AFTER || attempt.signals.paid_before == Known::No
+        }
     }
 }

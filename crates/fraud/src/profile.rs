@@ -142,6 +142,8 @@ pub(crate) struct Run {
 pub(crate) struct Profile {
     /// First and last attempt in seconds since 1970.
     seen: Option<(i64, i64)>,
+    /// When the first attempt was made that was paid, of a kind that pays.
+    paid: Option<i64>,
     pub minutes: Ring<60>,
     pub days: Ring<DAYS>,
     /// Attempts of which it is known what they were, by their day.
@@ -175,6 +177,17 @@ impl Profile {
             self.bad_mut().spikes.add(day_of(seconds).0);
         }
         self.amounts.add(amount);
+    }
+
+    /// An attempt of that moment was paid.
+    pub fn approve(&mut self, seconds: i64) {
+        self.paid = Some(self.paid.map_or(seconds, |first| first.min(seconds)));
+    }
+
+    /// Whether something was paid a day before, and no fraud is known.
+    pub fn has_paid(&self, now_seconds: i64) -> bool {
+        let is_fraud = self.bad.as_ref().is_some_and(|bad| bad.run.is_some());
+        !is_fraud && self.paid.is_some_and(|first| first <= now_seconds - DAY_SECONDS)
     }
 
     /// Declined by the provider, or blocked by us.
@@ -242,11 +255,16 @@ impl Profile {
     }
 
     pub fn write(&self, to: &mut Writer) {
-        let flags = u64::from(self.seen.is_some()) | u64::from(self.bad.is_some()) << 1;
+        let flags = u64::from(self.seen.is_some())
+            | u64::from(self.bad.is_some()) << 1
+            | u64::from(self.paid.is_some()) << 2;
         to.number(flags);
         if let Some((first, last)) = self.seen {
             to.signed(first);
             to.signed(last - first);
+        }
+        if let Some(paid) = self.paid {
+            to.signed(paid);
         }
         self.minutes.write(to);
         self.days.write(to);
@@ -278,12 +296,13 @@ impl Profile {
     }
 
     pub fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let flags = from.length(3)?;
+        let flags = from.length(7)?;
         let span = |from: &mut Reader<'_>| {
             let first = from.signed()?;
             Ok((first, first.checked_add(from.signed()?).ok_or(Malformed)?))
         };
         let seen = if flags & 1 == 0 { None } else { Some(span(from)?) };
+        let paid = if flags & 4 == 0 { None } else { Some(from.signed()?) };
         let minutes = Ring::read(from)?;
         let days = Ring::read(from)?;
         let known = Ring::read(from)?;
@@ -312,7 +331,7 @@ impl Profile {
             }
             bad = Some(Box::new(read));
         }
-        Ok(Profile { seen, minutes, days, known, amounts, others, bad })
+        Ok(Profile { seen, paid, minutes, days, known, amounts, others, bad })
     }
 }
 

@@ -96,7 +96,12 @@ impl State {
     /// What became of an attempt that was counted.
     pub fn settle(&mut self, attempt: &Attempt, outcome: Outcome) {
         match outcome {
-            Outcome::Approved => {}
+            Outcome::Approved => {
+                let payer = attempt.marks.get(Kind::Customer);
+                if let Some(profile) = payer.and_then(|mark| self.table_mut(Kind::Customer).get_mut(mark)) {
+                    profile.approve(attempt.at.seconds());
+                }
+            }
             Outcome::Declined | Outcome::Blocked => {
                 for (kind, mark) in attempt.marks.iter() {
                     if let Some(profile) = self.table_mut(kind).get_mut(mark) {
@@ -131,6 +136,11 @@ impl State {
             Some(mean) if minor(attempt.amount_minor) > UNUSUAL * mean => Usual::No,
             _ => Usual::Yes,
         }
+    }
+
+    /// Whether an account paid something a day ago or more, as far as is remembered, and no fraud of it is known.
+    pub fn has_paid(&self, customer: Mark, now: Timestamp) -> bool {
+        self.profile(Kind::Customer, customer).is_some_and(|profile| profile.has_paid(now.seconds()))
     }
 
     pub fn fill(&self, kind: Kind) -> Fill {

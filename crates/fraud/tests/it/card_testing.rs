@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storeward_base::Timestamp;
 use storeward_fraud::{
-    Answer, Attempt, Buyer, Engine, Kind, Limits, Mark, Marks, Mode, Outcome, RuleId, Sign, State,
+    Answer, Attempt, Buyer, Engine, Kind, Known, Limits, Mark, Marks, Mode, Outcome, RuleId, Sign, State,
 };
 
 use super::world::{DAY, Dice};
@@ -103,16 +103,23 @@ fn order(seconds: i64, card: u64, address: u64, bin: u64, anonymous: bool) -> At
 
 /// A thousand cards of three banks from fifty addresses, one a second; nine in ten are declined.
 fn attack(shop: &mut Shop, from: i64, latency: i64, dice: &mut Dice) -> u32 {
-    attack_as(Buyer::Anonymous, shop, (from, latency), dice)
+    attack_as((Buyer::Anonymous, Known::Unknown), shop, (from, latency), dice)
 }
 
-fn attack_as(buyer: Buyer, shop: &mut Shop, (from, latency): (i64, i64), dice: &mut Dice) -> u32 {
+/// By whoever that is, and whether they paid before.
+fn attack_as(
+    (buyer, paid_before): (Buyer, Known),
+    shop: &mut Shop,
+    (from, latency): (i64, i64),
+    dice: &mut Dice,
+) -> u32 {
     let before = shop.reached;
     for at in 0..1_000 {
         let card = 9_000_000 + u64::try_from(at).unwrap();
         let outcome = if dice.below(10) == 0 { Outcome::Approved } else { Outcome::Declined };
         let one = order(from + at, card, 8_000_000 + dice.below(50), 700 + dice.below(3), true);
-        let one = Attempt { buyer, ..one };
+        let mut one = Attempt { buyer, ..one };
+        one.signals.paid_before = paid_before;
         shop.pay(&one, outcome, latency);
     }
     shop.reached - before
@@ -143,7 +150,18 @@ fn accounts_of_today_carry_no_stolen_cards_past_the_step_up() {
     let mut dice = Dice(12);
     shop.good_days(0, 81, 150, &mut dice);
     let buyer = Buyer::SignedIn { account_age: Duration::from_secs(17) };
-    let reached = attack_as(buyer, &mut shop, (START + 81 * DAY + 40_000, 2), &mut dice);
+    let reached = attack_as((buyer, Known::Unknown), &mut shop, (START + 81 * DAY + 40_000, 2), &mut dice);
+    assert!(reached <= 10, "{reached} of 1,000 stolen cards reached the provider");
+}
+
+/// They can be bought in bulk, of any age; none of them paid here.
+#[test]
+fn old_accounts_that_never_paid_carry_none_past_it_either() {
+    let mut shop = Shop::new();
+    let mut dice = Dice(12);
+    shop.good_days(0, 81, 150, &mut dice);
+    let buyer = Buyer::SignedIn { account_age: Duration::from_secs(5_000_000) };
+    let reached = attack_as((buyer, Known::No), &mut shop, (START + 81 * DAY + 40_000, 2), &mut dice);
     assert!(reached <= 10, "{reached} of 1,000 stolen cards reached the provider");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storeward_base::{ClientIp, Timestamp};
+use storeward_base::{ClientIp, CustomerId, Timestamp};
 use storeward_store::Reader;
 use storeward_web::http::HeaderMap;
 
@@ -19,6 +19,7 @@ const LINES: u32 = 50;
 /// Somebody who is signed in with us.
 #[derive(Clone, Debug)]
 pub struct AtTheTill {
+    pub customer: CustomerId,
     pub account_age: Duration,
     pub session_age: Duration,
     /// The device that the account trusts; `None` where this one is none of them.
@@ -54,6 +55,7 @@ impl Identity {
         let changed = lines.iter().filter(|line| CHANGES.contains(&line.what.as_str())).map(|line| line.at);
         let since = |at: Timestamp| now.since(at);
         Ok(Some(AtTheTill {
+            customer: account.id,
             account_age: since(account.created_at),
             session_age: since(row.created_at),
             points: shared.points(&visit, &means, &device).await?,

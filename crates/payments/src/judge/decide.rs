@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::fraud as facts;
-use storeward_fraud::{Answer, Category, Decision, Engine, Mode, Outcome, Sign};
+use storeward_fraud::{Answer, Category, Decision, Engine, Kind, Mode, Outcome, Sign};
 use storeward_store::Reader;
 
 use super::front::Front;
@@ -69,7 +69,15 @@ impl Payments {
             return Ok(known);
         }
         let details = self.0.unseal(id, &case.sealed)?;
-        let attempt = self.0.judge.gather(&case.payment, &details, &case.around, front, now);
+        let mut around = case.around.clone();
+        // An account is counted as a customer whom the shop named by its id, where it names nobody.
+        if let Some(id) = front.account.and_then(|account| account.customer) {
+            let customer = self.0.customers.mark(&id.to_string());
+            let mark = self.0.judge.mark(Kind::Customer, &customer);
+            around.has_paid = self.0.with_heart(|heart| heart.state.has_paid(mark, now))?;
+            around.customer.get_or_insert(customer);
+        }
+        let attempt = self.0.judge.gather(&case.payment, &details, &around, front, now);
         let country = front.country.as_deref().map(|country| self.0.judge.country(country));
         let (decision, told, cards) = self.0.with_heart(|heart| {
             let decision = heart.engine.decide(&mut heart.state, &attempt);
@@ -158,7 +166,7 @@ fn case(reader: &mut Reader<'_>, id: PaymentId, now: Timestamp) -> Result<Case, 
     }
     Ok(Case {
         pages: crate::sql::attempts_of(reader, id)?,
-        around: Around { customer, customer_since, told, was_sent_there },
+        around: Around { customer, customer_since, told, was_sent_there, has_paid: false },
         before: sql::risks_of_order(reader, &payment.order, now.minus(ASKED_FOR))?,
         is_declined: sql::is_order_declined(reader, &payment.order)?,
         sealed: crate::sql::details(reader, id)?,

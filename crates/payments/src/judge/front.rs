@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use storeward_base::{AddressBlock, ClientIp, Timestamp};
+use storeward_base::{AddressBlock, ClientIp, CustomerId, Timestamp};
 use storeward_web::http::HeaderMap;
 
 /// Pages of a minute that are told apart for one address; the rule's default is five.
@@ -34,6 +34,8 @@ pub struct Front {
 /// What is known where somebody is signed in with Storeward.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Account {
+    /// Whose it is: a key by which attempts are counted where the shop names nobody.
+    pub customer: Option<CustomerId>,
     pub age: Duration,
     pub session_age: Duration,
     /// The device is not one that the account trusts.

@@ -29,6 +29,8 @@ pub struct OrderFacts {
 pub(super) struct Around {
     /// The keyed mark that stands at the payment.
     pub customer: Option<String>,
+    /// Whether the account that is signed in paid something on another day, under whichever name.
+    pub has_paid: bool,
     /// Since the customer first paid something, where that was on another day.
     pub customer_since: Option<Duration>,
     pub told: ToldRow,
@@ -163,6 +165,7 @@ impl Judge {
         Signals {
             sign_in_points: account.and_then(|account| account.sign_in_points),
             session_age: account.map(|account| account.session_age),
+            paid_before: known(account.map(|_| around.has_paid || around.customer_since.is_some())),
             device_new: known(account.map(|account| account.is_device_new)),
             pages_opened: front.client.map_or(0, |client| held(&self.visits).count(client, now)),
             blocked_requests: front.blocked_requests,
@@ -177,7 +180,8 @@ impl Judge {
 }
 
 /// Somebody who is signed in with us, or a customer of the shop who paid on another day. A number that the shop has given today
-/// is nobody known: whoever makes an account for each stolen card stays a stranger.
+/// is nobody known: whoever makes an account for each stolen card stays a stranger, and so does an account of ours that never paid
+/// ([`Signals::paid_before`]).
 fn buyer(around: &Around, front: &Front) -> Buyer {
     match (front.account, around.customer_since) {
         // An account that was made here today, of somebody who paid before there were any, is no new one.

@@ -7,7 +7,7 @@ use storeward_base::{Actor, Timestamp};
 use storeward_events::fraud as facts;
 use storeward_fraud::backtest::Past;
 use storeward_fraud::drift::{Drift, Watch};
-use storeward_fraud::{Decision, Engine, Limits, Mode, RuleId, State};
+use storeward_fraud::{Decision, Engine, Kind, Limits, Mode, RuleId, State};
 use storeward_store::{Reader, Tx};
 
 use super::decide::sign_word;
@@ -126,11 +126,12 @@ impl Payments {
         self.heart().await?;
         let _turn = self.0.judge.turn.lock().await;
         let mark = self.0.customers.mark(number);
+        let judged = self.0.judge.mark(Kind::Customer, &mark);
         let forget = self.0.write(move |tx| {
             tx.commit_silent(
                 "marks of a customer who is erased; the erasure itself is told by whoever erases",
             );
-            Ok(sql::forget_customer(tx, &mark)?)
+            Ok(sql::forget_customer(tx, &mark, judged)?)
         });
         let count = forget.await?;
         if count == 0 {

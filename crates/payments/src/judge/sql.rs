@@ -36,7 +36,7 @@ statements! {
     OUTCOME = "UPDATE payment_risk SET outcome = $3, outcome_at = $4 WHERE payment = $1 AND number = $2 AND outcome IS NULL";
     LABEL = "UPDATE payment_risk SET truth = $2, source = $3, known_at = $4 WHERE payment = $1 AND outcome = 'approved' \
         AND (truth IS NULL OR truth <> $2)";
-    FORGET_FACTS = "UPDATE payment_risk SET facts = '{}', country = NULL WHERE facts <> '{}' AND payment IN (SELECT id FROM payment WHERE customer = $1)";
+    FORGET_FACTS = "UPDATE payment_risk SET facts = '{}', country = NULL WHERE facts <> '{}' AND (payment IN (SELECT id FROM payment WHERE customer = $1) OR facts LIKE $2)";
     FORGET_TOLD = "DELETE FROM payment_order_facts WHERE payment IN (SELECT id FROM payment WHERE customer = $1)";
     FORGET_RISKS = "DELETE FROM payment_risk WHERE judged_at < $1";
     ORDERS_DECLINED = "SELECT COUNT(*) FROM payment_review WHERE state = 'declined' AND payment IN (SELECT id FROM payment WHERE order_id = $1)";
@@ -269,9 +269,12 @@ pub(super) fn label(tx: &mut Tx<'_>, payment: PaymentId, label: &Label) -> Resul
     tx.execute(LABEL, values)
 }
 
-/// How many judgements it was.
-pub(super) fn forget_customer(tx: &mut Tx<'_>, customer: &str) -> Result<u64, StoreError> {
-    let count = tx.execute(FORGET_FACTS, params![customer])?;
+/// By the mark that stands at their payments, and by the one that stands in judgements where an account of theirs was signed in. How many
+/// judgements it was.
+pub(super) fn forget_customer(tx: &mut Tx<'_>, customer: &str, judged: Mark) -> Result<u64, StoreError> {
+    // The customer's is the first of the marks.
+    let judged = format!("%\"marks\":[{},%", judged.0);
+    let count = tx.execute(FORGET_FACTS, params![customer, &judged])?;
     tx.execute(FORGET_TOLD, params![customer])?;
     Ok(count)
 }

@@ -1,6 +1,7 @@
 //! Payments against the stand-ins of Stripe and PayPal, on both databases.
 #![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
 
+mod accounts;
 mod believed;
 mod beside;
 mod chaos;
