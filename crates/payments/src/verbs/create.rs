@@ -154,6 +154,10 @@ impl Payments {
         if self.0.gateways.is_empty() {
             return Err(Error::NoProvider);
         }
+        // Else its page would offer nothing, and say nothing.
+        if self.ways_for(new.amount).is_empty() {
+            return Err(misfit("amount", "no way to pay that is set up takes this amount in this currency"));
+        }
         Ok(())
     }
 
