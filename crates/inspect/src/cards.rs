@@ -9,6 +9,7 @@ mod query;
 mod runs;
 mod scan;
 mod stream;
+mod typed;
 mod units;
 mod wide;
 
@@ -17,6 +18,8 @@ use std::borrow::Cow;
 pub use fields::mask_fields;
 pub use query::mask_query;
 pub use stream::StreamMasker;
+pub(crate) use typed::FOREIGN_DIGITS_BEGIN;
+pub use typed::has_typed;
 
 /// Bytes before a number that decide whether it starts there (white space back to a JSON delimiter, an IBAN back to its country).
 pub(crate) const LOOK_BACK: usize = 32;
@@ -49,24 +52,13 @@ pub fn has_number(bytes: &[u8]) -> bool {
     !find(bytes).is_empty() || has_foreign(bytes)
 }
 
-/// First bytes of digits as other keyboards write them, in UTF-8.
-pub(crate) const FOREIGN_DIGITS_BEGIN: [u8; 3] = [0xef, 0xd9, 0xdb];
-
-/// Whether a number stands there whose digits are full width (U+FF10), Arabic (U+0660) or Persian (U+06F0), which many a program reads as
+/// Whether a number stands there whose digits are those of another script (full width, Arabic, Devanagari), which many a program reads as
 /// digits, be it one of them among others. It cannot be masked where it stands: another length would be needed.
 pub fn has_foreign(bytes: &[u8]) -> bool {
-    let (mut folded, mut count, mut rest) = (Vec::new(), 0, bytes);
-    while let Some((first, after)) = rest.split_first() {
-        let (byte, behind) = match rest {
-            [0xef, 0xbc, last @ 0x90..=0x99, behind @ ..] => (last - 0x90 + b'0', behind),
-            [0xd9, last @ 0xa0..=0xa9, behind @ ..] => (last - 0xa0 + b'0', behind),
-            [0xdb, last @ 0xb0..=0xb9, behind @ ..] => (last - 0xb0 + b'0', behind),
-            _ => (*first, after),
-        };
-        count += usize::from(*first != byte);
-        folded.push(byte);
-        rest = behind;
+    if !bytes.iter().any(|byte| FOREIGN_DIGITS_BEGIN.contains(byte)) {
+        return false;
     }
+    let (folded, count) = typed::folded(bytes, typed::as_it_is);
     // A number that reads as it stands is found there, whatever few digits stand beside it, and hides no other.
     let found = if count > 0 { find(&folded).len() } else { 0 };
     found > 0 && (count >= 4 || found > find(bytes).len())

@@ -370,8 +370,11 @@ impl CompiledCondition {
             }
             CompiledOperator::CardNumber => {
                 let found = crate::cards::find(value).first().map(|span| span.start..span.end);
-                // Nothing of it is shown: what is written down masks digits of ASCII.
-                found.or_else(|| crate::cards::has_foreign(value).then_some(0..0))
+                // Nothing of it is shown: what is written down masks digits of ASCII. What counts only where it is refused is told
+                // apart there.
+                found.or_else(|| {
+                    (crate::cards::has_foreign(value) || crate::cards::has_typed(value)).then_some(0..0)
+                })
             }
             CompiledOperator::Always => Some(0..value.len()),
         };

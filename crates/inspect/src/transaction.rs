@@ -393,6 +393,13 @@ impl<'e> Transaction<'e> {
             self.seen.broken_chains.push(rule.info.id);
             return;
         }
+        // Somebody types their number where a shop should not have it.
+        let is_card = rule.info.action == Action::Report && rule.info.category == Category::CardNumber;
+        let is_refused = is_card && self.card_action(values) == CardAction::Refuse;
+        // In whichever way they type it: elsewhere the shop's own numbers would be told too often.
+        if is_card && !is_refused && !crate::cards::has_number(values.bytes(value)) {
+            return;
+        }
         let score = if earlier == 0 { rule.score() } else { 0 };
         self.seen.score = self.seen.score.saturating_add(score);
         match rule.info.action {
@@ -400,11 +407,8 @@ impl<'e> Transaction<'e> {
                 self.seen.denied.get_or_insert(self.seen.matches.len());
             }
             Action::Challenge => self.seen.challenged = true,
-            // Somebody types their number where a shop should not have it.
-            Action::Report if rule.info.category == Category::CardNumber => {
-                if self.card_action(values) == CardAction::Refuse {
-                    self.seen.denied.get_or_insert(self.seen.matches.len());
-                }
+            Action::Report if is_refused => {
+                self.seen.denied.get_or_insert(self.seen.matches.len());
             }
             Action::Score | Action::Report => {}
         }

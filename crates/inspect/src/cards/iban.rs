@@ -30,6 +30,13 @@ pub(super) fn holds(bytes: &[u8], start: usize, end: usize) -> bool {
     false
 }
 
+/// Whether the digits are all of an IBAN but its country, which stands right before them.
+pub(super) fn is_glued(bytes: &[u8], start: usize, end: usize) -> bool {
+    let country = start.checked_sub(2).and_then(|at| bytes.get(at..start));
+    country.is_some_and(|letters| letters.iter().all(u8::is_ascii_alphabetic))
+        && is_valid(bytes, start - 2, end)
+}
+
 /// The country and two check digits.
 fn begins(group: &[u8]) -> bool {
     matches!(group, [a, b, c, d] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_digit() && d.is_ascii_digit())
