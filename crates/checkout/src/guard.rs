@@ -14,6 +14,7 @@ use storeward_store::{Db, Error as StoreError, Reader};
 use crate::config::{CheckoutSection, Mode, OnChange};
 use crate::error::Error;
 use crate::intake::Intake;
+use crate::keep::UNREAD;
 use crate::model::Hold;
 use crate::policy::{Guarded, Known, Rules, Settings};
 use crate::sql;
@@ -199,6 +200,7 @@ fn concern(kind: &str, count: u64) -> Option<String> {
         "preconnect" => "hosts that nobody approved were looked up by paying pages",
         "tampered" => "tries to undo the guard on paying pages",
         "unguarded" => "kinds of paying pages went out without the guard in them",
+        UNREAD => "places of paying pages were not read: what runs there is in no inventory",
         "reports_flooded" => "hours in which more was reported of paying pages than can be looked at",
         _ => return None,
     };

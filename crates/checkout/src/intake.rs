@@ -64,6 +64,8 @@ pub(crate) struct Seen {
     pub initiator: Option<String>,
     pub source: Source,
     pub count: i64,
+    /// Of code, how long it is.
+    pub bytes: Option<u64>,
     pub place: Option<Place>,
 }
 
@@ -159,6 +161,7 @@ impl Intake {
                     initiator: None,
                     source: Source::Page,
                     count: 1,
+                    bytes: one.bytes.and_then(|bytes| u64::try_from(bytes).ok()),
                     place,
                 };
                 room.insert(id, seen);
@@ -192,6 +195,7 @@ impl Intake {
         }
     }
 
+    /// A page that went out without the guard, or whose inventory is not whole; the reason says which.
     pub(crate) fn unguarded(&self, page: &str, reason: &'static str) {
         let mut waiting = self.lock();
         if waiting.unguarded.len() < MOST_PAGES {
@@ -281,6 +285,7 @@ impl Waiting {
                 initiator,
                 source: Source::Report,
                 count: 1,
+                bytes: None,
                 place: None,
             };
             self.heard.insert(id, seen);

@@ -18,8 +18,10 @@ use crate::sql::{self, Counting, Happens, NewAlert, NewRow};
 use crate::staff::{self, Check};
 
 mod rooms;
+mod unread;
 
 pub(crate) use rooms::Room;
+pub(crate) use unread::UNREAD;
 
 /// What is new is written after this; what is known waits longer.
 const SOON: Duration = Duration::from_secs(2);
@@ -225,7 +227,7 @@ impl Telling<'_, '_> {
         let room = match kind {
             "script_changed" => Room::Changed,
             // A new script's own alert has the room of what it is.
-            "script_new" => Room::Full,
+            "script_new" | UNREAD => Room::Full,
             _ => Room::Rest,
         };
         let id = alert_id(kind, about);
@@ -261,10 +263,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError
         staff::checked(telling.tx, &day, (Check::Page, page), (went.served, 0))?;
     }
     for ((page, reason), seen) in &waiting.unguarded {
-        let what = format!("{page} went out without the guard in it: {reason}");
-        if telling.alert("unguarded", (None, Source::Page), &format!("{page}\n{reason}"), (&what, *seen))? {
-            telling.tell(facts::Unguarded { page: page.clone(), reason: (*reason).to_owned() })?;
-        }
+        telling.unguarded(page, reason, *seen)?;
     }
     if left_out > 0 {
         telling.flooded(left_out)?;
@@ -289,7 +288,7 @@ impl Telling<'_, '_> {
                 }
             }
             if let Some(hash) = &seen.hash {
-                self.hash(&row, hash, seen.source, None)?;
+                self.hash(&row, hash, seen.source, seen.bytes)?;
             }
             return Ok(true);
         }
@@ -312,7 +311,7 @@ impl Telling<'_, '_> {
         };
         sql::insert(self.tx, &row)?;
         if let Some(hash) = &seen.hash {
-            sql::add_version(self.tx, id, hash, seen.source, None)?;
+            sql::add_version(self.tx, id, hash, seen.source, seen.bytes)?;
         }
         self.tell_new(id, seen, room)?;
         Ok(true)

@@ -321,7 +321,7 @@ pub struct Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     pub id: String,
-    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `reports_flooded`, `approval_ends`, `approval_over`.
+    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `preconnect`, `tampered`, `unguarded`, `unread`, `reports_flooded`, `approval_ends`, `approval_over`.
     pub kind: String,
     pub script: Option<ScriptId>,
     pub source: Source,

@@ -4,6 +4,7 @@
 //! tag anew, so nothing else can change.
 
 mod inflate;
+mod long;
 pub(crate) mod notes;
 
 use std::cell::{Cell, RefCell};
@@ -16,6 +17,7 @@ use lol_html::{AsciiCompatibleEncoding, HtmlRewriter, MemorySettings, Settings};
 use storeward_host::Rewrite;
 
 pub(crate) use inflate::{Coding, Inflate};
+use long::Long;
 use notes::{Mark, Notes};
 
 use crate::model::Kind;
@@ -23,7 +25,7 @@ use crate::shape;
 
 /// What the reader may remember: one tag, one attribute.
 const READER_BYTES: usize = 2 * 1024 * 1024;
-/// Code in a page that is longer gets no nonce.
+/// Code in a page that is longer gets no nonce: it is not held back until its end.
 const CODE_BYTES: usize = 512 * 1024;
 /// Scripts of one page that are noted.
 const MOST_NOTED: usize = 300;
@@ -67,6 +69,8 @@ pub(crate) struct Noted {
     pub shape: Option<String>,
     /// Of code, how it begins.
     pub beginning: Option<String>,
+    /// Of code, how long it is.
+    pub bytes: Option<usize>,
 }
 
 /// How it ended.
@@ -75,6 +79,8 @@ pub(crate) struct Read {
     pub noted: Vec<Noted>,
     /// Why the guard is not in the page.
     pub without_guard: Option<&'static str>,
+    /// Why more may run in it than was noted.
+    pub unread: Option<&'static str>,
 }
 
 /// Takes what was read of a page.
@@ -93,12 +99,18 @@ pub(crate) struct PageRewrite<A, R: Reader> {
     at: usize,
     inflate: Option<Inflate>,
     encoding: Option<&'static Encoding>,
+    /// Whether the encoding is the one that every browser takes, and none has to guess.
+    is_declared: bool,
+    /// Browsers may read it in another way from here on: nothing more is put in.
+    is_ambiguous: bool,
+    long: Option<Long>,
     inserts: Inserts,
     approvals: A,
     reader: R,
     read: Read,
     has_guard: bool,
     began: bool,
+    is_told: bool,
 }
 
 type Sink = Box<dyn FnMut(&[u8])>;
@@ -133,15 +145,19 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             at: 0,
             inflate,
             encoding,
+            is_declared: encoding.is_some(),
+            is_ambiguous: false,
+            long: None,
             inserts,
             approvals,
             reader,
             read: Read::default(),
             has_guard: false,
             began: false,
+            is_told: false,
         };
         if rewrite.parser.is_none() {
-            rewrite.give_up("charset");
+            rewrite.give_up("unread.charset");
         }
         rewrite
     }
@@ -149,9 +165,11 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
     /// From here on the page goes as it comes.
     fn give_up(&mut self, why: &'static str) {
         self.parser = None;
-        if !self.has_guard {
-            self.read.without_guard.get_or_insert(why);
-        }
+        self.unread(why);
+    }
+
+    fn unread(&mut self, why: &'static str) {
+        self.read.unread.get_or_insert(why);
     }
 
     fn take(&mut self, data: &[u8], out: &mut Vec<u8>) {
@@ -173,29 +191,32 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
     fn begin(&mut self) {
         self.began = true;
         if self.held.starts_with(&[0xFE, 0xFF]) || self.held.starts_with(&[0xFF, 0xFE]) {
-            self.give_up("charset");
+            self.give_up("unread.charset");
         } else if self.held.starts_with(&[0xEF, 0xBB, 0xBF]) {
             self.encoding = Some(encoding_rs::UTF_8);
+            self.is_declared = true;
         }
     }
 
     fn parse(&mut self, data: &[u8]) {
         let Some(parser) = &mut self.parser else { return };
         if parser.write(data).is_err() {
-            self.give_up("unreadable");
+            self.give_up("unread.unreadable");
         }
-        let declared = self.notes.borrow_mut().charset.take();
-        match declared.map(|label| Encoding::for_label(label.as_bytes())) {
-            // Other bytes than these could mean `<` there.
-            Some(Some(encoding)) if !encoding.is_ascii_compatible() => {
-                self.notes.borrow_mut().keep_first();
-                self.give_up("charset");
-            }
-            Some(Some(encoding)) => {
-                self.encoding.get_or_insert(encoding);
-            }
-            Some(None) | None => {}
+    }
+
+    /// The first one counts, and none where the head or a byte order mark says it.
+    fn declare(&mut self, encoding: &'static Encoding, is_found: bool) {
+        if self.encoding.is_some() {
+            return;
         }
+        // Other bytes than these could mean `<` there.
+        if !encoding.is_ascii_compatible() {
+            self.notes.borrow_mut().keep_first();
+            return self.give_up("unread.charset");
+        }
+        self.encoding = Some(encoding);
+        self.is_declared = is_found;
     }
 
     /// Lets go what is certain, with what belongs between.
@@ -212,6 +233,12 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                     self.file(tag_end, &source, (has_integrity, is_elsewhere_asked), out);
                 }
                 Some(Mark::Handler(code)) => self.handler(&code),
+                Some(Mark::Frame(address, code)) => self.frame(address, &code),
+                Some(Mark::Charset(encoding, is_found)) => self.declare(encoding, is_found),
+                Some(Mark::Ambiguous) => {
+                    self.is_ambiguous = true;
+                    self.unread("unread.ambiguous");
+                }
                 Some(Mark::Code { tag_end, end, has_nonce }) => self.code(tag_end, end, has_nonce, out),
                 None => break,
             }
@@ -223,10 +250,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             Some(tag_end) if certain.saturating_sub(tag_end) <= CODE_BYTES => {
                 self.let_go(tag_end.saturating_sub(1), out);
             }
-            Some(_) => {
-                self.notes.borrow_mut().forget_code();
-                self.let_go(certain, out);
-            }
+            Some(tag_end) => self.let_go_long(tag_end, certain, out),
             None => self.let_go(certain, out),
         }
     }
@@ -238,20 +262,35 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         self.at += count;
     }
 
+    /// Code whose end is too far away to be waited for.
+    fn let_go_long(&mut self, tag_end: usize, to: usize, out: &mut Vec<u8>) {
+        self.let_go(tag_end, out);
+        let piece = self.held.get(..to.saturating_sub(self.at)).unwrap_or_default();
+        let long = self.long.take().filter(|long| long.tag_end == tag_end);
+        let mut long = long.unwrap_or_else(|| Long::new(tag_end, self.encoding, piece));
+        long.take(piece);
+        self.long = Some(long);
+        self.let_go(to, out);
+    }
+
     fn note(&mut self, noted: Noted) {
-        if self.read.noted.len() < MOST_NOTED && !self.read.noted.contains(&noted) {
-            self.read.noted.push(noted);
+        if self.read.noted.contains(&noted) {
+            return;
+        }
+        match self.read.noted.len() < MOST_NOTED {
+            true => self.read.noted.push(noted),
+            false => self.unread("unread.too_many"),
         }
     }
 
     fn note_code(&mut self, kind: Kind, code: &str, hash: String, shape: Option<String>) {
         let (address, beginning) = ("inline".to_owned(), Some(shape::beginning(code)));
-        self.note(Noted { kind, address, hash: Some(hash), shape, beginning });
+        self.note(Noted { kind, address, hash: Some(hash), shape, beginning, bytes: Some(code.len()) });
     }
 
     fn file(&mut self, tag_end: usize, source: &str, has: (bool, bool), out: &mut Vec<u8>) {
         let Some(address) = self.approvals.address(source) else { return };
-        let pin = self.approvals.pinned(&address).filter(|_| !has.0);
+        let pin = self.approvals.pinned(&address).filter(|_| !has.0 && !self.is_ambiguous);
         if let Some(pin) = pin {
             self.let_go(tag_end.saturating_sub(1), out);
             out.extend_from_slice(format!(" integrity=\"sha256-{}\"", pin.hash).as_bytes());
@@ -259,7 +298,14 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                 out.extend_from_slice(b" crossorigin=\"anonymous\"");
             }
         }
-        self.note(Noted { kind: Kind::Script, address, hash: None, shape: None, beginning: None });
+        self.note(Noted {
+            kind: Kind::Script,
+            address,
+            hash: None,
+            shape: None,
+            beginning: None,
+            bytes: None,
+        });
     }
 
     /// Nothing is put in: where its hash was approved, the policy names it.
@@ -269,13 +315,43 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         self.note_code(Kind::Handler, &code, hash, shape);
     }
 
+    /// It runs as soon as it is there. What there is of it has no address, and nothing in a policy lets it run.
+    fn frame(&mut self, address: &'static str, code: &str) {
+        let (hash, beginning) = (notes::hash_of(code), Some(shape::beginning(code)));
+        let (kind, address) = (Kind::Frame, address.to_owned());
+        self.note(Noted { kind, address, hash: Some(hash), shape: None, beginning, bytes: Some(code.len()) });
+    }
+
+    /// The end of code that was let go already.
+    fn long(&mut self, long: Long, end: usize, out: &mut Vec<u8>) {
+        let last = self.held.get(..end.saturating_sub(self.at)).unwrap_or_default();
+        let whole = long.end(last);
+        self.let_go(end, out);
+        self.note(Noted {
+            kind: Kind::Inline,
+            address: "inline".to_owned(),
+            hash: Some(whole.hash),
+            shape: None,
+            beginning: Some(whole.beginning),
+            bytes: Some(whole.bytes),
+        });
+    }
+
     fn code(&mut self, tag_end: usize, end: usize, has_nonce: bool, out: &mut Vec<u8>) {
+        if let Some(long) = self.long.take().filter(|long| long.tag_end == tag_end) {
+            return self.long(long, end, out);
+        }
         let (from, to) = (tag_end.saturating_sub(self.at), end.saturating_sub(self.at));
         let Some(bytes) = self.held.get(from..to) else { return };
         let code = notes::decoded(bytes, self.encoding);
         let hash = notes::hash_of(&code);
         let shape = shape::of(&code);
-        let is_allowed = shape.as_deref().is_some_and(|shape| self.approvals.allows_shape(shape));
+        // Where nobody declares the encoding, browsers guess it, and what was typed into the page may lead them: read as another one, a
+        // byte can take the sign behind it with it (`\\` before `"`), and the escape sequences of ISO-2022-JP whole words.
+        let is_plain = self.is_declared || bytes.iter().all(|byte| byte.is_ascii() && *byte != 0x1B);
+        let is_allowed = shape.as_deref().is_some_and(|shape| self.approvals.allows_shape(shape))
+            && is_plain
+            && !self.is_ambiguous;
         // A tag has one nonce: where the shop gave it its own, the shop's policy needs that one.
         if is_allowed && !has_nonce {
             self.let_go(tag_end.saturating_sub(1), out);
@@ -297,7 +373,26 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             self.advance(out);
         }
         self.let_go(self.at + self.held.len(), out);
+        self.tell();
+    }
+}
+
+impl<A, R: Reader> PageRewrite<A, R> {
+    fn tell(&mut self) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        if !self.has_guard {
+            self.read.without_guard = self.read.unread.and_then(|why| why.strip_prefix("unread."));
+        }
         self.reader.read(std::mem::take(&mut self.read));
+    }
+}
+
+/// What went out runs, also where the answer was cut off or its end never comes.
+impl<A, R: Reader> Drop for PageRewrite<A, R> {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 
@@ -309,12 +404,12 @@ impl<A: Approvals, R: Reader> Rewrite for PageRewrite<A, R> {
         };
         let done = inflate.push(data, |piece| self.take(piece, out));
         self.inflate = Some(inflate);
-        done
+        done.inspect_err(|_| self.give_up("unread.encoding"))
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         if let Some(inflate) = self.inflate.take() {
-            inflate.finish(|piece| self.take(piece, out))?;
+            inflate.finish(|piece| self.take(piece, out)).inspect_err(|_| self.give_up("unread.encoding"))?;
         }
         self.end(out);
         Ok(())
@@ -338,7 +433,8 @@ fn parser(
                 .with_max_allowed_memory_usage(READER_BYTES),
         )
         .with_encoding(encoding)
-        .with_strict(true);
+        // `notes` follows what strict reading would end at: what stands behind it is noted.
+        .with_strict(false);
     HtmlRewriter::new(settings, sink)
 }
 

@@ -97,7 +97,7 @@ statements! {
     ALERT_OF = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert WHERE id = $1";
     OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
     TRIGGERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND is_armed = 1 AND source IN ('page', 'fetch') \
-        AND kind IN ('script_new', 'script_changed')";
+        AND kind IN ('script_new', 'script_changed', 'unread')";
     CLOSE_ALERT = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL";
     CLOSE_ALERTS_OF = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE script = $1 AND closed_at IS NULL";
     HEADER_ALERTS = "SELECT id, what FROM checkout_alert WHERE kind = 'header_changed' AND closed_at IS NULL";

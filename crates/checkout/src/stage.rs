@@ -42,6 +42,7 @@ impl SessionStage for Checkout {
             page: Arc::clone(&own.page),
             method: head.method.clone(),
             is_document: is_document(head.headers),
+            is_taken_in: !is_document(head.headers) && !asks_from_guarded(head, &known),
             authority: head.authority.to_owned(),
             path: head.path.to_owned(),
         }))
@@ -61,6 +62,15 @@ fn is_document(headers: &HeaderMap) -> bool {
     let shown = ["document", "iframe", "frame", "embed", "object"];
     let says = headers.get("sec-fetch-dest").and_then(|value| value.to_str().ok());
     says.is_none_or(|says| shown.contains(&says))
+}
+
+/// Whether the page that asks is guarded itself: what its scripts take in is held to its policy.
+fn asks_from_guarded(head: &RequestHead<'_>, known: &Known) -> bool {
+    let base = Base { authority: head.authority, path: head.path };
+    let says = head.headers.get(header::REFERER).and_then(|value| value.to_str().ok());
+    let Some(asking) = says.and_then(|says| address::resolve(base, says)) else { return false };
+    let is_ours = address::host(&asking) == address::host(&format!("https://{}/", head.authority));
+    is_ours && known.page_of(address::path(&asking)).is_some()
 }
 
 fn do_not_keep(headers: &mut HeaderMap) {
@@ -136,6 +146,8 @@ struct Crossing {
     page: Arc<str>,
     method: Method,
     is_document: bool,
+    /// A script asks for it, to put it into a page that is not guarded.
+    is_taken_in: bool,
     authority: String,
     path: String,
 }
@@ -175,6 +187,9 @@ impl Crossing {
             // What a script asked for goes by the policy of the page that asked; the browser must not keep it and show it as a page later.
             let is_bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
             let is_page = !status.is_informational() && !is_bare && !leads_on(status, headers);
+            if self.is_taken_in && is_html(headers) && status.is_success() && self.method != Method::HEAD {
+                self.shared.intake.unguarded(&self.page, "fetched");
+            }
             if is_html(headers) || (is_page && !is_part(headers)) {
                 do_not_keep(headers);
             }
@@ -190,6 +205,9 @@ impl Crossing {
         let report = self.shared.report_address(self.number);
         self.add_policy(headers, &rules, (&nonce, &report));
         if !is_page {
+            if status == StatusCode::OK && self.method == Method::GET && may_run(headers) {
+                self.shared.intake.unguarded(&self.page, "type");
+            }
             return Passage::On;
         }
         do_not_keep(headers);
@@ -252,19 +270,20 @@ impl Crossing {
         (known, rules): (Arc<Known>, Arc<Rules>),
         inserts: Inserts,
     ) -> Passage {
-        let coding =
-            headers.get(header::CONTENT_ENCODING).map_or("", |line| line.to_str().unwrap_or("unreadable"));
-        let Ok(coding) = Coding::of(coding) else {
+        let codings: Vec<&str> = headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .map(|line| line.to_str().unwrap_or("unreadable"))
+            .collect();
+        let Ok(coding) = Coding::of(&codings.join(", ")) else {
             self.shared.intake.unguarded(&self.page, "encoding");
+            self.shared.intake.unguarded(&self.page, "unread.encoding");
             return Passage::On;
         };
         if coding.is_some() {
             headers.remove(header::CONTENT_ENCODING);
         }
-        let says =
-            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let label = notes::charset_in(says);
-        let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+        let encoding = encoding_of(headers);
         let asked = Asked { rules, authority: self.authority.clone(), path: self.path.clone() };
         let noting = Noting { shared: Arc::clone(&self.shared), page: Arc::clone(&self.page), known };
         Passage::Through(Box::new(PageRewrite::new(
@@ -305,13 +324,42 @@ fn is_part(headers: &HeaderMap) -> bool {
     (is_json || is_picture || is_file || is_script(headers)) && !line.contains(',')
 }
 
-/// A page of HTML that is shown and not saved.
+/// The types that an answer says it has: browsers do not take the same one of several lines, or of several in one.
+fn types(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(header::CONTENT_TYPE).iter();
+    lines.map(|line| line.to_str().unwrap_or_default()).flat_map(|line| line.split(','))
+}
+
+fn essence(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// A page of HTML that is shown and not saved, in any of the browsers.
 fn is_html(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
+    types(headers).any(|kind| essence(kind).eq_ignore_ascii_case("text/html")) && !is_saved(headers)
+}
+
+fn is_saved(headers: &HeaderMap) -> bool {
     let saved = headers.get(header::CONTENT_DISPOSITION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is_saved = saved.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"attachment"));
-    kind.eq_ignore_ascii_case("text/html") && !is_saved
+    saved.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"attachment"))
+}
+
+/// Whether browsers run scripts in what is shown, although it says not that it is HTML: XML of each kind, and what has no type, which they
+/// find out from its bytes (MIME Sniffing, 7).
+fn may_run(headers: &HeaderMap) -> bool {
+    let is_none = |kind: &str| matches!(kind, "" | "*/*" | "unknown/unknown" | "application/unknown");
+    let is_empty = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0");
+    let mut kinds = types(headers).map(|kind| essence(kind).to_ascii_lowercase()).peekable();
+    let has_none = kinds.peek().is_none();
+    (has_none || kinds.any(|kind| is_none(&kind) || kind.ends_with("xml"))) && !is_empty && !is_saved(headers)
+}
+
+/// The encoding that the head declares for each browser: of several types one only that its bytes can not be read in.
+fn encoding_of(headers: &HeaderMap) -> Option<&'static Encoding> {
+    let mut found = types(headers).filter_map(notes::charset_in);
+    let encoding = found.find_map(|label| Encoding::for_label(label.as_bytes()))?;
+    let is_one = types(headers).count() == 1;
+    (is_one || !encoding.is_ascii_compatible()).then_some(encoding)
 }
 
 /// What approvals say, for one page.
@@ -348,6 +396,9 @@ impl Reader for Noting {
     fn read(&self, read: Read) {
         self.shared.intake.page(&self.page, read.noted, &self.known);
         if let Some(reason) = read.without_guard {
+            self.shared.intake.unguarded(&self.page, reason);
+        }
+        if let Some(reason) = read.unread {
             self.shared.intake.unguarded(&self.page, reason);
         }
     }

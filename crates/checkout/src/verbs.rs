@@ -275,6 +275,11 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
             "it is another one with each view: let the shop write it without what changes, or with that in quotes",
         );
     }
+    if row.kind == Kind::Frame && row.hash.is_some() {
+        return misfit(
+            "code in a frame's address, or in its `srcdoc`, runs nowhere by an approval: move it into a file",
+        );
+    }
     if what.scope == Scope::Exact && what.hash.as_ref().is_some_and(|seen| row.hash.as_ref() != Some(seen)) {
         return Err(Error::Raced);
     }

@@ -87,11 +87,12 @@ pub struct GuardTampered {
     pub host: String,
 }
 
-/// A paying page went out without the guard in it. The policy in its head stands all the same.
+/// A paying page went out without the guard in it, the policy in its head all the same; or it was not read whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unguarded {
     pub page: String,
-    /// `encoding`, `charset`, `too_large_tag`.
+    /// `encoding`, `charset`, `unreadable`, `type`, `fetched`; of one that was not read whole `unread.ambiguous`, `unread.charset`,
+    /// `unread.encoding`, `unread.too_many`, `unread.unreadable`.
     pub reason: String,
 }
 
@@ -114,7 +115,8 @@ pub struct LastGood {
 pub struct AlertClosed {
     /// The row of the alert.
     pub alert: String,
-    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `tampered`, `unguarded`, `reports_flooded`, `preconnect`,
+    /// `script_new`, `script_changed`, `header_changed`, `blocked`, `tampered`, `unguarded`, `unread`, `reports_flooded`,
+    /// `preconnect`,
     /// `approval_ends`, `approval_over`.
     pub what: String,
     /// The script that it was about.
@@ -181,6 +183,10 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         }
         Event::GuardTampered(e) => {
             format!("A script on a paying page tried to undo the guard ({})", words::plain(&e.channel))
+        }
+        Event::CheckoutUnguarded(e) if e.reason.starts_with("unread.") => {
+            let why = words::plain(e.reason.trim_start_matches("unread."));
+            format!("{} was not read whole, so its inventory is not whole: {why}", e.page)
         }
         Event::CheckoutUnguarded(e) => {
             format!("{} went out without the guard in it: {}", e.page, words::plain(&e.reason))

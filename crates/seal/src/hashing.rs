@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use aws_lc_rs::digest;
 
+use crate::Hash;
 use crate::encoding::hex;
 
 /// Hashes whatever is written into it (FIPS 180-4).
@@ -28,7 +29,13 @@ impl Sha256 {
 
     /// In lower-case hexadecimal.
     pub fn hex(self) -> String {
-        hex(self.0.finish().as_ref())
+        hex(&self.bytes())
+    }
+
+    pub fn bytes(self) -> Hash {
+        let mut bytes = Hash::default();
+        bytes.iter_mut().zip(self.0.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        bytes
     }
 }
 

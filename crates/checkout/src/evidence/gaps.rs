@@ -3,6 +3,7 @@
 use storeward_base::Timestamp;
 
 use super::{Period, Report, Requirement};
+use crate::keep::UNREAD;
 use crate::staff::MOST_REPORTED;
 
 /// PCI DSS 11.6.1: at least once every seven days, unless a targeted risk analysis (12.3.1) says otherwise.
@@ -106,7 +107,14 @@ fn inventory(report: &Report, found: &mut Vec<(String, &'static [&'static str])>
             &[AUTHORISED, CHANGES, SAQ_A],
         ));
     }
-    let runs = |row: &super::ScriptPart| matches!(row.kind, "script" | "inline" | "handler" | "worker");
+    for one in report.alerts.iter().filter(|one| one.what == UNREAD) {
+        let what = format!("Since {}, and until {} at least: {}.", one.first_at, one.last_at, one.says);
+        found.push((what, &[AUTHORISED, CHANGES, SAQ_A]));
+    }
+    let runs = |row: &super::ScriptPart| {
+        let is_frame_s_code = row.kind == "frame" && row.sha256.is_some();
+        matches!(row.kind, "script" | "inline" | "handler" | "worker") || is_frame_s_code
+    };
     let open = of(&|row| runs(row) && row.status == "new" && !row.by_provider);
     if open > 0 {
         found.push((

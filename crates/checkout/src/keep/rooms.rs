@@ -172,7 +172,7 @@ impl Telling<'_, '_> {
             self.tell_new(id, &told, Room::Code)?;
         }
         if let Some(hash) = &seen.hash {
-            sql::add_version(self.tx, id, hash, seen.source, None)?;
+            sql::add_version(self.tx, id, hash, seen.source, seen.bytes)?;
         }
         Ok(true)
     }

@@ -10,6 +10,9 @@ use lol_html::html_content::{Element, EndTag};
 use storeward_seal::encoding::base64;
 use storeward_seal::fingerprint::sha256;
 
+/// Browsers look for an encoding in so many bytes (HTML, "determining the character encoding").
+const META_BYTES: usize = 1024;
+
 /// A place in the page. Positions count the page's bytes.
 #[derive(Debug)]
 pub(super) enum Mark {
@@ -21,13 +24,31 @@ pub(super) enum Mark {
     Code { tag_end: usize, end: usize, has_nonce: bool },
     /// Code in an attribute.
     Handler(String),
+    /// Code that a frame brings with it: `javascript:` or `srcdoc`.
+    Frame(&'static str, String),
+    /// What a `meta` says of the encoding, and whether it stands where every browser looks for it.
+    Charset(&'static Encoding, bool),
+    /// From here on browsers may read the page in two ways.
+    Ambiguous,
+}
+
+/// Where a tag that makes text of what follows may be left out by browsers: everything behind it is then read in another way (lol_html,
+/// `ambiguity_guard`; its strict mode would end there, and what stands behind would be in no inventory).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Leaving {
+    #[default]
+    Nothing,
+    InSelect {
+        has_template: bool,
+    },
+    /// In a frameset and behind it, or where the end of a `select` cannot be told.
+    ToTheEnd,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub marks: VecDeque<Mark>,
-    /// What a `meta` says of the encoding.
-    pub charset: Option<String>,
+    leaving: Leaving,
     is_placed: bool,
     open: Option<usize>,
 }
@@ -43,8 +64,39 @@ impl Notes {
         self.marks.retain(|mark| matches!(mark, Mark::First(_)));
     }
 
-    pub(super) fn forget_code(&mut self) {
-        self.open = None;
+    /// Follows where tags may be left out, by their start.
+    fn follow(&mut self, name: &str) {
+        let is_text = matches!(
+            name,
+            "title"
+                | "plaintext"
+                | "style"
+                | "iframe"
+                | "xmp"
+                | "noembed"
+                | "noframes"
+                | "noscript"
+                | "textarea"
+        );
+        let (next, is_unclear) = match self.leaving {
+            Leaving::Nothing if name == "select" => (Leaving::InSelect { has_template: false }, false),
+            Leaving::Nothing if name == "frameset" => (Leaving::ToTheEnd, false),
+            Leaving::Nothing => (Leaving::Nothing, false),
+            Leaving::InSelect { .. } if name == "template" => {
+                (Leaving::InSelect { has_template: true }, false)
+            }
+            Leaving::InSelect { has_template: false } => match name {
+                // These end a `select`.
+                "select" | "textarea" | "input" | "keygen" => (Leaving::Nothing, false),
+                _ => (self.leaving, is_text),
+            },
+            Leaving::InSelect { has_template: true } => (self.leaving, is_text || name == "script"),
+            Leaving::ToTheEnd => (self.leaving, (is_text || name == "script") && name != "noframes"),
+        };
+        self.leaving = next;
+        if is_unclear {
+            self.marks.push_back(Mark::Ambiguous);
+        }
     }
 }
 
@@ -58,6 +110,7 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
         own.is_placed = true;
         own.marks.push_back(Mark::First(place));
     }
+    own.follow(&name);
     for attribute in element.attributes() {
         // `on` and a letter: HTML names no other attribute so.
         if attribute.name().starts_with("on") {
@@ -66,9 +119,26 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
     }
     match name.as_str() {
         "meta" => {
-            if let Some(label) = charset_of(element) {
-                own.charset.get_or_insert(label);
+            let label = charset_of(element);
+            if let Some(encoding) = label.and_then(|label| Encoding::for_label(label.as_bytes())) {
+                own.marks.push_back(Mark::Charset(of_meta(encoding), at.end <= META_BYTES));
             }
+        }
+        "iframe" | "frame" | "embed" | "object" => own.marks.extend(frames(element)),
+        "select" => {
+            let later = Rc::clone(notes);
+            let handler = move |end: &mut EndTag<'_>| {
+                let mut notes = later.borrow_mut();
+                match notes.leaving {
+                    // A `</select>` in a template closes nothing outside of it.
+                    Leaving::InSelect { has_template: true } => notes.leaving = Leaving::ToTheEnd,
+                    Leaving::InSelect { .. } if end.name() == "select" => notes.leaving = Leaving::Nothing,
+                    _ => {}
+                }
+                Ok(())
+            };
+            // One that closes itself has no end to be told of.
+            let _ = element.on_end_tag(Box::new(handler));
         }
         "script" => {
             // Data runs nowhere.
@@ -101,6 +171,36 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
             }
         }
         _ => {}
+    }
+}
+
+/// What frames bring with them and run as the page's own (HTML, "navigate to a javascript: URL", "srcdoc").
+fn frames(element: &Element<'_, '_>) -> Vec<Mark> {
+    let source = element.get_attribute("src").or_else(|| element.get_attribute("data"));
+    let code = source.and_then(|source| code_in_address(&plain(&source)));
+    let document = element.get_attribute("srcdoc").map(|document| plain(&document));
+    let marks =
+        [code.map(|code| Mark::Frame("javascript:", code)), document.map(|page| Mark::Frame("srcdoc", page))];
+    marks.into_iter().flatten().collect()
+}
+
+/// The code of a `javascript:` address, spelt as browsers take it (URL Standard, "basic URL parser": blanks before it, tabs and line ends
+/// anywhere).
+fn code_in_address(source: &str) -> Option<String> {
+    let is_blank = |sign: char| sign <= ' ';
+    let plain: String = source.trim_start_matches(is_blank).replace(['\t', '\n', '\r'], "");
+    let scheme = plain.get(.."javascript:".len())?;
+    scheme.eq_ignore_ascii_case("javascript:").then(|| plain["javascript:".len()..].to_owned())
+}
+
+/// A page in UTF-16 could not have said so in bytes that are read here (HTML, "prescan a byte stream to determine its encoding").
+fn of_meta(encoding: &'static Encoding) -> &'static Encoding {
+    if encoding == encoding_rs::UTF_16BE || encoding == encoding_rs::UTF_16LE {
+        encoding_rs::UTF_8
+    } else if encoding == encoding_rs::X_USER_DEFINED {
+        encoding_rs::WINDOWS_1252
+    } else {
+        encoding
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use std::io::Write as _;
 
 const GUARD: &str = "<script src=\"/.storeward/checkout/guard.js\"></script>";
@@ -264,6 +264,171 @@ fn a_bomb_ends_the_answer() {
     assert!(ended && most < 8 * 1024 * 1024, "{most}");
     let (mut rewrite, _) = self::rewrite(None, Some(Inflate::new(Coding::Gzip)));
     assert!(rewrite.push(b"no gzip at all", &mut out).is_err() || rewrite.finish(&mut out).is_err());
+}
+
+fn inflated(coding: Coding, body: &[u8], piece: usize) -> Vec<u8> {
+    let (mut rewrite, _) = rewrite(None, Some(Inflate::new(coding)));
+    let mut out = Vec::new();
+    for piece in body.chunks(piece) {
+        rewrite.push(piece, &mut out).unwrap();
+    }
+    rewrite.finish(&mut out).unwrap();
+    out
+}
+
+// Browsers take `deflate` without its header, and leave out what stands behind the end: such a page is not cut off.
+#[test]
+fn compressed_pages_are_read_as_browsers_read_them() {
+    let (whole, _) = run(PAGE.as_bytes(), PAGE.len(), None);
+    let mut raw = DeflateEncoder::new(Vec::new(), Compression::default());
+    raw.write_all(PAGE.as_bytes()).unwrap();
+    let raw = raw.finish().unwrap();
+    for piece in [1, 13, 100_000] {
+        assert_eq!(inflated(Coding::Deflate, &raw, piece), whole, "raw in pieces of {piece}");
+        for coding in [Coding::Gzip, Coding::Deflate] {
+            let body = packed(coding, PAGE.as_bytes());
+            let behind = [body.as_slice(), b"\0\0\0trailing"].concat();
+            assert_eq!(inflated(coding, &behind, piece), whole, "{coding:?}, bytes behind, {piece}");
+            // Without its last bytes, the sum.
+            let cut = body.get(..body.len() - 4).unwrap();
+            assert_eq!(inflated(coding, cut, piece), whole, "{coding:?}, cut, {piece}");
+        }
+    }
+}
+
+// What went out before the answer broke off runs, too.
+#[test]
+fn a_page_that_breaks_off_is_noted() {
+    let (mut rewrite, told) = rewrite(None, None);
+    let mut out = Vec::new();
+    rewrite.push(b"<head><script>x()</script><p>", &mut out).unwrap();
+    drop(rewrite);
+    assert_eq!(told.0.borrow_mut().take().unwrap().noted.len(), 1);
+    let (mut rewrite, told) = self::rewrite(None, Some(Inflate::new(Coding::Gzip)));
+    assert!(rewrite.push(b"no gzip at all, whatever its head says", &mut out).is_err());
+    drop(rewrite);
+    assert_eq!(told.0.borrow_mut().take().unwrap().unread, Some("unread.encoding"));
+}
+
+// Code that is too long for a nonce has a hash all the same, wherever the pieces end.
+#[test]
+fn long_code_is_hashed_while_it_goes() {
+    let code = "steal();\r\n// caf\u{e9}\r\0".repeat(40_000);
+    let page = format!("<head><script>{code}</script><script>x()</script>");
+    let plain = code.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}");
+    assert!(code.len() > CODE_BYTES);
+    for piece in [997, 65_536, page.len()] {
+        let (out, read) = run(page.as_bytes(), piece, None);
+        assert_eq!(without_insertions(&out), page.as_bytes(), "{piece}");
+        assert_eq!(read.unread, None);
+        let [long, short] = &read.noted[..] else { panic!("{:?}", read.noted) };
+        assert_eq!(long.hash, Some(notes::hash_of(&plain)), "{piece}");
+        assert_eq!((long.bytes, long.shape.as_deref()), (Some(plain.len()), None));
+        assert_eq!(long.beginning.as_deref(), Some("steal();\n"));
+        assert_eq!(short.shape.as_deref(), Some("x()"));
+    }
+    let latin: Vec<u8> = page.chars().map(|sign| u8::try_from(u32::from(sign)).unwrap()).collect();
+    let (_, read) = run(&latin, 4096, None);
+    assert_eq!(read.noted[0].hash, Some(notes::hash_of(&plain)), "windows-1252, as short code is");
+}
+
+// Where a tag may be left out by a browser, the page is read on, and nothing more is put in.
+#[test]
+fn what_can_be_read_in_two_ways_is_told_and_read_on() {
+    const CODE: &str = "<script>var a = \"x\";</script>";
+    for (begin, is_clear) in [
+        ("<select><option>a</option><title>x</title></select>", false),
+        ("<select><xmp></xmp></select>", false),
+        ("<select><template></select></template><title>x</title>", false),
+        ("<div><select></div><title>x</title></select>", false),
+        ("<select><template><style></style></template></select>", false),
+        ("<frameset><frame>", false),
+        ("<select><option>a</option></select><title>x</title>", true),
+        ("<select><input><title>x</title>", true),
+        ("<select><script>y()</script></select>", true),
+        ("<div><select><option>a</select></div><textarea></textarea>", true),
+    ] {
+        let page = format!("<head>{begin}{CODE}");
+        for piece in [1, 7, page.len()] {
+            let (out, read) = run(page.as_bytes(), piece, None);
+            assert_eq!(without_insertions(&out), page.as_bytes());
+            assert_eq!(read.unread, (!is_clear).then_some("unread.ambiguous"), "{begin} {piece}");
+            let last = read.noted.last().map(|noted| noted.shape.as_deref());
+            assert_eq!(last, Some(Some("var a = \"\";")), "{begin} {piece}");
+            assert_eq!(String::from_utf8_lossy(&out).contains(" nonce="), is_clear, "{begin} {piece}");
+            assert_eq!(read.without_guard, None);
+        }
+    }
+}
+
+// Whatever hides the rest of a page is told, also when the guard is in it already, and wherever the pieces end.
+#[test]
+fn a_reader_that_gives_up_says_so() {
+    let tag = format!("<head><p title='{}'><script>x()</script>", "y".repeat(2_200 * 1024));
+    for piece in [4096, 65_536] {
+        let (_, read) = run(tag.as_bytes(), piece, None);
+        assert_eq!((read.unread, read.without_guard), (Some("unread.unreadable"), None), "{piece}");
+    }
+    let many: String = (0..400).map(|number| format!("<b onclick=f{number}()>")).collect();
+    assert_eq!(run(many.as_bytes(), 64, None).1.unread, Some("unread.too_many"));
+}
+
+// A `meta` cannot say UTF-16 in bytes that are none: browsers take it for UTF-8, and only where the head says nothing.
+#[test]
+fn what_a_meta_says_counts_as_in_browsers() {
+    let code = "<script>var a = \"\u{e9}\";</script>";
+    for label in ["utf-16", "utf-16le", "utf-16be"] {
+        let page = format!("<head><meta charset={label}>{code}");
+        for encoding in [None, Some(encoding_rs::UTF_8)] {
+            let (_, read) = run(page.as_bytes(), 5, encoding);
+            assert_eq!(read.unread, None, "{label}");
+            assert_eq!(read.noted[0].hash, Some(notes::hash_of("var a = \"\u{e9}\";")), "{label}");
+        }
+    }
+    let page = format!("<head><meta charset=iso-2022-jp>{code}");
+    assert_eq!(run(page.as_bytes(), 5, Some(encoding_rs::UTF_8)).1.unread, None, "the head says otherwise");
+    assert_eq!(run(page.as_bytes(), 5, None).1.unread, Some("unread.charset"));
+}
+
+// Browsers guess the encoding that nobody declares: what was typed into a page then eats the backslash by which the shop made it harmless.
+#[test]
+fn code_whose_encoding_is_guessed_gets_no_nonce() {
+    let blessed = |page: &[u8], encoding| {
+        let (out, read) = run(page, 3, encoding);
+        assert_eq!(read.noted.last().unwrap().shape.as_deref(), Some("var a = \"\";"));
+        out.windows(7).any(|window| window == b" nonce=")
+    };
+    let guessed: &[u8] = b"<head><script>var a = \"\xbf\\\";steal()//\";</script>";
+    assert!(!blessed(guessed, None), "Chromium takes it for GBK");
+    assert!(
+        !blessed(b"<head><script>var a = \"\x1b$B!!\";</script>", None),
+        "ISO-2022-JP has bytes of ASCII only"
+    );
+    assert!(blessed(b"<head><script>var a = \"plain\";</script>", None));
+    let code = "<script>var a = \"\u{e9}\";</script>";
+    assert!(blessed(format!("<head><meta charset=utf-8>{code}").as_bytes(), None));
+    assert!(blessed(format!("\u{feff}<head>{code}").as_bytes(), None));
+    assert!(blessed(format!("<head>{code}").as_bytes(), Some(encoding_rs::UTF_8)));
+    let late = format!("<head><!--{}--><meta charset=utf-8>{code}", "x".repeat(1024));
+    assert!(!blessed(late.as_bytes(), None), "not every browser looks so far");
+}
+
+// A frame's own code runs as the page's.
+#[test]
+fn code_that_frames_bring_is_noted() {
+    for (page, expected) in [
+        ("<head><iframe src='javascript:x()'>", Some(("javascript:", "x()"))),
+        ("<head><iframe src=' JAVA&#x9;SCRIPT&colon;x()'>", Some(("javascript:", "x()"))),
+        ("<head><frame src=javascript:x()>", Some(("javascript:", "x()"))),
+        ("<head><iframe srcdoc='&lt;script>x()&lt;/script>'>", Some(("srcdoc", "<script>x()</script>"))),
+        ("<head><iframe src=/javascript:x()>", None),
+        ("<head><iframe src='https://a.example/'>", None),
+    ] {
+        let (_, read) = run(page.as_bytes(), 3, None);
+        let noted = read.noted.first().map(|one| (one.kind, one.address.as_str(), one.hash.clone()));
+        let expected = expected.map(|(address, code)| (Kind::Frame, address, Some(notes::hash_of(code))));
+        assert_eq!(noted, expected, "{page}");
+    }
 }
 
 // A tag, an attribute, a comment or code without an end holds back no more than the reader may remember.

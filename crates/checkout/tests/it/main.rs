@@ -6,6 +6,7 @@ mod bench;
 mod crossing;
 mod evidence;
 mod fetching;
+mod hiding;
 mod reports;
 mod rooms;
 mod watching;

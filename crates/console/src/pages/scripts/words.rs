@@ -100,7 +100,8 @@ pub fn scopes(script: &Script) -> Vec<ScopeLine> {
             "For data that the shop writes as code: what stands in its strings and numbers may change.",
         ));
     }
-    if !is_code {
+    let is_code_of_frame = script.kind == Kind::Frame && script.hash.is_some();
+    if !is_code && !is_code_of_frame {
         fits.push((
             Scope::Address,
             "The address",
@@ -168,6 +169,7 @@ pub fn alert(alert: &Alert) -> Badge {
         "preconnect" => "host looked up",
         "tampered" => "guard attacked",
         "unguarded" => "without the guard",
+        "unread" => "not read whole",
         "reports_flooded" => "too many reports",
         _ => "alert",
     };

@@ -1,0 +1,176 @@
+//! What would run on a paying page and be in no inventory.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use storeward_base::Clock;
+use storeward_checkout::MIGRATIONS;
+use storeward_checkout::desk::{Error, Kind, Period, Scope};
+use storeward_store::both_engines;
+
+use crate::bench::{Bench, STAFF, Visit, because};
+
+const OWN: &str = "<head><script>go()</script>";
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+async fn close_all(bench: &Bench) {
+    for alert in bench.checkout.alerts(100).await.unwrap().iter().filter(|alert| alert.closed_at.is_none()) {
+        bench.checkout.close_alert(&alert.id, STAFF).await.unwrap();
+    }
+}
+
+/// Whether a page that learns is held to what was approved, once this one was seen.
+async fn is_held_after(bench: &Bench, body: &str) -> bool {
+    is_held_after_visit(bench, Visit::page(body)).await
+}
+
+async fn is_held_after_visit(bench: &Bench, visit: Visit<'_>) -> bool {
+    bench.visit(visit).await.unwrap();
+    bench.checkout.settle().await.unwrap();
+    bench.page(OWN).await.headers.contains_key("content-security-policy")
+}
+
+async fn learning(db: storeward_store::testing::TestDb) -> Bench {
+    let bench = Bench::new(db, "on_change = 'last_good'").await;
+    bench.settled(OWN).await;
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    close_all(&bench).await;
+    assert!(!is_held_after(&bench, OWN).await);
+    bench
+}
+
+async fn kinds(bench: &Bench) -> Vec<String> {
+    let alerts = bench.checkout.alerts(100).await.unwrap();
+    alerts.into_iter().filter(|alert| alert.closed_at.is_none()).map(|alert| alert.kind).collect()
+}
+
+// Each of them ran in a page that learns, was in no inventory, and nobody was told.
+both_engines!(code_that_hides_is_a_row_and_takes_the_page_to_its_last_good_state, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    let long = format!("<head><script>steal(1);/*{}*/</script>", "x".repeat(600 * 1024));
+    for (page, rows) in [
+        (long.as_str(), 1),
+        ("<head><select><option>a</option><title>x</title></select><script>steal2()</script>", 1),
+        ("<head><meta charset=utf-16><script>steal3()</script>", 1),
+        ("<head><iframe src=' java&Tab;script:steal4()'></iframe>", 1),
+        ("<head><iframe srcdoc='<script>parent.steal5()</script>'></iframe>", 1),
+    ] {
+        let before = bench.scripts().await.len();
+        let name: String = page.chars().take(60).collect();
+        assert!(is_held_after(&bench, page).await, "{name}");
+        assert_eq!(bench.scripts().await.len(), before + rows, "{name}");
+        close_all(&bench).await;
+        assert!(!is_held_after(&bench, OWN).await, "{name}");
+    }
+    // How long it is stands beside its hash.
+    let mut lengths = Vec::new();
+    for row in bench.scripts().await {
+        let whole = bench.checkout.script(&row.id).await.unwrap().unwrap();
+        lengths.extend(whole.versions.iter().filter_map(|version| version.bytes));
+    }
+    assert!(lengths.contains(&(600 * 1024 + 13)), "{lengths:?}");
+    // What a frame runs of its own nobody can approve: no policy would let it run.
+    for row in bench.scripts().await.iter().filter(|row| row.kind == Kind::Frame) {
+        for scope in [Scope::Address, Scope::Exact, Scope::Shape] {
+            let refused = bench.checkout.approve(&row.id, because(scope), STAFF).await;
+            assert!(matches!(refused, Err(Error::Misfit { .. })), "{refused:?}");
+        }
+    }
+});
+
+// What stands behind a place that cannot be read is told of as if something new stood there, and the evidence says so.
+both_engines!(a_page_that_was_not_read_whole_is_told_and_stands_in_the_evidence, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    let answered = [("content-type", "text/html")];
+    let page = || Visit {
+        answered: &answered,
+        ..Visit::page("<head><title>x</title><meta charset=iso-2022-jp><script>steal()</script>")
+    };
+    assert!(is_held_after_visit(&bench, page()).await);
+    assert_eq!(kinds(&bench).await, ["unread"], "the guard is in it");
+    assert_eq!(bench.told("checkout.unguarded").await.len(), 1);
+    assert!(is_held_after_visit(&bench, page()).await);
+    assert_eq!(bench.told("checkout.unguarded").await.len(), 1, "once");
+    bench.db.clock.advance(Duration::from_secs(1));
+    let now = bench.db.clock.now();
+    let period = Period { from: now.minus(DAY), until: now };
+    let made = bench.checkout.evidence(period, STAFF, std::collections::HashMap::new()).await.unwrap();
+    let report: Value = serde_json::from_slice(&made.json).unwrap();
+    let gap =
+        |gap: &Value| gap.as_str().unwrap().contains("/checkout was not read whole, so its inventory is not");
+    assert!(report["gaps"].as_array().unwrap().iter().any(gap), "{}", report["gaps"]);
+    // Looked at, it is told again on the next day, as somebody else may hide there by then.
+    close_all(&bench).await;
+    assert!(!is_held_after_visit(&bench, page()).await);
+    bench.db.clock.advance(DAY);
+    assert!(is_held_after_visit(&bench, page()).await);
+    assert_eq!(bench.told("checkout.unguarded").await.len(), 2);
+});
+
+// Of several types browsers take one, and run scripts in what is no HTML.
+both_engines!(what_browsers_show_as_html_is_guarded_or_told_of, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let nothing = ("x-a", "b");
+    for (answered, is_guarded) in [
+        (&[("content-type", "text/plain, text/html")][..], true),
+        (&[("content-type", "text/plain"), ("content-type", "text/html")][..], true),
+        (&[("content-type", "application/xhtml+xml")][..], false),
+        (&[("content-type", "image/svg+xml")][..], false),
+        (&[nothing][..], false),
+    ] {
+        let went = bench.visit(Visit { answered, ..Visit::page(OWN) }).await.unwrap();
+        bench.checkout.settle().await.unwrap();
+        assert_eq!(went.text().contains("guard.js"), is_guarded, "{answered:?}");
+        assert_eq!(kinds(&bench).await.contains(&"unguarded".to_owned()), !is_guarded, "{answered:?}");
+        if !is_guarded {
+            close_all(&bench).await;
+            bench.db.clock.advance(DAY);
+        }
+    }
+    // Two encodings that are said are none.
+    for lines in ["text/plain;charset=gbk, text/html", "text/html;charset=utf-8, text/html;charset=gbk"] {
+        bench.settled("<head><script>var a = \"1\";</script>").await;
+        let rows = bench.scripts().await;
+        let row = rows.iter().find(|row| row.sample == "var a = \"\";").unwrap();
+        if row.approval.is_none() {
+            bench.approve(row, Scope::Shape).await;
+        }
+        let answered = [("content-type", lines)];
+        let body = "<head><script>var a = \"\u{fc}\";</script>";
+        let went = bench.visit(Visit { answered: &answered, ..Visit::page(body) }).await.unwrap();
+        assert_eq!(went.text().matches("nonce=").count(), 1, "{lines}");
+    }
+});
+
+// Turbo, pjax and shops of a single page take the paying page into another one, which has neither policy nor guard.
+both_engines!(a_paying_page_that_a_script_takes_in_is_told_of, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let html = [("content-type", "text/html; charset=utf-8")];
+    let json = [("content-type", "application/json")];
+    let from = |referer: &'static str| [("sec-fetch-dest", "empty"), ("referer", referer)];
+    let guarded = from("https://shop.example/checkout/step/1?a=b");
+    for (asked, answered, is_told) in [
+        // The page that takes it in is guarded itself.
+        (&guarded[..], &html, false),
+        (&from("https://shop.example/cart")[..], &json, false),
+        (&[("sec-fetch-dest", "document"), ("referer", "https://shop.example/cart")][..], &html, false),
+        (&from("https://evil.example/checkout")[..], &html, true),
+        (&from("https://shop.example/cart")[..], &html, true),
+        (&[("sec-fetch-dest", "empty")][..], &html, true),
+    ] {
+        bench.visit(Visit { asked, answered, ..Visit::page(OWN) }).await.unwrap();
+        bench.checkout.settle().await.unwrap();
+        assert_eq!(kinds(&bench).await.contains(&"unguarded".to_owned()), is_told, "{asked:?}");
+        close_all(&bench).await;
+        bench.db.clock.advance(DAY);
+    }
+    // Anybody can ask so: once a day and no more, and it takes nothing away.
+    let told = bench.told("checkout.unguarded").await.len();
+    for _ in 0..5 {
+        let asked = &[("sec-fetch-dest", "empty")];
+        bench.visit(Visit { asked, ..Visit::page(OWN) }).await.unwrap();
+        bench.checkout.settle().await.unwrap();
+        close_all(&bench).await;
+    }
+    assert_eq!(bench.told("checkout.unguarded").await.len(), told + 1);
+});
