@@ -21,6 +21,9 @@ const DEFAULT: &str = include_str!("rules/default.cedar");
 const MOST_RULES: usize = 200;
 const MOST_BYTES: usize = 256 * 1024;
 
+/// The guard about a factor's age.
+const FACTOR: &str = "guard_factor";
+
 /// Reasons that guards may name. A code is part of the ledger's words, so it is one of ours.
 const REASONS: [&str; 8] = [
     "not_own",
@@ -53,6 +56,8 @@ pub struct Rule {
 /// The rules in force. Building them costs a few milliseconds; a decision some microseconds.
 pub struct Policies {
     set: PolicySet,
+    /// Without [`FACTOR`].
+    within_session: PolicySet,
     schema: Schema,
     authorizer: Authorizer,
     rules: BTreeMap<String, Rule>,
@@ -74,7 +79,9 @@ impl Policies {
             policies.rules.values().filter(others).map(|rule| rule.id.clone()).collect();
         for id in others {
             policies.rules.remove(&id);
-            policies.set.remove_static(PolicyId::new(&id)).expect("each rule stands in the set by its name");
+            for set in [&mut policies.set, &mut policies.within_session] {
+                set.remove_static(PolicyId::new(&id)).expect("each rule stands in both sets by its name");
+            }
         }
         policies.text.clear();
         policies
@@ -99,7 +106,9 @@ impl Policies {
             let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
             return Err(Fault::at(line, faults.join("; ")));
         }
-        Ok(Policies { set, schema, authorizer: Authorizer::new(), rules, text: text.to_owned() })
+        let mut within_session = set.clone();
+        within_session.remove_static(PolicyId::new(FACTOR)).expect("a test finds it among the guards");
+        Ok(Policies { set, within_session, schema, authorizer: Authorizer::new(), rules, text: text.to_owned() })
     }
 
     /// The text of the rules that a shop begins with, to write its own from.
@@ -124,10 +133,20 @@ impl Policies {
 
     /// Decides one question. It neither waits nor fails: what cannot be told is refused.
     pub fn decide(&self, asked: &Asked<'_>) -> Answer {
+        self.answer(asked, &self.set)
+    }
+
+    /// Decides it for pages that are open all day long, behind a session of their own with an end: everything holds but that the factor
+    /// was shown within ten minutes. The factor's age is told as it is, for rules of the shop that go by it.
+    pub fn decide_within_session(&self, asked: &Asked<'_>) -> Answer {
+        self.answer(asked, &self.within_session)
+    }
+
+    fn answer(&self, asked: &Asked<'_>, set: &PolicySet) -> Answer {
         let Some((request, entities)) = self.put(asked) else {
             return Answer::Deny(Refusal { reason: BROKEN, rules: Vec::new() });
         };
-        let response = self.authorizer.is_authorized(&request, &self.set, &entities);
+        let response = self.authorizer.is_authorized(&request, set, &entities);
         // Cedar skips a rule that fails; skipping one that forbids would allow.
         if response.diagnostics().errors().next().is_some() {
             return Answer::Deny(Refusal { reason: BROKEN, rules: Vec::new() });
