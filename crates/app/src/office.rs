@@ -1,12 +1,13 @@
 //! `[office]`: the shop's own staff pages, put on record and masked by role.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use storeward_console::Concern;
 use storeward_host::{Chain, SessionStage};
 use storeward_policy::Purpose;
-use storeward_vault::office::{Office, OfficeParts, ShopPages, Watch};
+use storeward_vault::office::{Office, OfficeParts, ShopPages, Watch, usual_purposes};
 
 use crate::Done;
 use crate::config::Config;
@@ -24,6 +25,9 @@ pub struct OfficeSection {
     /// What staff look at pages for that say nothing else.
     #[serde(default = "support")]
     pub purpose: String,
+    /// What a role looks at them for; beside what `usual_purposes` says, or in its place.
+    #[serde(default)]
+    pub purposes: BTreeMap<String, String>,
     /// Addresses on those pages that are no customer's.
     #[serde(default)]
     pub own: Vec<String>,
@@ -36,7 +40,8 @@ fn support() -> String {
 /// Refuses a section that does not fit.
 pub fn check(config: &Config) -> Done {
     let Some(section) = &config.office else { return Ok(()) };
-    purpose(section)?;
+    purpose(&section.purpose)?;
+    purposes(section)?;
     if config.vault.is_none() {
         return Err(Failure::new("[office] asks the rules of [vault], and there is none")
             .hint("add [vault] to storeward.toml; docs/vault.md"));
@@ -58,9 +63,17 @@ pub fn doubt(config: &Config) -> Option<String> {
     })
 }
 
-fn purpose(section: &OfficeSection) -> Done<Purpose> {
-    let found = Purpose::of_name(&section.purpose).filter(|purpose| Purpose::OF_STAFF.contains(purpose));
-    found.ok_or_else(|| Failure::new(format!("office.purpose: {} is no purpose of staff", section.purpose)))
+fn purpose(name: &str) -> Done<Purpose> {
+    let found = Purpose::of_name(name).filter(|purpose| Purpose::OF_STAFF.contains(purpose));
+    found.ok_or_else(|| Failure::new(format!("office.purpose: {name} is no purpose of staff")))
+}
+
+fn purposes(section: &OfficeSection) -> Done<BTreeMap<String, Purpose>> {
+    let mut purposes = usual_purposes();
+    for (role, name) in &section.purposes {
+        purposes.insert(role.clone(), purpose(name)?);
+    }
+    Ok(purposes)
 }
 
 fn pages(section: &OfficeSection, data: &DataDir) -> Done<ShopPages> {
@@ -78,7 +91,8 @@ pub fn start(opened: &Opened, vault: Option<&Standing>) -> Done<Option<Office>> 
     Ok(Some(Office::new(OfficeParts {
         vault: standing.vault.clone(),
         pages: pages(section, &opened.data)?,
-        purpose: purpose(section)?,
+        purpose: purpose(&section.purpose)?,
+        purposes: purposes(section)?,
         own: section.own.iter().map(|address| address.to_lowercase()).collect(),
         marks: opened.pseudonym_key.mark_key("office.subject"),
         clock: opened.clock.clone(),

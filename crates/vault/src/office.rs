@@ -19,13 +19,14 @@ mod record;
 mod watch;
 mod xml;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::Clock;
 use storeward_host::{RequestHead, SessionExchange, SessionStage};
-use storeward_policy::Purpose;
+use storeward_policy::{Purpose, Role};
 use storeward_seal::MarkKey;
 use storeward_store::jobs::{Failed, Handler, Job};
 
@@ -56,13 +57,21 @@ pub(crate) const DOTS: &str = "•••";
 pub struct OfficeParts {
     pub vault: Vault,
     pub pages: ShopPages,
-    /// What staff look for there, where a page says nothing else.
+    /// What staff look for there, where neither a page nor their role says anything else.
     pub purpose: Purpose,
+    /// What each role looks for there.
+    pub purposes: BTreeMap<String, Purpose>,
     /// Addresses that are the shop's own, in lower case.
     pub own: Vec<String>,
     /// Makes the fingerprints of people whose records are not kept.
     pub marks: MarkKey,
     pub clock: Arc<dyn Clock>,
+}
+
+/// What the roles look for that the rules show nothing for a support's purpose; who packs and who keeps the books would see masks only.
+pub fn usual_purposes() -> BTreeMap<String, Purpose> {
+    let usual = [(Role::Fulfilment, Purpose::Shipping), (Role::Accountant, Purpose::Invoicing)];
+    usual.into_iter().map(|(role, purpose)| (role.name().to_owned(), purpose)).collect()
 }
 
 /// The stage. Clones are cheap and share it.

@@ -70,7 +70,8 @@ impl Held {
             ),
             Held::Export => (
                 "This file is held back",
-                "It holds many customers' data, and your role may not take it. Ask the shop's owner.",
+                "It holds many customers' data. Your role may not take it (ask the shop's owner), or you showed a second factor more than ten \
+                 minutes ago: sign out and in again at /.storeward/gate, and ask for it once more.",
             ),
         }
     }

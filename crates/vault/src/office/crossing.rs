@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use storeward_base::{ClientIp, RequestId};
 use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing};
+use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Purpose, Thing};
 use storeward_web::axum::body::Bytes;
 
 use super::answers::Held;
@@ -15,8 +15,9 @@ use super::find::{self, Form};
 use super::guest::Guest;
 use super::kinds;
 use super::pages::{Flag, Page, ShopPages};
+use super::record::Linked;
 use super::{Inner, Office, dots};
-use crate::catalogue::Field;
+use crate::catalogue::{FIELDS, Field};
 use crate::error::Error;
 use crate::walks::Steps;
 
@@ -50,6 +51,8 @@ pub(crate) struct Crossing {
     /// Programs and styles from here are files.
     is_fixed: bool,
     query: String,
+    /// Path and query, as they are read.
+    address: String,
     /// With its query: who is shown is often a number in it.
     addresses: Vec<String>,
     method: Method,
@@ -72,11 +75,12 @@ impl Crossing {
         let is_fixed = pages.is_fixed(&path);
         let mut crossing = Crossing {
             office,
-            page: pages.page(&path),
+            page: page_of(&pages, &path, head),
             pages,
             place,
             is_fixed,
             query: head.query.unwrap_or_default().to_owned(),
+            address: format!("{}?{}", head.path, head.query.unwrap_or_default()),
             addresses: addresses(head),
             method: head.method.clone(),
             id: head.id,
@@ -112,43 +116,50 @@ impl Crossing {
 
     /// What the person sees of a field on this page.
     fn mask(&self, guest: &Guest, act: Act, field: &'static Field) -> Mask {
-        let house = self.house();
+        if *field == find::UNKNOWN {
+            let sees = |field: &'static Field| self.mask(guest, act, field) == Mask::Whole;
+            return if self.fields().into_iter().all(sees) { Mask::Whole } else { Mask::Hidden };
+        }
         let page = self.page();
-        let purpose = page.and_then(|page| page.purpose).unwrap_or(house.parts.purpose);
-        let purposes = if act == Act::Export {
-            // A file with many people is a copy for somebody's request or claim, or none.
-            vec![Purpose::RightsRequest]
-        } else if page.is_some_and(|page| page.assigned == Flag::Yes) {
-            // Whoever opens an order may be about to send it, or to answer about it.
-            vec![purpose, house.parts.purpose]
-        } else {
-            vec![purpose]
-        };
         let assigned = page.map_or(Flag::No, |page| page.assigned);
-        let policies = house.parts.vault.policies();
-        let look = |purpose: Purpose| seen(&policies, guest, act, field, purpose, assigned);
-        let rank = |mask: &Mask| match mask {
-            Mask::Whole => 2,
-            Mask::Part => 1,
-            Mask::Hidden => 0,
-        };
-        purposes.into_iter().map(look).max_by_key(rank).unwrap_or(Mask::Hidden)
+        let mut purposes: Vec<Purpose> = page.and_then(|page| page.purpose).into_iter().collect();
+        if purposes.is_empty() || assigned == Flag::Yes {
+            // Whoever opens an order may be about to send it, or to answer about it.
+            purposes.extend(self.house().purposes(guest));
+        }
+        if act == Act::Export {
+            // A file with many people is a copy for somebody's request or claim, or none.
+            purposes = vec![Purpose::RightsRequest];
+        }
+        let looks =
+            purposes.into_iter().map(|purpose| self.house().seen(guest, act, field, purpose, assigned));
+        looks.max().unwrap_or(Mask::Hidden)
+    }
+
+    /// Whether the person may take a file with whatever stands on these pages. None says what it holds, so they may take all that the
+    /// catalogue has, or none.
+    fn may_export(&self, guest: &Guest) -> bool {
+        FIELDS.iter().all(|field| self.mask(guest, Act::Export, field) == Mask::Whole)
+    }
+
+    /// All that these pages may show.
+    fn fields(&self) -> Vec<&'static Field> {
+        let own = ["contact.email", "contact.phone"].into_iter().filter_map(|name| Field::find(name).ok());
+        let mut fields: Vec<&'static Field> = self.pages.all_fields().chain(own).collect();
+        fields.sort_unstable_by_key(|field| field.full_name());
+        fields.dedup();
+        fields
     }
 
     /// Whether the person sees every value of these pages whole, whatever the page: then no dots that they send are of a mask.
     fn sees_all(&self, guest: &Guest) -> bool {
         let house = self.house();
-        let policies = house.parts.vault.policies();
-        let own = ["contact.email", "contact.phone"].into_iter().filter_map(|name| Field::find(name).ok());
-        let mut fields: Vec<&'static Field> = self.pages.all_fields().chain(own).collect();
-        fields.sort_unstable_by_key(|field| field.full_name());
-        fields.dedup();
-        let mut purposes: Vec<Purpose> = self.pages.purposes().chain([house.parts.purpose]).collect();
+        let mut purposes: Vec<Purpose> = self.pages.purposes().chain(house.purposes(guest)).collect();
         purposes.dedup();
-        let is_whole = |field: &&'static Field, purpose: Purpose| {
-            seen(&policies, guest, Act::Open, field, purpose, Flag::No) == Mask::Whole
+        let is_whole = |field: &'static Field, purpose: Purpose| {
+            house.seen(guest, Act::Open, field, purpose, Flag::No) == Mask::Whole
         };
-        fields.iter().all(|field| purposes.iter().all(|purpose| is_whole(field, *purpose)))
+        self.fields().into_iter().all(|field| purposes.iter().all(|purpose| is_whole(field, *purpose)))
     }
 
     async fn hold(&self, guest: &Guest, held: Held) -> Passage {
@@ -178,8 +189,7 @@ impl Crossing {
         let is_page_export = self.page().is_some_and(|page| page.export == Flag::Yes) && status.is_success();
         let is_export = is_page_export || kind.is_file();
         if is_export {
-            let email = Field::find("contact.email").map_err(|_| Held::Broken)?;
-            if self.mask(guest, Act::Export, email) != Mask::Whole {
+            if !self.may_export(guest) {
                 return Err(Held::Export);
             }
         }
@@ -209,7 +219,9 @@ impl Crossing {
         let act = if is_export { Act::Export } else { Act::Open };
         let (masked, count) = self.masked(guest, act, text, form, &found);
         let house = self.house();
-        let subjects = house.subjects(text, form, &found, own).await.map_err(|_| Held::NotRecorded)?;
+        let linked = Linked::of(self.page(), &self.address, text);
+        let subjects = house.subjects(text, form, &found, own, &linked).await;
+        let subjects = subjects.map_err(|_| Held::NotRecorded)?;
         if !subjects.is_empty() {
             let (walks, now) = (house.parts.vault.walks(), house.parts.clock.now());
             for address in &self.addresses {
@@ -226,6 +238,12 @@ impl Crossing {
         }
         Ok(Passage::Body(Bytes::from(masked)))
     }
+}
+
+/// The page that a request is for. A form may say otherwise than the query, so by a query alone it is nobody's one order.
+fn page_of(pages: &ShopPages, path: &str, head: &RequestHead<'_>) -> Option<Page> {
+    let told = pages.page_at(path, head.query.unwrap_or_default())?;
+    Some(if head.method.is_safe() || !told.is_told_by_query() { told } else { told.unassigned() })
 }
 
 /// Numbers of an address that may be a customer's or an order's.
@@ -250,28 +268,38 @@ fn addresses(head: &RequestHead<'_>) -> Vec<String> {
     out
 }
 
-/// What the rules show somebody of a field.
-fn seen(
-    policies: &Policies,
-    guest: &Guest,
-    act: Act,
-    field: &'static Field,
-    purpose: Purpose,
-    assigned: Flag,
-) -> Mask {
-    // The gate has let them in by a factor, and says itself how fresh it must be.
-    let mut told = Circumstances::new(purpose, Some(0));
-    told.is_assigned = assigned == Flag::Yes;
-    let asked = Asked {
-        who: &guest.who,
-        act,
-        owner: "shop",
-        thing: Thing::Field { class: field.class.name(), name: field.name },
-        circumstances: &told,
-    };
-    match policies.decide(&asked) {
-        Answer::Allow { mask, .. } => mask,
-        Answer::Deny(_) => Mask::Hidden,
+impl Inner {
+    /// What somebody looks for by the roles they have.
+    fn purposes(&self, guest: &Guest) -> Vec<Purpose> {
+        let of_role = |group: &String| self.parts.purposes.get(group).copied().unwrap_or(self.parts.purpose);
+        let mut purposes: Vec<Purpose> = guest.groups().iter().map(of_role).collect();
+        purposes.dedup();
+        if purposes.is_empty() {
+            purposes.push(self.parts.purpose);
+        }
+        purposes
+    }
+
+    /// What the rules show somebody of a field.
+    fn seen(&self, guest: &Guest, act: Act, field: &'static Field, purpose: Purpose, assigned: Flag) -> Mask {
+        let now = self.parts.clock.now();
+        let mut told = Circumstances::new(purpose, guest.confirmed_at.map(|at| now.since(at).as_secs()));
+        told.is_assigned = assigned == Flag::Yes;
+        let asked = Asked {
+            who: &guest.who,
+            act,
+            owner: "shop",
+            thing: Thing::Field { class: field.class.name(), name: field.name },
+            circumstances: &told,
+        };
+        let policies = self.parts.vault.policies();
+        // Pages are open all day long, and whoever packs confirms no factor every ten minutes; a file with many people is taken rarely.
+        let answer =
+            if act == Act::Export { policies.decide(&asked) } else { policies.decide_within_session(&asked) };
+        match answer {
+            Answer::Allow { mask, .. } => mask,
+            Answer::Deny(_) => Mask::Hidden,
+        }
     }
 }
 

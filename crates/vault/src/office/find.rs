@@ -8,15 +8,30 @@ use storeward_policy::Mask;
 
 use super::pages::{Page, ShopPages};
 use super::{html, json, xml};
-use crate::catalogue::Field;
+use crate::catalogue::{Class, Field, Lookup};
 use crate::mask;
+use crate::values::Rule;
 
 /// A value: where it stands, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub range: Range<usize>,
     pub field: &'static Field,
+    /// The place of the file that an address or a number stands within: the stricter of the two masks counts.
+    pub within: Option<&'static Field>,
+    /// What is left of a place behind an address or a number in it: no value of its own.
+    pub is_rest: bool,
 }
+
+impl Found {
+    pub(crate) fn new(range: Range<usize>, field: &'static Field) -> Self {
+        Found { range, field, within: None, is_rest: false }
+    }
+}
+
+/// What the file does not know, in a table that it does. None of the catalogue: no rule is asked about it by name.
+pub(crate) static UNKNOWN: Field =
+    Field { class: Class::Note, name: "unknown", form: 1, rule: Rule::Text(0), lookup: Lookup::None };
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +55,15 @@ pub(crate) fn values(body: &str, form: Form, shop: &ShopPages, page: Option<&Pag
         Form::Json => json::values(body, shop, &mut found),
         Form::Text => xml::values(body, shop, &mut found),
     }
-    emails(body, form, &mut found);
-    phones(body, &mut found);
+    let places = apart(found);
+    let mut inner = Vec::new();
+    emails(body, form, &mut inner);
+    phones(body, &mut inner);
+    divided(body, &places, apart(inner))
+}
+
+/// In order, none within another; of those that begin together, the longest.
+fn apart(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by_key(|one| (one.range.start, std::cmp::Reverse(one.range.end)));
     let mut end = 0;
     found.retain(|one| {
@@ -52,6 +74,35 @@ pub(crate) fn values(body: &str, form: Form, shop: &ShopPages, page: Option<&Pag
         is_free
     });
     found
+}
+
+/// Places, and addresses and numbers that were found by themselves: where one stands in a place, it is a value of its own, and what
+/// stands around it goes on being the place's.
+fn divided(body: &str, places: &[Found], mut inner: Vec<Found>) -> Vec<Found> {
+    let mut pieces = Vec::new();
+    let mut next = 0;
+    for place in places {
+        while inner.get(next).is_some_and(|one| one.range.end <= place.range.start) {
+            next += 1;
+        }
+        let (mut at, mut is_rest) = (place.range.start, false);
+        let mut piece = |range: Range<usize>, is_rest: bool| {
+            // Commas and brackets between are nobody's.
+            if body.get(range.clone()).is_some_and(|text| text.contains(char::is_alphanumeric)) {
+                pieces.push(Found { is_rest, ..Found::new(range, place.field) });
+            }
+        };
+        let around = |one: &Found| one.range.start < place.range.end;
+        for one in inner.iter_mut().skip(next).take_while(|one| around(one)) {
+            // What the file does not know says nothing of an address, which is known by itself.
+            one.within = (*place.field != UNKNOWN).then_some(place.field);
+            piece(at..one.range.start.max(at), is_rest);
+            (at, is_rest) = (one.range.end, true);
+        }
+        piece(at..place.range.end.max(at), is_rest);
+    }
+    pieces.append(&mut inner);
+    apart(pieces)
 }
 
 /// What files end with, such as `icon@2x.png`; no domain does.
@@ -75,9 +126,9 @@ fn emails(body: &str, form: Form, found: &mut Vec<Found>) {
         if let Some(lead) = lead(text.get(free..start).unwrap_or_default())
             && let Some(range) = read.range(start - lead, start)
         {
-            found.push(Found { range, field: *EMAIL });
+            found.push(Found::new(range, *EMAIL));
         }
-        found.push(Found { range, field: *EMAIL });
+        found.push(Found::new(range, *EMAIL));
         free = from + domain;
         from = free;
     }
@@ -301,7 +352,7 @@ fn phones(body: &str, found: &mut Vec<Found>) {
             && (8..=15).contains(&digits)
             && let Some(range) = read.range(at, from + length)
         {
-            found.push(Found { range, field: *PHONE });
+            found.push(Found::new(range, *PHONE));
             from += length;
         }
     }
@@ -375,18 +426,23 @@ pub(crate) fn masked(
 ) -> (String, u64) {
     let mut out = String::with_capacity(body.len());
     let (mut at, mut count) = (0, 0);
+    let mut before = None;
     for one in found {
-        let mask = mask_of(one.field);
+        let own = mask_of(one.field);
+        let mask = one.within.map_or(own, |place| own.min(mask_of(place)));
         if mask == Mask::Whole {
             continue;
         }
         out.push_str(body.get(at..one.range.start).unwrap_or_default());
+        // What is hidden side by side is hidden once.
+        let goes_on = mask == Mask::Hidden && before == Some((mask, one.range.start));
+        before = Some((mask, one.range.end));
         let stood = body.get(one.range.clone()).unwrap_or_default();
         let value = Secret::new(plain(stood, form));
         let mask = written(mask::apply(mask, one.field.rule, value).expose(), form);
         if is_bare_number(body, one, form) {
             out.push_str(&format!("\"{mask}\""));
-        } else {
+        } else if !goes_on {
             out.push_str(&mask);
         }
         if form == Form::Html && one.field == *EMAIL {

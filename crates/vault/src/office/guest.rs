@@ -1,7 +1,7 @@
 //! Who stands before a page of the shop: what the gate's assertion says, which the edge lets nobody else write.
 
 use serde::Deserialize;
-use storeward_base::{Actor, ClientRef, StaffId};
+use storeward_base::{Actor, ClientRef, StaffId, Timestamp};
 use storeward_host::ASSERTION;
 use storeward_policy::Who;
 use storeward_seal::encoding::decode_base64_url;
@@ -13,6 +13,8 @@ pub(crate) struct Guest {
     pub who: Who,
     /// Their own address, which is no customer's.
     pub email: Option<String>,
+    /// When they last showed a second factor; `None`: never.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// The claims that count here (`gate::assertion`). It was made in this process, for this request; it is not checked again.
@@ -23,6 +25,8 @@ struct Claims {
     groups: Vec<String>,
     #[serde(default)]
     email: Option<String>,
+    #[serde(default)]
+    auth_time: Option<i64>,
 }
 
 impl Guest {
@@ -32,6 +36,7 @@ impl Guest {
             actor: Actor::Client { client },
             who: Who::Staff { id: "nobody".to_owned(), groups: Vec::new() },
             email: None,
+            confirmed_at: None,
         })
     }
 
@@ -42,6 +47,14 @@ impl Guest {
         let id: StaffId = claims.sub.parse().ok()?;
         let who = Who::Staff { id: claims.sub, groups: claims.groups };
         let email = claims.email.map(|email| email.to_lowercase());
-        Some(Guest { actor: Actor::Staff { id }, who, email })
+        let confirmed_at = claims.auth_time.map(Timestamp::from_seconds);
+        Some(Guest { actor: Actor::Staff { id }, who, email, confirmed_at })
+    }
+
+    pub(crate) fn groups(&self) -> &[String] {
+        match &self.who {
+            Who::Staff { groups, .. } => groups,
+            Who::Customer { .. } => &[],
+        }
     }
 }

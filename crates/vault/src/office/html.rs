@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::find::Found;
-use super::pages::{Page, ShopPages};
+use super::find::{Found, UNKNOWN};
+use super::pages::{Flag, Page, Shapes, ShopPages, What};
 use crate::catalogue::Field;
 
 /// Elements that are open at once at most; deeper ones are read as if they stood beside each other.
@@ -13,7 +13,7 @@ const DEEPEST: usize = 256;
 const MOST_COLUMNS: usize = 200;
 
 /// `tag#id.class` with any number of classes, and before it such parts of elements around it; `@name` behind it for an attribute's value
-/// in the place of the text.
+/// in the place of the text. `a[/users/#]` is a link whose address has that in it, with a number in the place of `#`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selector {
     parts: Vec<Part>,
@@ -26,6 +26,8 @@ struct Part {
     tag: String,
     id: Option<String>,
     classes: Vec<String>,
+    /// Of a link's address, and whether a number follows.
+    link: Option<(String, Flag)>,
 }
 
 impl Selector {
@@ -37,11 +39,19 @@ impl Selector {
         let parts: Vec<Part> = text
             .split_whitespace()
             .map(|part| {
+                let (part, link) = match part.split_once('[') {
+                    Some((part, link)) => (part, Some(link.trim_end_matches(']'))),
+                    None => (part, None),
+                };
+                let link = link.map(|link| match link.strip_suffix('#') {
+                    Some(before) => (before.to_owned(), Flag::Yes),
+                    None => (link.to_owned(), Flag::No),
+                });
                 let mut words = part.split('.');
                 let first = words.next().unwrap_or_default();
                 let (tag, id) = first.split_once('#').map_or((first, None), |(tag, id)| (tag, Some(id)));
                 let (tag, id) = (tag.to_ascii_lowercase(), id.map(str::to_owned));
-                Part { tag, id, classes: words.map(str::to_owned).collect() }
+                Part { tag, id, classes: words.map(str::to_owned).collect(), link }
             })
             .collect();
         (!parts.is_empty()).then_some(Selector { parts, attribute })
@@ -62,6 +72,11 @@ impl Part {
         (self.tag.is_empty() || self.tag == element.tag)
             && (self.id.is_none() || self.id == element.id)
             && self.classes.iter().all(|class| element.classes.iter().any(|known| known == class))
+            && self.link.as_ref().is_none_or(|(text, number)| {
+                let ends =
+                    |rest: &str| *number == Flag::No || rest.starts_with(|sign: char| sign.is_ascii_digit());
+                element.link.split(text.as_str()).skip(1).any(ends)
+            })
     }
 }
 
@@ -71,16 +86,29 @@ struct Open {
     tag: String,
     id: Option<String>,
     classes: Vec<String>,
+    /// Where a link leads.
+    link: String,
     /// What its text is.
-    is: Option<&'static Field>,
+    is: Option<What>,
 }
 
 #[derive(Default)]
 struct Table {
     heads: Vec<String>,
     cell: usize,
+    row: usize,
+    /// The row that its heads stand in.
+    head_row: usize,
     /// The head that is being read.
     reading: Option<usize>,
+    /// Each row begins with what it is; no column has a head.
+    has_labels: bool,
+    /// A cell reaches into further rows, and so what stands below which head is not known.
+    is_shifted: bool,
+    /// What the label of this row says of the cells beside it.
+    said: Option<What>,
+    columns: Vec<Vec<What>>,
+    rows: Vec<Vec<What>>,
 }
 
 /// Reads the page; `found` gets every value that stands where the file says.
@@ -92,7 +120,7 @@ pub(crate) fn values(html: &str, shop: &ShopPages, page: Option<&Page>, found: &
         open: Vec::new(),
         tables: Vec::new(),
         label: None,
-        field: None,
+        said: None,
         found,
         rest: Vec::new(),
     };
@@ -124,7 +152,7 @@ fn again(html: &str, rest: &[Range<usize>], found: &mut Vec<Found>) {
     for range in rest {
         for one in all.find_iter(html.get(range.clone()).unwrap_or_default()) {
             if let Some((_, field)) = names.get(one.pattern().as_usize()) {
-                found.push(Found { range: range.start + one.start()..range.start + one.end(), field });
+                found.push(Found::new(range.start + one.start()..range.start + one.end(), field));
             }
         }
     }
@@ -136,9 +164,9 @@ struct Reader<'a, 'f> {
     page: Option<&'a Page>,
     open: Vec<Open>,
     tables: Vec<Table>,
-    /// The text of the last label (`dt`, `th` of a row), and what the next element beside it is then.
+    /// The text of the last label (`dt`, `th` of a row), and what a `dt` says of the `dd` behind it.
     label: Option<String>,
-    field: Option<&'static Field>,
+    said: Option<What>,
     found: &'f mut Vec<Found>,
     /// Text and words of attributes that stand at no place of the file.
     rest: Vec<Range<usize>>,
@@ -199,6 +227,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn begin(&mut self, tag: &Tag<'_>) {
+        self.end_before(tag);
         let spoken = ["aria-label", "title", "alt", "placeholder"];
         self.rest.extend(spoken.iter().filter_map(|name| tag.attribute(name)).map(|(_, range)| range));
         if tag.name == "input" {
@@ -212,31 +241,42 @@ impl<'a> Reader<'a, '_> {
         if VOID.contains(&tag.name.as_str()) || tag.is_closed {
             return;
         }
-        let mut is = self.cell(tag);
-        if tag.name == "select" {
-            let name = tag.attribute("name").map(|(name, _)| name);
-            is = name.and_then(|name| self.shop.fields.get(&name).copied());
+        let mut element = self.element(tag);
+        if tag.name == "table" && self.tables.len() < DEEPEST {
+            let table = self.table(&element, tag.end);
+            self.tables.push(table);
         }
+        element.is = match tag.name.as_str() {
+            "tr" => {
+                self.row();
+                None
+            }
+            "th" | "td" => self.cell(tag),
+            "dd" => self.said,
+            "select" => {
+                let name = tag.attribute("name").map(|(name, _)| name);
+                name.and_then(|name| self.shop.fields.get(&name)).map(|field| What::Field(field))
+            }
+            _ => None,
+        };
         if matches!(tag.name.as_str(), "dt" | "th") {
             self.label = Some(String::new());
-        } else if matches!(tag.name.as_str(), "dd" | "td") {
-            is = is.or(self.field.take());
         }
-        let classes = tag.attribute("class").map(|(text, _)| text).unwrap_or_default();
-        let classes = classes.split_whitespace().map(str::to_owned).collect();
-        let id = tag.attribute("id").map(|(text, _)| text);
-        let mut element = Open { tag: tag.name.clone(), id, classes, is };
         if let Some(page) = self.page {
-            let (mut text, mut attribute) = (None, None);
-            for (selector, field) in page.elements.iter().filter(|(one, _)| one.fits(&element, &self.open)) {
-                match &selector.attribute {
-                    None => text = text.or(Some(*field)),
-                    Some(name) => {
+            let (mut text, mut attribute) = (None::<What>, None);
+            for (selector, what) in page.elements.iter().filter(|(one, _)| one.fits(&element, &self.open)) {
+                match (&selector.attribute, what) {
+                    (None, what) => text = Some(text.map_or(*what, |text| text.or(*what))),
+                    (Some(name), What::Field(field)) => {
                         attribute = attribute.or(tag.attribute(name).map(|(_, range)| (range, *field)))
                     }
+                    (Some(_), What::Plain | What::Unknown) => {}
                 }
             }
-            element.is = element.is.or(text);
+            element.is = match (element.is, text) {
+                (Some(is), Some(text)) => Some(is.or(text)),
+                (is, text) => is.or(text),
+            };
             if let Some((range, field)) = attribute {
                 self.note(range, field);
             }
@@ -246,32 +286,94 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Counts the cells of a row; what a cell is by its column's head.
-    fn cell(&mut self, tag: &Tag<'_>) -> Option<&'static Field> {
-        if tag.name == "table" && self.tables.len() < DEEPEST {
-            self.tables.push(Table::default());
+    /// Heads and labels end where the next cell begins, whether that is written or not (HTML Living Standard, 13.1.2.4).
+    fn end_before(&mut self, tag: &Tag<'_>) {
+        if matches!(tag.name.as_str(), "tbody" | "tfoot") {
+            self.close("thead");
         }
-        let table = self.tables.last_mut()?;
-        match tag.name.as_str() {
-            "tr" => table.cell = 0,
-            "th" | "td" => {
-                let at = table.cell;
-                let span =
-                    tag.attribute("colspan").and_then(|(text, _)| text.parse::<usize>().ok()).unwrap_or(1);
-                table.cell = at.saturating_add(span.clamp(1, MOST_COLUMNS));
-                let in_head =
-                    self.open.iter().any(|element| element.tag == "thead") || table.heads.len() <= at;
-                if tag.name == "th" && in_head && at < MOST_COLUMNS {
-                    table.heads.resize(table.heads.len().max(at + 1), String::new());
-                    table.reading = Some(at);
-                    return None;
-                }
-                let head = table.heads.get(at)?;
-                return self.page?.columns.get(head.trim()).copied();
+        if self.label.is_some() && matches!(tag.name.as_str(), "td" | "th" | "tr" | "tbody" | "dd" | "dt") {
+            let is_label = |one: &&Open| matches!(one.tag.as_str(), "th" | "dt");
+            if let Some(name) = self.open.iter().rev().find(is_label).map(|one| one.tag.clone()) {
+                self.close(&name);
             }
-            _ => {}
         }
-        None
+    }
+
+    fn element(&self, tag: &Tag<'_>) -> Open {
+        let of = |name: &str| tag.attribute(name).map(|(text, _)| text);
+        let classes = of("class").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        Open { tag: tag.name.clone(), id: of("id"), classes, link: of("href").unwrap_or_default(), is: None }
+    }
+
+    /// A table that begins, with what the file says of its columns, whatever their heads are called, and of its rows.
+    fn table(&self, element: &Open, behind: usize) -> Table {
+        let Some(page) = self.page else { return Table::default() };
+        let fit = |shapes: &Shapes| -> Vec<Vec<What>> {
+            let fitting = shapes.iter().filter(|(one, _)| one.fits(element, &self.open));
+            fitting.flat_map(|(_, shapes)| shapes.iter().cloned()).collect()
+        };
+        let (columns, mut rows) = (fit(&page.tables), fit(&page.rows));
+        if !rows.is_empty() {
+            let rest = self.html.get(behind..).unwrap_or_default();
+            let inner = rest.split("</table").next().unwrap_or_default();
+            let count = inner.matches("<tr").count();
+            rows.retain(|shape| shape.len() == count);
+        }
+        Table { columns, rows, ..Table::default() }
+    }
+
+    fn row(&mut self) {
+        if let Some(table) = self.tables.last_mut() {
+            (table.cell, table.said, table.reading) = (0, None, None);
+            table.row += 1;
+        }
+    }
+
+    /// Counts the cells of a row; what a cell is by its column's head, or by the label before it.
+    fn cell(&mut self, tag: &Tag<'_>) -> Option<What> {
+        let mut around = self.open.iter().rev().take_while(|element| element.tag != "table");
+        let in_head = around.any(|element| element.tag == "thead");
+        let page = self.page;
+        let table = self.tables.last_mut()?;
+        let number = |name: &str| tag.attribute(name).and_then(|(text, _)| text.parse::<usize>().ok());
+        let at = table.cell;
+        table.cell = at.saturating_add(number("colspan").unwrap_or(1).clamp(1, MOST_COLUMNS));
+        table.reading = None;
+        let is_first = table.heads.is_empty() || table.head_row == table.row;
+        let is_head =
+            if tag.name == "th" { in_head || (is_first && !table.has_labels) } else { in_head && is_first };
+        if is_head {
+            if at < MOST_COLUMNS {
+                table.heads.resize(table.heads.len().max(at + 1), String::new());
+                (table.reading, table.head_row) = (Some(at), table.row);
+            }
+            return None;
+        }
+        table.is_shifted |= number("rowspan").is_some_and(|rows| rows != 1);
+        if tag.name == "td" && !table.heads.is_empty() && table.head_row == table.row {
+            // What looked like heads were this row's labels.
+            table.heads.clear();
+            table.has_labels = true;
+        }
+        let page = page?;
+        if table.has_labels {
+            let by_row =
+                table.row.checked_sub(1).and_then(|row| table.rows.iter().find_map(|one| one.get(row)));
+            return match tag.name.as_str() {
+                "th" => None,
+                _ => table.said.map(|said| by_row.map_or(said, |what| said.or(*what))).or(page.unknown()),
+            };
+        }
+        if table.heads.is_empty() {
+            return None;
+        }
+        let Some(head) = table.heads.get(at).filter(|_| !table.is_shifted) else {
+            return table.said.filter(|said| matches!(said, What::Field(_))).or(page.unknown());
+        };
+        let by_word = self.shop.said_by(&page.columns, head);
+        let shapes = table.columns.iter().filter(|one| one.len() == table.heads.len());
+        let by_shape = shapes.filter_map(|one| one.get(at).copied()).reduce(What::or);
+        by_word.or(by_shape).or(page.unknown())
     }
 
     fn close(&mut self, name: &str) {
@@ -280,13 +382,21 @@ impl<'a> Reader<'a, '_> {
                 self.tables.pop();
             }
             "th" | "dt" => {
+                let label = self.label.take().unwrap_or_default();
+                let said = self.page.and_then(|page| {
+                    self.shop.said_by(&page.labels, label.trim_end().trim_end_matches(':')).or(page.unknown())
+                });
+                match self.tables.last_mut() {
+                    Some(table) if name == "th" => (table.reading, table.said) = (None, said),
+                    _ => self.said = said,
+                }
+            }
+            "td" => {
                 if let Some(table) = self.tables.last_mut() {
                     table.reading = None;
                 }
-                let label = self.label.take().unwrap_or_default();
-                let label = label.trim().trim_end_matches(':').trim();
-                self.field = self.page.and_then(|page| page.labels.get(label).copied());
             }
+            "dl" => self.said = None,
             _ => {}
         }
         if let Some(at) = self.open.iter().rposition(|element| element.tag == name) {
@@ -306,8 +416,9 @@ impl<'a> Reader<'a, '_> {
             return;
         }
         match self.open.iter().rev().find_map(|element| element.is) {
-            Some(field) => self.note(range, field),
-            None => self.rest.push(range),
+            Some(What::Field(field)) => self.note(range, field),
+            Some(What::Unknown) => self.note(range, &UNKNOWN),
+            Some(What::Plain) | None => self.rest.push(range),
         }
     }
 
@@ -316,7 +427,7 @@ impl<'a> Reader<'a, '_> {
         let Some(text) = self.html.get(range.clone()) else { return };
         let (left, right) = (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
         if left + right < text.len() {
-            self.found.push(Found { range: range.start + left..range.end - right, field });
+            self.found.push(Found::new(range.start + left..range.end - right, field));
         }
     }
 }

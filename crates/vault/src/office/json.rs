@@ -46,7 +46,7 @@ impl Level {
         if self.name == "key" {
             self.told = self.said_by(text, shop);
             if let (Some(field), Some(range)) = (self.told, self.waiting.take()) {
-                found.push(Found { range, field });
+                found.push(Found::new(range, field));
             }
         }
         // WooCommerce's search for customers answers `"12": "Name (#12 – address)"`.
@@ -55,7 +55,7 @@ impl Level {
             self.field = self.field.or_else(|| Field::find("contact.name").ok());
         }
         match self.field {
-            Some(field) => found.push(Found { range, field }),
+            Some(field) => found.push(Found::new(range, field)),
             None if self.name == "value" => self.waiting = Some(range),
             None => {}
         }

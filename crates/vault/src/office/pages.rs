@@ -1,6 +1,6 @@
 //! Which of a shop's pages show customers' data, and where in them: a data file for each kind of shop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -37,6 +37,9 @@ struct Written {
     json: BTreeMap<String, String>,
     #[serde(default)]
     xml: BTreeMap<String, String>,
+    /// Heads and labels behind which nobody's data stand.
+    #[serde(default)]
+    plain: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -44,11 +47,28 @@ struct Written {
 struct WrittenPage {
     name: String,
     paths: Vec<String>,
+    /// Parameters of the query that tell this page from others at its paths; `#` for any number.
+    #[serde(default)]
+    query: BTreeMap<String, String>,
     purpose: Option<String>,
     #[serde(default)]
     assigned: Flag,
     #[serde(default)]
     export: Flag,
+    /// What stands in addresses before an order's number, and before the number by which the shop knows a customer: of this page, and of
+    /// links on it to whoever it shows.
+    #[serde(default)]
+    orders: Vec<String>,
+    #[serde(default)]
+    customers: Vec<String>,
+    /// Heads and labels that the file does not know hide nothing: tables of whatever kind stand there.
+    #[serde(default)]
+    open: Flag,
+    /// By a table's element: what its columns are, for each number of them; and what its rows are that begin with a label.
+    #[serde(default)]
+    tables: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    rows: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     columns: BTreeMap<String, String>,
     #[serde(default)]
@@ -87,11 +107,45 @@ impl std::error::Error for PagesFault {}
 /// Names of places in a page, and the field that stands there.
 pub(crate) type Named = BTreeMap<String, &'static Field>;
 
+/// What stands at a place of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Field(&'static Field),
+    /// Nobody's data: `-` in the file.
+    Plain,
+    /// The file does not know it, and nobody sees it but who sees all that the page may show: `?` in the file.
+    Unknown,
+}
+
+impl What {
+    fn of(written: &str) -> Result<Self, PagesFault> {
+        match written {
+            "-" => Ok(What::Plain),
+            "?" => Ok(What::Unknown),
+            name => Field::find(name)
+                .map(What::Field)
+                .map_err(|_| PagesFault(format!("there is no field {name}"))),
+        }
+    }
+
+    /// Where two places of the file say what stands there: a field counts before `-`, and `-` before `?`.
+    pub(crate) fn or(self, other: What) -> What {
+        match (self, other) {
+            (What::Field(_), _) | (What::Plain, What::Plain | What::Unknown) | (_, What::Unknown) => self,
+            (_, other) => other,
+        }
+    }
+}
+
+/// What the columns of a table are, or its rows: for each number of them that is known.
+pub(crate) type Shapes = Vec<(Selector, Vec<Vec<What>>)>;
+
 /// One page, or all pages below a path.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub name: String,
     paths: Vec<String>,
+    query: BTreeMap<String, String>,
     pub purpose: Option<Purpose>,
     /// Whoever opens it names the order by that.
     pub assigned: Flag,
@@ -99,7 +153,13 @@ pub(crate) struct Page {
     pub export: Flag,
     pub columns: Named,
     pub labels: Named,
-    pub elements: Vec<(Selector, &'static Field)>,
+    pub elements: Vec<(Selector, What)>,
+    pub tables: Shapes,
+    pub rows: Shapes,
+    pub orders: Vec<String>,
+    pub customers: Vec<String>,
+    /// Heads and labels that the file does not know are hidden.
+    pub closed: Flag,
 }
 
 /// The staff pages of one kind of shop.
@@ -116,6 +176,7 @@ pub struct ShopPages {
     pub(crate) json: Named,
     /// Names in XML-RPC, beside those in JSON.
     pub(crate) xml: Named,
+    pub(crate) plain: BTreeSet<String>,
 }
 
 impl ShopPages {
@@ -148,6 +209,7 @@ impl ShopPages {
             fields: named(written.fields)?,
             json: named(written.json)?,
             xml: named(written.xml)?,
+            plain: written.plain.into_iter().collect(),
         })
     }
 
@@ -192,11 +254,23 @@ impl ShopPages {
         led.find(|path| self.covers(path))
     }
 
+    /// What stands behind a head or a label.
+    pub(crate) fn said_by(&self, named: &Named, text: &str) -> Option<What> {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let field = named.get(&text).map(|field| What::Field(field));
+        field.or_else(|| self.plain.contains(&text).then_some(What::Plain))
+    }
+
     /// Every field that the file names.
     pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
         let of_pages = self.pages.iter().flat_map(|page| {
-            let elements = page.elements.iter().map(|(_, field)| *field);
-            page.columns.values().chain(page.labels.values()).copied().chain(elements)
+            let shapes = page.tables.iter().chain(&page.rows).flat_map(|(_, shapes)| shapes.iter().flatten());
+            let placed = page.elements.iter().map(|(_, what)| what).chain(shapes);
+            let placed = placed.filter_map(|what| match what {
+                What::Field(field) => Some(*field),
+                What::Plain | What::Unknown => None,
+            });
+            page.columns.values().chain(page.labels.values()).copied().chain(placed)
         });
         self.fields.values().chain(self.json.values()).copied().chain(of_pages)
     }
@@ -222,6 +296,12 @@ impl ShopPages {
     /// The page at a path, told by the first script in it: what stands behind that is the script's own and may be anything. Of those
     /// that fit counts the earliest, then the longest; of equals all that any of them names, and the strictest of what they allow.
     pub(crate) fn page(&self, path: &str) -> Option<Page> {
+        self.page_at(path, "")
+    }
+
+    /// The page at a path with a query. One that the query tells apart counts before those that the path alone names, whose places it
+    /// has, too; where the query is of two minds, it is nobody's one order.
+    pub(crate) fn page_at(&self, path: &str, query: &str) -> Option<Page> {
         let parts = script(path);
         let depth = |wanted: &str| wanted.split('/').filter(|part| !part.is_empty() && *part != "**").count();
         let fitting = self.pages.iter().flat_map(|page| page.paths.iter().map(move |wanted| (page, wanted)));
@@ -231,10 +311,30 @@ impl ShopPages {
             })
             .collect();
         let best = fitting.iter().map(|(rank, _)| *rank).min()?;
-        let mut equals = fitting.into_iter().filter(|(rank, _)| *rank == best).map(|(_, page)| page);
-        let first = equals.next()?.clone();
-        Some(equals.fold(first, Page::with))
+        let equals = fitting.into_iter().filter(|(rank, _)| *rank == best).map(|(_, page)| page);
+        let (told, plain): (Vec<&Page>, Vec<&Page>) = equals.partition(|page| !page.query.is_empty());
+        let plain = merged(plain.into_iter().cloned());
+        let given = parameters(query);
+        let told: Vec<Page> = told.into_iter().filter_map(|page| page.told_by(&given)).collect();
+        // One order is told by more than the list that it stands in.
+        let most = told.iter().map(|page| page.query.len()).max();
+        let told = merged(told.into_iter().filter(|page| Some(page.query.len()) == most));
+        match (told, plain) {
+            (Some(told), Some(plain)) => Some(told.and_places_of(&plain)),
+            (told, plain) => told.or(plain),
+        }
     }
+}
+
+fn merged(pages: impl Iterator<Item = Page>) -> Option<Page> {
+    pages.reduce(|first, other| first.with(&other))
+}
+
+/// The parameters of a query by the names and values that shops read.
+fn parameters(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let name = |name: &str| php_name(decoded(name).split('\0').next().unwrap_or_default().trim_start());
+    pairs.map(|(given, value)| (name(given), decoded(value))).collect()
 }
 
 impl Page {
@@ -245,19 +345,60 @@ impl Page {
         self
     }
 
+    /// This page where the query is its. One order's it is only where each parameter stands there once: shops differ in which of two
+    /// they read.
+    fn told_by(&self, given: &[(String, String)]) -> Option<Page> {
+        let fits = |wanted: &str, value: &str| match wanted {
+            "#" => !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()),
+            wanted => wanted == value,
+        };
+        let has = |(name, wanted): (&String, &String)| {
+            given.iter().any(|(known, value)| known == name && fits(wanted, value))
+        };
+        // `id[]`, which `php_name` writes as `id_]`, takes the place of `id`.
+        let is_it = |known: &str, name: &str| {
+            known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let once = |name: &String| given.iter().filter(|(known, _)| is_it(known, name)).count() == 1;
+        if !self.query.iter().all(has) {
+            return None;
+        }
+        Some(if self.query.keys().all(once) { self.clone() } else { self.clone().unassigned() })
+    }
+
     /// All that either names, and the strictest of what they allow.
     pub(crate) fn with(mut self, other: &Page) -> Self {
         if other.assigned == Flag::No {
             self.assigned = Flag::No;
             self.purpose = self.purpose.filter(|purpose| other.purpose == Some(*purpose));
         }
+        self.and_places_of(other)
+    }
+
+    fn and_places_of(mut self, other: &Page) -> Self {
         if other.export == Flag::Yes {
             self.export = Flag::Yes;
+        }
+        if other.closed == Flag::Yes {
+            self.closed = Flag::Yes;
         }
         self.columns.extend(other.columns.iter().map(|(name, field)| (name.clone(), *field)));
         self.labels.extend(other.labels.iter().map(|(name, field)| (name.clone(), *field)));
         self.elements.extend(other.elements.iter().cloned());
+        self.tables.extend(other.tables.iter().cloned());
+        self.rows.extend(other.rows.iter().cloned());
+        self.orders.extend(other.orders.iter().cloned());
+        self.customers.extend(other.customers.iter().cloned());
         self
+    }
+
+    pub(crate) fn is_told_by_query(&self) -> bool {
+        !self.query.is_empty()
+    }
+
+    /// What is so where the file does not know a head or a label.
+    pub(crate) fn unknown(&self) -> Option<What> {
+        (self.closed == Flag::Yes).then_some(What::Unknown)
     }
 }
 
@@ -268,22 +409,38 @@ fn page(written: WrittenPage) -> Result<Page, PagesFault> {
             Some(Purpose::of_name(&name).ok_or_else(|| PagesFault(format!("there is no purpose {name}")))?)
         }
     };
-    let elements = named(written.elements)?;
-    let elements = elements.into_iter().map(|(text, field)| {
-        Selector::parse(&text)
-            .map(|selector| (selector, field))
-            .ok_or_else(|| PagesFault(format!("{text} selects nothing")))
-    });
+    let elements = written.elements.into_iter().map(|(text, what)| Ok((selector(&text)?, What::of(&what)?)));
+    let names_heads = !(written.columns.is_empty() && written.labels.is_empty());
+    let has_shapes = !(written.tables.is_empty() && written.rows.is_empty());
+    let is_closed = written.open == Flag::No && (names_heads || has_shapes);
     Ok(Page {
         name: written.name,
         paths: written.paths,
+        query: written.query,
         purpose,
         assigned: written.assigned,
         export: written.export,
         columns: named(written.columns)?,
         labels: named(written.labels)?,
         elements: elements.collect::<Result<_, _>>()?,
+        tables: shapes(written.tables)?,
+        rows: shapes(written.rows)?,
+        orders: written.orders,
+        customers: written.customers,
+        closed: Flag::from(is_closed),
     })
+}
+
+fn selector(text: &str) -> Result<Selector, PagesFault> {
+    Selector::parse(text).ok_or_else(|| PagesFault(format!("{text} selects nothing")))
+}
+
+fn shapes(written: BTreeMap<String, Vec<String>>) -> Result<Shapes, PagesFault> {
+    let shape = |text: &String| text.split_whitespace().map(What::of).collect::<Result<Vec<_>, _>>();
+    let all = |(text, of): (String, Vec<String>)| {
+        Ok((selector(&text)?, of.iter().map(shape).collect::<Result<Vec<_>, _>>()?))
+    };
+    written.into_iter().map(all).collect()
 }
 
 fn named(written: BTreeMap<String, String>) -> Result<Named, PagesFault> {
@@ -340,124 +497,4 @@ fn found_at(wanted: &str, found: &[String]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_that_is_built_in_can_be_read() {
-        for name in ShopPages::names() {
-            assert_eq!(ShopPages::built_in(name).unwrap().name(), name);
-        }
-        assert!(ShopPages::built_in("other").is_none());
-    }
-
-    #[test]
-    fn pages_are_known_by_any_spelling_of_their_path() {
-        let shop = ShopPages::built_in("larkmoor").unwrap();
-        for path in ["/admin", "/admin/", "/Admin/customers", "/admin;x/customers", "/admin//customers"] {
-            assert!(shop.covers(path), "{path}");
-        }
-        for path in ["/", "/administrator", "/product/admin"] {
-            assert!(!shop.covers(path), "{path}");
-        }
-        let name = |path: &str| shop.page(path).map(|page| page.name);
-        assert_eq!(name("/admin/orders/LM-1").as_deref(), Some("order"));
-        assert_eq!(name("/admin/orders").as_deref(), Some("orders"));
-        assert_eq!(name("/admin/customers").as_deref(), Some("customers"));
-        let wordpress = ShopPages::built_in("wordpress").unwrap();
-        assert!(wordpress.covers("/shop/wp-admin/users.php") && wordpress.covers("/wp-json/wc/v3/orders"));
-        assert!(wordpress.covers("/wc-api/v3/customers") && wordpress.covers("/shop/wc-api/v1/orders"));
-        assert!(
-            !wordpress.covers("/wc-api/vivawallet") && !wordpress.covers("/wc-api/wc_gateway_paypal"),
-            "where providers send their messages"
-        );
-        assert!(!wordpress.covers("/wp-content/uploads/a.png"));
-        for query in [
-            "rest_route=/wc/v3/orders",
-            "a=1&rest_route=%2Fwc%2fv3/orders&b",
-            "REST_ROUTE=wc/v3",
-            "%72est_route=/wp/v2/users/1",
-            "rest.route=/wc-analytics/customers",
-            "+rest%5broute=/wc/v3/orders",
-            "rest_route%00x=/wc/v3/orders",
-            "rest_route=/batch/v1",
-            "wc-api-version=3&wc-api-route=/customers",
-        ] {
-            assert!(wordpress.place("/", query).is_some(), "{query}");
-        }
-        for query in ["", "rest_route=/wp/v2/posts", "q=rest_route=/wc", "rest_route"] {
-            assert_eq!(wordpress.place("/", query), None, "{query}");
-        }
-    }
-
-    /// Web servers run the first script of a path and give it the rest, which the person chooses.
-    #[test]
-    fn what_stands_behind_a_script_chooses_no_page() {
-        let shop = ShopPages::built_in("wordpress").unwrap();
-        let page = |path: &str| shop.page(path);
-        for path in
-            ["/wp-admin/users.php", "/wp-admin/users.php/wp-admin/post.php", "/x/wp-admin/Users.PHP/post.php"]
-        {
-            let page = page(path).unwrap();
-            assert_eq!((page.name.as_str(), page.assigned), ("users", Flag::No), "{path}");
-            assert!(!page.elements.is_empty());
-        }
-        assert!(page("/index.php/wp-admin/post.php").is_none());
-        assert_eq!(page("/wp-admin/post.php/wp-admin/users.php").unwrap().name, "order");
-        let both = "format = 1\nname = 'a'\narea = ['/a']\n[[page]]\nname = 'p'\npaths = ['/a/*']\nassigned = true\nelements = { b = 'contact.name' }\n\
-                    [[page]]\nname = 'q'\npaths = ['/a/x']\nexport = true\nelements = { i = 'contact.name' }";
-        let page = ShopPages::parse(both).unwrap().page("/a/x").unwrap();
-        assert_eq!((page.assigned, page.export, page.elements.len()), (Flag::No, Flag::Yes, 2));
-    }
-
-    #[test]
-    fn forms_lead_to_pages_and_customers_own_interface_is_none() {
-        let shop = ShopPages::built_in("wordpress").unwrap();
-        for form in [
-            "a=1&rest_route=/wc/v3/orders",
-            "--b\r\nContent-Disposition: form-data; name=\"rest_route\"\r\n\r\n/wc/v3/orders\r\n--b--",
-            "--b\r\ncontent-disposition: form-data; name=Rest.Route\r\n\r\n/wc/v3/orders\r\n--b--",
-        ] {
-            assert!(shop.place_of_form(form.as_bytes()).is_some(), "{form}");
-        }
-        assert_eq!(shop.place_of_form(b"quantity=1&add-to-cart=7"), None);
-        for path in [
-            "/wp-json/wc/v3/x",
-            "/wp-json/wc-analytics/customers",
-            "/index.php/wp-json/wc-admin/x",
-            "/blog/wp-json/batch/v1",
-            "/xmlrpc.php",
-        ] {
-            assert!(shop.covers(path), "{path}");
-        }
-        assert!(!shop.covers("/wp-json/wc/store/v1/cart"), "customers see their own cart whole");
-        for (path, is) in [
-            ("/wp-admin/load-scripts.php", true),
-            ("/wp-admin/js/a.js", true),
-            ("/wp-admin/admin-ajax.php/a.js", false),
-            ("/index.php/wp-admin/load-scripts.php", false),
-        ] {
-            assert_eq!(shop.is_fixed(path), is, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_does_not_fit_says_why() {
-        let check = |text: &str, expected: &str| {
-            let why = ShopPages::parse(text).unwrap_err().to_string();
-            assert!(why.contains(expected), "{text}: {why}");
-        };
-        check("format = 2\nname = 'a'\narea = ['/a']", "format 2");
-        check("format = 1\nname = 'a'\narea = []", "area");
-        check("format = 1\nname = 'a'\narea = ['/']", "area");
-        check("format = 1\nname = 'a'\narea = ['/a']\n[fields]\nx = 'contact.nose'", "no field contact.nose");
-        check(
-            "format = 1\nname = 'a'\narea = ['/a']\n[[page]]\nname = 'p'\npaths = []\npurpose = 'fun'",
-            "no purpose fun",
-        );
-        check(
-            "format = 1\nname = 'a'\narea = ['/a']\n[[page]]\nname = 'p'\npaths = []\nelements = { '' = 'contact.name' }",
-            "selects",
-        );
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use storeward_store::{Reader, Tx, params, statements};
 use super::Inner;
 use super::find::{Form, Found, plain};
 use super::kept;
+use super::pages::{Flag, Page};
 use crate::Error;
 use crate::catalogue::Field;
 use crate::values::Rule;
@@ -39,6 +40,39 @@ impl Subjects {
     }
 }
 
+/// Numbers by which the page's address and links name orders and customers: pages with names only name nobody otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Linked {
+    orders: BTreeSet<String>,
+    customers: BTreeSet<String>,
+}
+
+/// Each number is a look into the records.
+const MOST_LINKED: usize = 200;
+
+impl Linked {
+    pub(crate) fn of(page: Option<&Page>, address: &str, body: &str) -> Self {
+        let Some(page) = page else { return Linked::default() };
+        // Links on an order's page lead to its goods, too, whose numbers may be another's order; its own stands in the address.
+        let body = if page.assigned == Flag::Yes { "" } else { body };
+        let texts = [plain(address, Form::Text), plain(body, Form::Text)];
+        let all = |before: &[String]| -> BTreeSet<String> {
+            let numbers = before.iter().flat_map(|before| {
+                texts.iter().flat_map(move |text| text.split(before.as_str()).skip(1).filter_map(number))
+            });
+            numbers.take(MOST_LINKED).map(str::to_owned).collect()
+        };
+        Linked { orders: all(&page.orders), customers: all(&page.customers) }
+    }
+}
+
+/// What stands here up to the end of a part of an address, where a digit is in it.
+fn number(text: &str) -> Option<&str> {
+    let is_part = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.');
+    let number = text.split(|sign| !is_part(sign)).next()?;
+    (number.len() <= 64 && number.contains(|sign: char| sign.is_ascii_digit())).then_some(number)
+}
+
 /// One person on one page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -63,7 +97,7 @@ pub struct ShownFilter {
 }
 
 impl Inner {
-    /// The people that values name: by address and number, joined with the records that are kept, and by name. An
+    /// The people that values and links name: by address and number, joined with the records that are kept, and by name. An
     /// address may stand there for another reason, such as a search for it, and must take nobody's name off the record.
     pub(crate) async fn subjects(
         &self,
@@ -71,8 +105,14 @@ impl Inner {
         form: Form,
         found: &[Found],
         own: Option<&str>,
+        linked: &Linked,
     ) -> Result<Subjects, Error> {
         let mut subjects = Subjects::default();
+        for (name, numbers) in [("order.number", &linked.orders), ("contact.shop_id", &linked.customers)] {
+            for number in numbers {
+                subjects.customers.extend(self.parts.vault.find(Field::find(name)?, number).await?);
+            }
+        }
         let is_ours = |text: &str| self.parts.own.iter().any(|one| one == text) || own == Some(text);
         let mut known: BTreeSet<(&'static str, String)> = BTreeSet::new();
         for one in found.iter().filter(|one| matches!(one.field.rule, Rule::Email | Rule::Phone)) {
@@ -94,8 +134,8 @@ impl Inner {
         }
         let has_names = found.iter().any(|one| one.field.name == "name");
         let by_line = |one: &&Found| match has_names || !subjects.is_empty() {
-            true => one.field.name == "name",
-            false => matches!(one.field.rule, Rule::Line(_)),
+            true => one.field.name == "name" && !one.is_rest,
+            false => matches!(one.field.rule, Rule::Line(_)) && !one.is_rest,
         };
         let names = found.iter().filter(by_line).map(|one| {
             let value = plain(body.get(one.range.clone()).unwrap_or_default(), form);

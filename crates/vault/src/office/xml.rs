@@ -32,7 +32,7 @@ pub(crate) fn values(body: &str, shop: &ShopPages, found: &mut Vec<Found>) {
         };
         if !text.is_empty() {
             at = text.end;
-            found.push(Found { range: text, field });
+            found.push(Found::new(text, field));
         }
     }
 }

@@ -17,6 +17,8 @@ use storeward_vault::{MIGRATIONS, Vault};
 
 use crate::support::{ada, both, item, staff};
 
+mod roles;
+
 fn tables() -> Vec<Migration> {
     [MIGRATIONS, office::MIGRATIONS].concat()
 }
@@ -34,6 +36,7 @@ fn office_of(shop: &str, vault: &Vault, db: &TestDb) -> Office {
         vault: vault.clone(),
         pages: ShopPages::built_in(shop).unwrap(),
         purpose: Purpose::Support,
+        purposes: office::usual_purposes(),
         own: vec!["service@shop.example".to_owned()],
         marks: PseudonymKey::from_bytes(Secret::new([7; 32])).mark_key("office"),
         clock: Arc::clone(&db.clock) as _,
@@ -41,11 +44,13 @@ fn office_of(shop: &str, vault: &Vault, db: &TestDb) -> Office {
 }
 
 /// As the gate writes it; `None`: somebody who came past no gate.
-fn assertion(groups: Option<&[&str]>) -> HeaderMap {
+fn assertion(groups: Option<&[&str]>, confirmed_at: Timestamp) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let Some(groups) = groups else { return headers };
     let staff = StaffId::from_bits(7).to_string();
-    let claims = serde_json::json!({"sub": staff, "groups": groups, "email": "Me@shop.example"}).to_string();
+    let claims = serde_json::json!({"sub": staff, "groups": groups, "email": "Me@shop.example",
+        "auth_time": confirmed_at.seconds()})
+    .to_string();
     let token = format!("e30.{}.sig", base64_url(claims.as_bytes()));
     headers.insert(ASSERTION, HeaderValue::from_str(&token).unwrap());
     headers
@@ -72,6 +77,8 @@ struct Way<'a> {
     sent: &'a [(&'static str, &'static str)],
     fields: &'a [(&'static str, &'static str)],
     form_complete: bool,
+    /// When they last showed a factor.
+    confirmed_at: Timestamp,
 }
 
 impl<'a> Way<'a> {
@@ -89,6 +96,7 @@ impl<'a> Way<'a> {
             sent: &[],
             fields: &[],
             form_complete: true,
+            confirmed_at: Timestamp::from_seconds(9_000_000_000),
         }
     }
 
@@ -97,7 +105,7 @@ impl<'a> Way<'a> {
     }
 
     async fn go(self, office: &Office) -> Option<Went> {
-        let mut asked = assertion(self.groups);
+        let mut asked = assertion(self.groups, self.confirmed_at);
         asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"));
         asked.insert(header::RANGE, HeaderValue::from_static("bytes=0-10"));
         for (name, value) in self.sent {

@@ -306,7 +306,7 @@ fn a_name_that_is_known_is_found_again_where_people_read_and_never_in_a_script()
 fn oscars_addresses_notes_and_reviewers_are_found() {
     let address = "Ella Kiln<br/>4 Slate Roof Lane<br/>Thornbeck<br/>";
     let order = format!(
-        "<table><tbody><tr><th>Charge</th><td>£0.00</td></tr><tr><th>Address</th><td>{address}</td></tr>\
+        "<table><tbody><tr><th>Charge (incl tax)</th><td>£0.00</td></tr><tr><th>Address</th><td>{address}</td></tr>\
          <tr><th>Instructions</th><td><p>Ring twice</p></td></tr></tbody></table>\
          <div class=\"tab-pane\" id=\"payment\"><h3>Billing address</h3><p>{address}</p></div>\
          <div id=\"notes\"><table><thead><tr><th>Date</th><th>Message</th></tr></thead><tr><td>today</td><td><p>She rang</p></td></tr></table></div>"
@@ -343,4 +343,159 @@ fn woocommerces_other_places_of_an_address() {
     let old = r#"{"customers":[{"id":7,"email":"zed@quill.example","first_name":"Zed","billing_address":{"address_1":"12 Kiln Lane"}}]}"#;
     let masked = hidden("wordpress", "/wc-api/v3/customers", Form::Json, old);
     assert!(!masked.contains("zed@") && !masked.contains("Zed") && !masked.contains("Kiln"), "{masked}");
+}
+
+/// django-oscar's pages in the language that the member of staff's browser asks for: everything went by English heads, and all was shown.
+#[test]
+fn oscars_pages_show_nobody_in_whatever_language() {
+    let orders = |heads: [&str; 6]| {
+        let [order, total, status, customer, shipping, billing] = heads;
+        format!(
+            "<form id=\"orders_form\"><table><thead><tr><th></th><th><a href=\"?sort=number\">{order}</a></th><th>{total}</th><th>n</th>\
+             <th>{status}</th><th>{customer}</th><th>{shipping}</th><th>{billing}</th><th>x</th><th></th></tr></thead><tbody><tr>\
+             <td><input type=\"checkbox\" value=\"1\"/></td><td><a href=\"/dashboard/orders/100021/\">100021</a></td><td>9,60 €</td><td>1</td>\
+             <td>Neu</td><td><a href=\"/dashboard/users/4/\">Ella Kiln</a></td><td>Ella Kiln, 4 Slate Roof Lane</td>\
+             <td>Ella Kiln, 4 Slate Roof Lane</td><td>heute</td><td><a href=\"/dashboard/orders/100021/\">Zeigen</a></td></tr></tbody></table></form>"
+        )
+    };
+    for heads in [
+        ["Bestellnummer", "Summe", "Status", "Kunde", "Lieferadresse", "Rechnungsadresse"],
+        ["Numéro", "Total", "État", "Client", "Livraison", "Facturation"],
+        ["Order number", "Total inc tax", "Status", "Customer", "Shipping address", "Billing address"],
+    ] {
+        let page = orders(heads);
+        let masked = hidden("django-oscar", "/dashboard/orders/", Form::Html, &page);
+        for gone in ["Ella", "Kiln", "Slate"] {
+            assert!(!masked.contains(gone), "{gone}: {masked}");
+        }
+        for kept in ["100021</a>", "9,60 €", ">Neu<", ">heute<", "Zeigen", "E••• K•••"] {
+            assert!(masked.contains(kept), "{kept}: {masked}");
+        }
+    }
+    let shipping = "<div class=\"page-content\"><table><tr><th>Nom</th><th>Courriel</th></tr><tr><td>Ella Kiln</td><td>-</td></tr></table>\
+        <div id=\"shipping\"><table><tbody><tr><th>Méthode</th><td>Post</td></tr><tr><th>Code</th><td>P</td></tr><tr><th>A</th><td>1,00</td></tr>\
+        <tr><th>B</th><td>1,00</td></tr><tr><th>Adresse</th><td>4 Slate Roof Lane<br/></td></tr><tr><th>Téléphone</th><td>01632 960123</td></tr>\
+        <tr><th>Consignes</th><td><p>Ring twice</p></td></tr></tbody></table></div>\
+        <div id=\"notes\"><table><tr><th>Date</th><th>Utilisateur</th><th>Type</th><th>Texte</th><th>Admin</th></tr>\
+        <tr><td>hier</td><td>Bea</td><td>N</td><td>She rang</td><td></td></tr></table></div></div>";
+    assert_eq!(
+        shown("django-oscar", "/dashboard/orders/100021/", Form::Html, shipping),
+        [
+            "contact.name Ella Kiln",
+            "address.street 4 Slate Roof Lane",
+            "contact.phone 01632 960123",
+            "note.text Ring twice",
+            "contact.name Bea",
+            "note.text She rang"
+        ]
+    );
+    let reviews = "<form id=\"update_reviews_form\"><table><tr><th></th><th>Titre</th><th>Produit</th><th>Auteur</th><th>Note</th><th>Votes</th>\
+        <th>État</th><th>Créé</th><th></th></tr><tr><td></td><td>Chaud</td><td>Pot</td><td>Greta Gast</td><td>5</td><td>0</td><td>ok</td><td>hier</td>\
+        <td>x</td></tr></table></form>";
+    assert_eq!(
+        shown("django-oscar", "/dashboard/reviews/", Form::Html, reviews),
+        ["contact.name Greta Gast"]
+    );
+}
+
+/// A shop that changed its templates, in a language that the file does not speak: what is not known is hidden, never shown.
+#[test]
+fn what_a_known_table_calls_otherwise_is_hidden() {
+    let unknown = |path: &str, page: &str| -> String {
+        shown("django-oscar", path, Form::Html, page)
+            .iter()
+            .filter_map(|one| one.strip_prefix("note.unknown "))
+            .collect::<Vec<_>>()
+            .join("|")
+    };
+    for (path, page, wanted) in [
+        // One column more than Oscar's own table has.
+        (
+            "/dashboard/orders/",
+            "<form id=orders_form><table><tr><th>Kunde</th><th>Status</th></tr><tr><td>Ella Kiln</td><td>Neu</td></tr></table></form>",
+            "Ella Kiln",
+        ),
+        (
+            "/dashboard/users/4/",
+            "<table><tr><th>Nom</th><td>Ella Kiln</td></tr><tr><th>Ville</th><td>Thornbeck</td></tr></table>",
+            "Ella Kiln|Thornbeck",
+        ),
+        (
+            "/dashboard/users/4/",
+            "<dl><dt>Nom</dt><dd>Ella</dd><dd>Kiln</dd><dt>Status</dt><dd>x</dd></dl>",
+            "Ella|Kiln",
+        ),
+        // Heads that are not closed, cells without a head, labels within a row, cells that reach into the next row.
+        ("/dashboard/orders/", "<table><tr><th>Kunde<th>Status<tr><td>Ella<td>Neu</table>", "Ella"),
+        (
+            "/dashboard/orders/",
+            "<table><tr><th>Status</th><th>Date</th></tr><tr><td>Neu</td><td>x</td><td>Ella</td></tr></table>",
+            "Ella",
+        ),
+        (
+            "/dashboard/orders/",
+            "<table><tr><th>Status</th><th>Kunde</th></tr><tr><td rowspan=2>Neu</td><td>Ella</td></tr><tr><td>Bob</td></tr></table>",
+            "Neu|Ella|Bob",
+        ),
+        (
+            "/dashboard/orders/",
+            "<table><tr><th>Status</th><td>Neu</td><th>Kunde</th><td>Ella</td></tr><tr><td>Bob</td></tr></table>",
+            "Ella|Bob",
+        ),
+        (
+            "/dashboard/orders/",
+            "<table><thead><tr><td>Kunde</td></tr></thead><tr><th>Ella</th></tr></table>",
+            "Ella",
+        ),
+        ("/dashboard/orders/", "<table><thead><tr><th>Kunde<tbody><tr><td>Ella</table>", "Ella"),
+        ("/dashboard/orders/", "<table><thead><tr><td>Kunde<tr><td>Ella</table>", "Ella"),
+        (
+            "/dashboard/orders/",
+            "<table><thead><tr><td>Kunde</td></tr><tr><td>Ella</td></tr></thead></table>",
+            "Ella",
+        ),
+    ] {
+        assert_eq!(unknown(path, page), wanted, "{page}");
+    }
+    // Pages of goods are none of these.
+    let goods = "<table><tr><th>Titel</th></tr><tr><td>Pot</td></tr></table>";
+    assert_eq!(shown("django-oscar", "/dashboard/catalogue/", Form::Html, goods), [""; 0]);
+    // A column that a plugin adds to WooCommerce's list, whatever its name; WordPress's own words change with the language, its classes do not.
+    let list = "<table class=\"wp-list-table orders\"><tr><td class=\"order_number column-order_number\"><a class=\"order-view\"><strong>#101 Vera \
+                Victim</strong></a></td><td class=\"column-order_total\">9,60</td><td class=\"column-gift\">For Ella</td></tr></table>";
+    let found = |path: &str, query: &str| -> Vec<String> {
+        let shop = ShopPages::built_in("wordpress").unwrap();
+        let found = values(list, Form::Html, &shop, shop.page_at(path, query).as_ref());
+        found.iter().map(|one| format!("{} {}", one.field.name, &list[one.range.clone()])).collect()
+    };
+    let wanted = ["name #101 Vera Victim", "unknown For Ella"];
+    assert_eq!(found("/wp-admin/admin.php", "page=wc-orders"), wanted);
+    assert_eq!(found("/wp-admin/edit.php", "post_type=shop_order"), wanted);
+    assert_eq!(found("/wp-admin/edit.php", "post_type=product"), wanted[..1]);
+    let comment = "<table class=\"form-table comment-ays\"><tr><th scope=row>Auteur</th><td>Greta Gast</td></tr></table>";
+    assert_eq!(shown("wordpress", "/wp-admin/comment.php", Form::Html, comment), ["contact.name Greta Gast"]);
+}
+
+/// The place `div.address p` was whole for whoever packs, and so were the e-mail address and the number in it.
+#[test]
+fn an_address_in_a_place_has_its_own_mask_too() {
+    let page = "<div class=\"address\"><p>Vera Victim<br/>9 Secret Lane</p><p><strong>E-Mail-Adresse:</strong> <a href=\"mailto:vera@victim.example\">\
+                vera@victim.example</a></p><p>Ring +44 1539 720001 or <a href=\"tel:01539720002\">01539 720002</a></p></div>";
+    let shop = ShopPages::built_in("wordpress").unwrap();
+    let found = values(page, Form::Html, &shop, shop.page("/wp-admin/post.php").as_ref());
+    let packs = |field: &'static Field| match field.full_name().as_str() {
+        "contact.email" | "contact.phone" => Mask::Part,
+        _ => Mask::Whole,
+    };
+    let (seen, _) = masked(page, Form::Html, &found, packs);
+    for gone in ["vera@", "720001", "720002"] {
+        assert!(!seen.contains(gone), "{gone}: {seen}");
+    }
+    for kept in ["9 Secret Lane", "<strong>E-Mail-Adresse:</strong>", "Ring "] {
+        assert!(seen.contains(kept), "{kept}: {seen}");
+    }
+    // And the other way round: a place that is hidden hides what stands in it.
+    let (seen, _) =
+        masked(page, Form::Html, &found, |field| if *field == **EMAIL { Mask::Whole } else { Mask::Hidden });
+    assert!(!seen.contains(">vera@") && !seen.contains("\nvera@") && !seen.contains("Ring"), "{seen}");
 }
