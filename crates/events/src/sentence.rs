@@ -190,6 +190,7 @@ fn of_the_office(event: &Event) -> Option<String> {
                 "hour" => "at an hour when they are never here",
                 "without_order" => "without an order",
                 "in_a_row" => "one after the other, as a program does",
+                "orders" => "by naming orders that are not theirs",
                 _ => "otherwise than usual",
             };
             format!("Reads customers' data {why}: {customers} in {}", words::counted(o.minutes, "minute"))

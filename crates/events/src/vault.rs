@@ -96,7 +96,7 @@ pub struct OpeningDenied {
     pub collection: String,
     pub fields: Vec<String>,
     pub purpose: String,
-    /// Such as `no_rule`, `factor_too_old` or `restricted`.
+    /// Such as `no_rule`, `factor_too_old`, `restricted` or `not_their_order`.
     pub reason: String,
 }
 

@@ -22,6 +22,7 @@ mod manifest;
 mod mask;
 pub mod office;
 mod opening;
+mod orders;
 mod own;
 mod pleas;
 mod programs;

@@ -14,9 +14,11 @@ use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
 use crate::manifest::{Flaw, Harm};
+use crate::orders::{self, Named};
 use crate::records::{Provenance, Vault, whole};
 use crate::said::{told, weighed};
 use crate::sql::{self, CustomerRow, FieldRow};
+use crate::walks::Steps;
 use crate::{Error, mask, sights};
 
 /// How far back openings count for the policy's limit.
@@ -107,6 +109,18 @@ impl Vault {
                 let told = Circumstances { grant: grant.unwrap_or_default(), ..told.clone() };
                 (*field, decide(&policies, act, &asked, field, &told))
             };
+            let named = orders::named(&rows, &held.key, &asked)?;
+            if let Some(reason) = orders::refusal(tx, &asked, named)? {
+                // Whom the right order would show nothing learns nothing of it, and is refused as without one.
+                let if_theirs = Circumstances { is_assigned: true, ..told.clone() };
+                let shows = |field: &&'static Field| {
+                    matches!(decide(&policies, act, &asked, field, &if_theirs), Answer::Allow { .. })
+                };
+                if judged.iter().any(shows) {
+                    orders::deny(tx, act, &asked, &judged, reason)?;
+                    return Ok(Err(reason));
+                }
+            }
             let verdicts: Vec<(&'static Field, Answer)> = judged.iter().map(judge).collect();
             record(tx, &asked, &verdicts)?;
             let is_open = verdicts.iter().any(|(_, answer)| matches!(answer, Answer::Allow { .. }));
@@ -114,9 +128,16 @@ impl Vault {
             if is_open && is_staff && told.opened_lately + 1 == VOLUME_LIMIT {
                 tx.append(asked.asker.actor, None, ReadingLimitReached { customers: VOLUME_LIMIT })?;
             }
-            Ok((verdicts, rows))
+            Ok(Ok((verdicts, rows)))
         });
-        let (verdicts, rows) = written.await?;
+        let decided = written.await?;
+        let actor = ask.asker.actor;
+        // Programs send what they packed in the order of its numbers; people look orders up.
+        let steps = decided.is_err() || matches!(actor, Actor::Staff { .. });
+        if let Some(order) = ask.order.as_ref().filter(|_| steps) {
+            self.0.walks.step(actor, Steps::Orders, order, self.0.db.now());
+        }
+        let (verdicts, rows) = decided.map_err(Error::Denied)?;
         hand_out(verdicts, rows, &key, customer)
     }
 
@@ -141,10 +162,10 @@ fn circumstances(
     row: &CustomerRow,
     kept: Option<(&[FieldRow], &CustomerKey)>,
 ) -> Result<Circumstances, Error> {
-    let is_assigned = kept.map_or(Ok(false), |(rows, key)| is_assigned(rows, key, ask));
-    let is_assigned = match is_assigned {
+    let named = kept.map_or(Ok(Named::Nothing), |(rows, key)| orders::named(rows, key, ask));
+    let is_assigned = match named {
         Err(_) if act == Act::Erase => false,
-        other => other?,
+        other => other? == Named::Theirs,
     };
     let since = tx.now().minus(VOLUME_WINDOW);
     let opened_lately = sights::others_opened(tx, ask.asker.actor, ask.customer, since)?
@@ -163,22 +184,6 @@ fn circumstances(
         is_restricted: row.restricted_at.is_some(),
         ..Circumstances::new(ask.purpose, ask.asker.factor_age_seconds)
     })
-}
-
-/// Whether the order that was named is one of the customer's, by the values that are sealed: an index that somebody changed
-/// names nobody's order. One that the asking key wrote itself says nothing: who asks must not be who proves.
-fn is_assigned(rows: &[FieldRow], key: &CustomerKey, ask: &Ask) -> Result<bool, Error> {
-    let number = Field::find("order.number").expect("the catalogue has it");
-    let named = ask.order.as_deref().and_then(|order| number.take(order).ok());
-    let Some(named) = named.and_then(|kept| number.normal(&kept)) else { return Ok(false) };
-    let own = Provenance::Shop.kept_by(ask.asker.actor);
-    for row in rows.iter().filter(|row| is_of(row, number)) {
-        let is_own = matches!(ask.asker.actor, Actor::Key { .. }) && row.provenance == own;
-        if !is_own && number.normal(open_row(key, ask.customer, row)?.expose()).as_ref() == Some(&named) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// What a customer said about purposes.

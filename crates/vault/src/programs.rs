@@ -80,20 +80,25 @@ impl Asker {
         but: Option<CustomerId>,
         since: Timestamp,
     ) -> Result<u64, Error> {
-        let (Actor::Key { id }, Some(maker), Who::Staff { groups, .. }) =
-            (self.actor, &self.made_by, &self.who)
-        else {
-            return Ok(0);
-        };
         let mut count = 0;
-        for other in storeward_api::alike(reader, id, maker, groups)? {
-            let other = Actor::Key { id: other };
+        for other in self.alike(reader)? {
             count += match but {
                 Some(customer) => sights::others_opened(reader, other, customer, since)?,
                 None => sights::opened_since(reader, other, since)?,
             };
         }
         Ok(count)
+    }
+
+    /// Other keys of the same maker and roles: what they did counts with it.
+    pub(crate) fn alike(&self, reader: &mut Reader<'_>) -> Result<Vec<Actor>, Error> {
+        let (Actor::Key { id }, Some(maker), Who::Staff { groups, .. }) =
+            (self.actor, &self.made_by, &self.who)
+        else {
+            return Ok(Vec::new());
+        };
+        let others = storeward_api::alike(reader, id, maker, groups)?;
+        Ok(others.into_iter().map(|id| Actor::Key { id }).collect())
     }
 }
 

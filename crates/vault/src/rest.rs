@@ -18,7 +18,7 @@ use storeward_web::http::StatusCode;
 use crate::asking::{Ask, Asker};
 use crate::catalogue::{Class, Field};
 use crate::records::{Item, Provenance, Vault};
-use crate::{Error, FIELDS};
+use crate::{Error, FIELDS, orders};
 
 use messages::NewItem;
 
@@ -175,6 +175,13 @@ fn problem(error: Error) -> Problem {
             let detail = "It was changed since this ETag was read. Read it again.";
             Problem::new(StatusCode::PRECONDITION_FAILED, "vault.changed", detail)
         }
+        Error::Denied(orders::NOT_THEIRS) => Problem::denied("vault.denied", NOT_THEIRS),
+        Error::Denied(orders::TOO_MANY) => Problem::denied("vault.denied", TOO_MANY),
         other => other.into(),
     }
 }
+
+const NOT_THEIRS: &str = "The order that was named is none of this customer's (not_their_order). Look whether number and customer belong \
+                          together: after five wrong ones a key names none for an hour. Without `order` the rules show what they show.";
+const TOO_MANY: &str = "Too many orders were named that are none of the customers' (too_many_orders): within an hour of the fifth no order \
+                        is named. Without `order` the rules show what they show.";

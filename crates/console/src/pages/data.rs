@@ -190,6 +190,13 @@ pub fn reason_words(reason: &str) -> &'static str {
         "too_many" => "you opened the data of 200 customers within an hour; wait, or ask the owner",
         "no_consent" => "the customer did not agree to marketing",
         "objected" => "the customer objects to this purpose",
+        "not_their_order" => {
+            "the order that you named is none of this customer's; look whether number and customer belong together, or leave the order \
+             away. After five wrong ones within an hour none can be named for a while"
+        }
+        "too_many_orders" => {
+            "you named five orders within an hour that were none of the customers'; wait, or leave the order away"
+        }
         "owner_only" => "only the owner puts this right; customers do so on their own page",
         "own_request" => "nobody answers their own request: a second person does",
         "too_many_emergencies" => {

@@ -1,10 +1,12 @@
 //! Many customers at once: each by itself, with a result of its own.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
-use storeward_api::{Act, Answer, Call, Operation, Problem, Repeat};
+use storeward_api::{Act, Answer, Call, FieldFault, Operation, Problem, Repeat};
+use storeward_base::CustomerId;
 
 use super::customers::{numbered, once, shown};
 use super::messages::{
@@ -33,7 +35,10 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
             .does(with(vault, write)),
         Operation::post("openCustomers", "/bulk/open", "Open the same of many customers")
             .about("bulk")
-            .says("At most 100; the rules' limit on customers within an hour holds for it, too.")
+            .says(
+                "At most 100; the rules' limit on customers within an hour holds for it, too. One order of each customer is named: another \
+                 of the same one is 422.",
+            )
             .needs(Act::Read)
             .takes::<BulkOpening>(json!({
                 "purpose": "shipping",
@@ -52,6 +57,12 @@ const ENOUGH: Duration = Duration::from_secs(20);
 fn no_time() -> Problem {
     let detail = "This call had no time left for this one, and nothing of it was begun. Send it again, in another call.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "api.too_slow", detail)
+}
+
+/// One call names one order of a customer: who does not know which it is tries no hundred.
+fn another_order(index: usize) -> Problem {
+    let detail = "another order of this customer was named before in this call; one call names one of each".to_owned();
+    Problem::misfit(vec![FieldFault { pointer: format!("/customers/{index}/order"), detail }])
 }
 
 async fn write(vault: Vault, call: Call) -> Result<Answer, Problem> {
@@ -109,11 +120,16 @@ async fn open(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let fields = once(fields);
     let until = vault.0.db.now().plus(ENOUGH);
     let mut results = Vec::new();
-    for BulkAsked { id, order } in customers.0 {
+    let mut named: HashMap<CustomerId, String> = HashMap::new();
+    for (index, BulkAsked { id, order }) in customers.0.into_iter().enumerate() {
         let order = order.map(|number| number.0);
-        let opened = match vault.0.db.now() > until {
-            true => Err(no_time()),
-            false => open_one(&vault, &call, (&id, purpose.0), order, &fields).await,
+        let first = order.as_ref().map(|order| named.entry(id.0).or_insert_with(|| order.clone()));
+        let opened = if first.is_some_and(|first| Some(&*first) != order.as_ref()) {
+            Err(another_order(index))
+        } else if vault.0.db.now() > until {
+            Err(no_time())
+        } else {
+            open_one(&vault, &call, (&id, purpose.0), order, &fields).await
         };
         results.push(match opened {
             Ok((values, refused)) => BulkOpenedResult { id, status: 200, values, refused, problem: None },

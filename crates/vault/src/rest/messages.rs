@@ -201,7 +201,7 @@ message! {
     answer RefusedField {
         /// Its full name.
         field: FieldWord,
-        /// Such as `no_rule`, `purpose`, `restricted`, `too_many`, `no_consent`.
+        /// Such as `no_rule`, `purpose`, `restricted`, `too_many`, `no_consent`, `not_their_order`, `too_many_orders`.
         reason: String,
     }
 }

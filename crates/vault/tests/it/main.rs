@@ -13,6 +13,7 @@ mod indexes;
 mod keys;
 mod moves;
 mod office;
+mod orders;
 mod records;
 mod rest;
 mod retention;

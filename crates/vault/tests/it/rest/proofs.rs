@@ -334,3 +334,60 @@ both_engines!(an_order_that_the_asking_key_wrote_gives_no_more, &migrations(), a
     let opened = stand.vault.open(&ask("MADE-UP-1"), &fields).await;
     assert!(matches!(opened, Err(Error::Harmed(_))), "{opened:?}");
 });
+
+both_engines!(no_key_finds_an_order_by_trying, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (_, shop) = shops_own(&stand).await;
+    let id = stand.ada(&shop).await;
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        keys.push(stand.key(draft(&["support"], &[Purpose::Support])).await);
+    }
+    let tries = |orders: &[String]| {
+        let customers: Vec<_> = orders.iter().map(|order| json!({ "id": id, "order": order })).collect();
+        json!({ "purpose": "support", "fields": ["contact.email"], "customers": customers })
+    };
+    let statuses = |got: Got| -> Vec<u64> {
+        assert_eq!(got.status, 200, "{}", got.text);
+        let results = got.json()["results"].as_array().unwrap().clone();
+        results.iter().map(|one| one["status"].as_u64().unwrap()).collect()
+    };
+    // One call tries one.
+    let all: Vec<String> = (1000..1005).map(|number| format!("A-{number}")).collect();
+    let got = stand.post(&keys[0], "/bulk/open", tries(&all)).await;
+    assert_eq!(got.json()["results"][1]["problem"]["errors"][0]["pointer"], "/customers/1/order");
+    assert_eq!(statuses(got), [403, 422, 422, 422, 422]);
+    let place = format!("/customers/{id}/open");
+    let open = |order: &str| json!({ "purpose": "support", "fields": ["contact.email"], "order": order });
+    let got = stand.post(&keys[0], &place, open("A-999")).await;
+    assert!(got.text.contains("not_their_order") && got.text.contains("none of this customer's"), "{}", got.text);
+    // Another key of the same maker in the same role is no second five.
+    for wrong in ["A-998", "A-997", "A-996"] {
+        assert_eq!(stand.post(&keys[1], &place, open(wrong)).await.status, 403);
+    }
+    for key in &keys {
+        let got = stand.post(key, &place, open("A-1001")).await;
+        assert!(got.text.contains("too_many_orders"), "{}", got.text);
+    }
+    assert_eq!(told(&db, "office.unusual_reading").await.len(), 1);
+    // The same of one customer once more is no other.
+    let twice = tries(&["A-1001".to_owned(), "A-1001".to_owned()]);
+    db.clock.advance(std::time::Duration::from_secs(3_601));
+    assert_eq!(statuses(stand.post(&keys[0], "/bulk/open", twice).await), [200, 200]);
+});
+
+// Who writes guesses beside the orders of others tries by them as many as it likes.
+both_engines!(no_key_finds_an_order_by_writing_it_first, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (_, shop) = shops_own(&stand).await;
+    let id: CustomerId = stand.ada(&shop).await.parse().unwrap();
+    let asker = Asker::program(ApiKeyId::from_bits(0xB07), vec!["shop".to_owned(), "fulfilment".to_owned()]);
+    let ask = |order: &str| Ask::new(asker.clone(), id, Purpose::Shipping).about_order(order);
+    for number in 1000..1003 {
+        let number = format!("A-{number}");
+        let order = Item { provenance: Provenance::Shop, ..item(&format!("try-{number}"), &[("order.number", &number)]) };
+        stand.vault.keep(&ask(""), vec![order]).await.unwrap();
+        let opened = stand.vault.open(&ask(&number), &[field("address.street")]).await;
+        assert!(matches!(opened, Err(Error::Denied("no_rule"))), "{number}: {opened:?}");
+    }
+});

@@ -1,0 +1,125 @@
+//! Naming an order of a customer, by which the rules show more.
+//!
+//! Orders' numbers are short and in sequence: whoever may try as many as they like finds one. So a wrong one is a denial, on record with
+//! the customer, a few are slips of the pen, and whoever has more of them names none for a while.
+
+use std::collections::BTreeSet;
+
+use storeward_base::{Actor, CustomerId};
+use storeward_events::Event;
+use storeward_events::office::UnusualReading;
+use storeward_events::vault::OpeningDenied;
+use storeward_policy::Act;
+use storeward_seal::envelope::CustomerKey;
+use storeward_store::{Tx, ledger};
+
+use crate::asking::Ask;
+use crate::catalogue::Field;
+use crate::opening::{VOLUME_WINDOW, open_row};
+use crate::records::Provenance;
+use crate::sql::FieldRow;
+use crate::{Error, sights};
+
+/// Wrong ones within an hour, of one person, or of all keys that count as one.
+pub(crate) const MOST_WRONG: usize = 5;
+/// The order that was named is none of the customer's.
+pub(crate) const NOT_THEIRS: &str = "not_their_order";
+/// Whoever asks named too many of those.
+pub(crate) const TOO_MANY: &str = "too_many_orders";
+/// Counted by the signed ledger, as openings are: a restart forgets nothing.
+const COUNTED: &[&str] = &["vault.opening_denied"];
+
+/// What an order that somebody names is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Theirs,
+    /// None was named, or one that the asking key wrote itself: that says nothing, also where somebody else wrote it, too. Else a key
+    /// that writes would try as many as it likes.
+    Nothing,
+    Wrong,
+}
+
+/// What the order that is named is, by the values that are sealed: an index that somebody changed names nobody's order.
+pub(crate) fn named(rows: &[FieldRow], key: &CustomerKey, ask: &Ask) -> Result<Named, Error> {
+    let Some(order) = &ask.order else { return Ok(Named::Nothing) };
+    let number = Field::find("order.number").expect("the catalogue has it");
+    let wanted = number.take(order).ok().and_then(|kept| number.normal(&kept));
+    let Some(wanted) = wanted else { return Ok(Named::Wrong) };
+    let own = Provenance::Shop.kept_by(ask.asker.actor);
+    let mut named = Named::Wrong;
+    for row in rows.iter().filter(|row| row.collection == "order" && row.field == number.name) {
+        if number.normal(open_row(key, ask.customer, row)?.expose()).as_ref() != Some(&wanted) {
+            continue;
+        }
+        // Who asks must not be who proves.
+        if matches!(ask.asker.actor, Actor::Key { .. }) && row.provenance == own {
+            return Ok(Named::Nothing);
+        }
+        named = Named::Theirs;
+    }
+    Ok(named)
+}
+
+/// Why an order may not be named so, where that is so. Customers name none.
+pub(crate) fn refusal(tx: &mut Tx<'_>, ask: &Ask, named: Named) -> Result<Option<&'static str>, Error> {
+    let is_followed = matches!(ask.asker.actor, Actor::Staff { .. } | Actor::Key { .. });
+    if ask.order.is_none() || !is_followed {
+        return Ok(None);
+    }
+    // Also of the right one, else its answer would say which it is.
+    if wrong_lately(tx, ask)?.len() >= MOST_WRONG {
+        return Ok(Some(TOO_MANY));
+    }
+    Ok((named == Named::Wrong).then_some(NOT_THEIRS))
+}
+
+/// Puts on record that it was refused; the last that is let pass is told as a finding.
+pub(crate) fn deny(
+    tx: &mut Tx<'_>,
+    act: Act,
+    ask: &Ask,
+    fields: &[&'static Field],
+    reason: &'static str,
+) -> Result<(), Error> {
+    let (actor, customer) = (ask.asker.actor, ask.customer);
+    let names = fields.iter().map(|field| field.full_name());
+    let denied = OpeningDenied {
+        customer,
+        collection: "record".to_owned(),
+        fields: std::iter::once(act.name().to_owned()).chain(names).collect(),
+        purpose: ask.purpose.name().to_owned(),
+        reason: reason.to_owned(),
+    };
+    let record = tx.append(actor, None, denied)?;
+    sights::insert(tx, &record, customer, ask.purpose, false)?;
+    let wrong = wrong_lately(tx, ask)?;
+    if reason == NOT_THEIRS && wrong.len() == MOST_WRONG {
+        let customers: BTreeSet<&CustomerId> = wrong.iter().collect();
+        let (customers, limit) = (count(customers.len()), count(MOST_WRONG));
+        tx.append(
+            actor,
+            None,
+            UnusualReading { reason: "orders".to_owned(), customers, limit, minutes: 60 },
+        )?;
+    }
+    Ok(())
+}
+
+fn count(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
+}
+
+/// Of whom somebody, or a key that counts as the same, named a wrong order within the hour.
+fn wrong_lately(tx: &mut Tx<'_>, ask: &Ask) -> Result<Vec<CustomerId>, Error> {
+    let mut actors = ask.asker.alike(tx)?;
+    actors.push(ask.asker.actor);
+    let mut wrong = Vec::new();
+    let from = tx.now().minus(VOLUME_WINDOW);
+    ledger::lately(tx, COUNTED, from, |record| match &record.event {
+        Event::OpeningDenied(fact) if fact.reason == NOT_THEIRS && actors.contains(&record.actor) => {
+            wrong.push(fact.customer);
+        }
+        _ => {}
+    })?;
+    Ok(wrong)
+}
