@@ -214,7 +214,12 @@ impl Plan {
         let of = |column: &str| {
             let found = header.iter().position(|name| name.trim() == column);
             found.ok_or_else(|| {
-                Misfit(format!("the file has no column `{column}`; it has {}", header.join(", ")))
+                // Of a file without a header the first line is somebody's data.
+                let count = header.len();
+                Misfit(format!(
+                    "the file has no column `{column}` among the {count} that its first line names; is the first line a header, with LF \
+                     or CRLF at its end?"
+                ))
             })
         };
         let number = mapping.fields.get("order.number").map(Source::column);

@@ -31,6 +31,19 @@ async fn take(vault: &Vault, line: &str) -> (Taken, Vec<String>) {
     (vault.take(&plan, &cells(line), row).await.unwrap().taken, left_out)
 }
 
+// The first line of a file without a header was printed whole, and with it somebody's data.
+#[test]
+fn a_file_without_a_header_is_told_without_its_first_line() {
+    let Err(why) = Plan::new(&mapping(), &cells("1|Ada Lovelace|ada@shop.example|+44 20 7946 0001")) else {
+        panic!("there is no such column");
+    };
+    let said = why.to_string();
+    assert!(
+        said.contains("no column `id` among the 4") && !said.contains("Ada") && !said.contains('@'),
+        "{said}"
+    );
+}
+
 const ADA: &str = "17|ada@shop.example|+44 20 7946 0001|London|A-1001|1250|";
 
 both_engines!(a_row_is_taken_once_and_what_changed_takes_its_place, MIGRATIONS, async |db| {
