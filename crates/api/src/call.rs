@@ -30,7 +30,7 @@ impl Caller {
         if self.key.purposes.contains(&purpose) {
             return Ok(purpose);
         }
-        Err(Problem::denied("api.purpose", "The key is not for this purpose."))
+        Err(Problem::denied(WRONG_PURPOSE, "The key is not for this purpose."))
     }
 
     /// Refuses what the key may not do.
@@ -41,6 +41,16 @@ impl Caller {
         let detail = format!("The key may not {}.", act.name());
         Err(Problem::denied("api.act", detail))
     }
+}
+
+/// The code of the problem that a purpose is none of the key's.
+pub(crate) const WRONG_PURPOSE: &str = "api.purpose";
+
+/// What of a key refuses a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barred {
+    Act,
+    Purpose,
 }
 
 /// A call whose key is good and may do this.
@@ -65,6 +75,11 @@ impl Call {
     pub fn part<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
         let found = self.parts.get(name).and_then(|text| text.parse().ok());
         found.ok_or_else(|| Problem::missing("api.no_such_address", "There is nothing at this address."))
+    }
+
+    /// The operation's id.
+    pub fn operation(&self) -> &'static str {
+        self.operation
     }
 
     pub fn asked(&self, name: &str) -> Option<&str> {

@@ -22,7 +22,7 @@ use storeward_web::axum::routing::{MethodFilter, on};
 use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::call::{Answer, Call, Caller};
+use crate::call::{Answer, Barred, Call, Caller, WRONG_PURPOSE};
 use crate::cursor::Cursors;
 use crate::document::document;
 use crate::error::Error;
@@ -195,8 +195,12 @@ impl Frame {
         (caller, id): (&Caller, RequestId),
         kept: &mut Option<Named>,
     ) -> Result<Answer, Problem> {
-        if let Some(act) = operation.act {
-            caller.may(act)?;
+        let again = |body| self.call(operation, (caller.clone(), id), parts.clone(), BTreeMap::new(), body);
+        if let Some(Err(problem)) = operation.act.map(|act| caller.may(act)) {
+            let body = tokio::time::timeout(PATIENCE, read_body(operation, head, body)).await;
+            let body = body.ok().and_then(Result::ok).unwrap_or_default();
+            (operation.refused)(again(body), Barred::Act).await?;
+            return Err(problem);
         }
         let query = query_of(operation, head.uri.query().unwrap_or_default())?;
         let body = tokio::time::timeout(PATIENCE, read_body(operation, head, body)).await;
@@ -204,7 +208,8 @@ impl Frame {
             let detail = "The body did not arrive within 30 seconds.";
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "api.body_too_slow", detail))
         })?;
-        let mut call = self.call(operation, (caller.clone(), id), parts, query, body);
+        let sent = body.clone();
+        let mut call = self.call(operation, (caller.clone(), id), parts.clone(), query, body);
         if operation.is_conditional {
             call.if_match = one_line(&head.headers, &header::IF_MATCH)?;
         }
@@ -228,10 +233,14 @@ impl Frame {
             None => (operation.work)(call),
         };
         let answer = tokio::time::timeout(PATIENCE, answer).await;
-        answer.unwrap_or_else(|_| {
+        let answer = answer.unwrap_or_else(|_| {
             let detail = "That took too long. What was begun may have been done; ask again.";
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "api.too_slow", detail))
-        })
+        });
+        if matches!(&answer, Err(problem) if problem.code() == WRONG_PURPOSE) {
+            (operation.refused)(again(sent), Barred::Purpose).await?;
+        }
+        answer
     }
 
     fn call(

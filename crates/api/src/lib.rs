@@ -30,7 +30,7 @@ mod repeat;
 mod shape;
 mod sql;
 
-pub use call::{Answer, Call, Caller};
+pub use call::{Answer, Barred, Call, Caller};
 pub use document::document;
 pub use error::Error;
 pub use frame::{Interface, InterfaceParts};

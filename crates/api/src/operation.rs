@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use storeward_web::http::Method;
 
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Barred, Call};
 use crate::key::Act;
 use crate::problem::Problem;
 use crate::shape::{Book, Shape};
@@ -21,6 +21,9 @@ pub(crate) type Work =
 /// What becomes of an answer that is given again.
 pub(crate) type Again =
     Arc<dyn Fn(Answer) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> + Send + Sync>;
+/// What puts on record whose data a refused call was about.
+pub(crate) type Refused =
+    Arc<dyn Fn(Call, Barred) -> Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>> + Send + Sync>;
 type Schema = fn(&mut Book) -> Value;
 
 /// What happens to a request that is sent again.
@@ -67,6 +70,7 @@ pub struct Operation {
     pub(crate) is_conditional: bool,
     pub(crate) work: Work,
     pub(crate) again: Again,
+    pub(crate) refused: Refused,
 }
 
 impl Operation {
@@ -92,6 +96,7 @@ impl Operation {
                 Box::pin(async { Err(Problem::missing("api.no_such_address", "There is nothing here.")) })
             }),
             again: Arc::new(|answer| Box::pin(async { Ok(answer) })),
+            refused: Arc::new(|_, _| Box::pin(async { Ok(()) })),
         }
     }
 
@@ -204,6 +209,16 @@ impl Operation {
         F: Future<Output = Result<Answer, Problem>> + Send + 'static,
     {
         self.work = Arc::new(move |call| Box::pin(work(call)));
+        self
+    }
+
+    /// Puts on record whose data a call was about that the key's acts or purposes refuse.
+    #[must_use]
+    pub fn refused<F>(mut self, tell: impl Fn(Call, Barred) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Problem>> + Send + 'static,
+    {
+        self.refused = Arc::new(move |call, by| Box::pin(tell(call, by)));
         self
     }
 

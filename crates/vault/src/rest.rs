@@ -6,19 +6,21 @@ mod messages;
 mod rights;
 mod words;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::{Value, json};
-use storeward_api::{Answer, Call, FieldFault, Operation, Problem};
+use storeward_api::{Answer, Barred, Call, FieldFault, Operation, Problem};
 use storeward_base::{CustomerId, Secret};
+use storeward_events::vault::OpeningDenied;
 use storeward_policy::Purpose;
 use storeward_web::http::StatusCode;
 
 use crate::asking::{Ask, Asker};
 use crate::catalogue::{Class, Field};
 use crate::records::{Item, Provenance, Vault};
-use crate::{Error, FIELDS, orders};
+use crate::{Error, FIELDS, orders, sights, sql};
 
 use messages::NewItem;
 
@@ -27,8 +29,65 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
     let mut all = customers::operations(vault);
     all.extend(rights::operations(vault));
     all.extend(bulk::operations(vault));
-    all
+    let told = |operation: Operation| {
+        let vault = vault.cloned();
+        operation.refused(move |call, by| {
+            let vault = vault.clone();
+            async move {
+                match vault {
+                    Some(vault) => tell_refused(vault, call, by).await,
+                    None => Ok(()),
+                }
+            }
+        })
+    };
+    all.into_iter().map(told).collect()
 }
+
+/// Puts a call that the key itself refuses beside each customer whom it names, as any other refusal.
+async fn tell_refused(vault: Vault, call: Call, by: Barred) -> Result<(), Problem> {
+    let body: Value = call.body().unwrap_or_default();
+    let named = |id: &Value| id.as_str().and_then(|id| id.parse::<CustomerId>().ok());
+    let in_body = body["customers"].as_array().into_iter().flatten().take(MOST_NAMED);
+    let customers: BTreeSet<CustomerId> = match call.part::<CustomerId>("customer") {
+        Ok(customer) => BTreeSet::from([customer]),
+        Err(_) => in_body.filter_map(|one| named(&one["id"])).collect(),
+    };
+    let first = call.caller.key.purposes.first().copied();
+    let purpose = body["purpose"].as_str().and_then(Purpose::of_name).or(first).unwrap_or(Purpose::Support);
+    let reason = match by {
+        Barred::Act => "act",
+        Barred::Purpose => "purpose",
+    };
+    let (actor, operation) = (asker(&call).actor(), call.operation());
+    let written = vault.0.db.write(move |tx| -> Result<(), Error> {
+        let mut is_told = false;
+        for &customer in &customers {
+            // Nobody fills the list of whom nothing is kept.
+            if sql::customer(tx, customer)?.is_none() {
+                continue;
+            }
+            let denied = OpeningDenied {
+                customer,
+                collection: "record".to_owned(),
+                fields: vec![operation.to_owned()],
+                purpose: purpose.name().to_owned(),
+                reason: reason.to_owned(),
+            };
+            let record = tx.append(actor, None, denied)?;
+            sights::insert(tx, &record, customer, purpose, false)?;
+            is_told = true;
+        }
+        if !is_told {
+            tx.commit_silent("the call names nobody who is kept");
+        }
+        Ok(())
+    });
+    written.await.map_err(problem)
+}
+
+/// Customers of one call.
+const MOST_NAMED: usize = 100;
 
 /// What an operation does, with the vault that it does it with.
 fn with<W, F>(
