@@ -8,6 +8,7 @@ use storeward_store::{Reader, Tx, params, statements};
 
 use crate::Error;
 use crate::asking::{Ask, Asker};
+use crate::catalogue::Class;
 use crate::records::{Item, Vault};
 use crate::sights;
 use crate::sql::{self, FieldRow};
@@ -181,6 +182,7 @@ impl Vault {
     pub async fn keep(&self, ask: &Ask, items: Vec<Item>) -> Result<(), Error> {
         self.may_keep(ask).await?;
         for item in items {
+            let item = self.named(ask.customer, item).await?;
             self.write(ask.asker.actor(), ask.customer, item).await?;
         }
         Ok(())
@@ -189,7 +191,29 @@ impl Vault {
     /// [`Vault::keep`] of one item that is in the state that the program thinks it is; its tag from then on.
     pub async fn keep_expecting(&self, ask: &Ask, item: Item, expected: Expected) -> Result<String, Error> {
         self.may_keep(ask).await?;
+        let item = self.named(ask.customer, item).await?;
         self.write_expecting(ask.asker.actor(), ask.customer, item, expected).await
+    }
+
+    /// An item by the name by which it is kept, whatever a program calls it: one that is there by this name or by its mark, else a
+    /// mark ([`Vault::item_of_shop`]), so that no name of a program's stands in the database or on a page.
+    pub(crate) async fn named(&self, customer: CustomerId, item: Item) -> Result<Item, Error> {
+        item.check_name()?;
+        let Some(class) = item.values.first().map(|(field, _)| field.class) else { return Ok(item) };
+        if Item::is_plain(&item.id) && !Item::is_mark(&item.id) {
+            return Ok(item);
+        }
+        let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
+        let rows = rows.await?;
+        let mut of_class = rows.iter().filter(|row| row.collection == class.name()).map(|row| &row.item);
+        let is_it = |kept: &&String| **kept == item.id || self.shown_name(class, kept) == item.id;
+        let id = of_class.find(is_it).cloned().unwrap_or_else(|| self.shown_name(class, &item.id));
+        Ok(Item { id, ..item })
+    }
+
+    /// The name of an item for programs to see: a mark in the place of one that could say something.
+    pub(crate) fn shown_name(&self, class: Class, item: &str) -> String {
+        if Item::is_plain(item) { item.to_owned() } else { self.item_of_shop(class, item) }
     }
 
     async fn may_keep(&self, ask: &Ask) -> Result<(), Error> {

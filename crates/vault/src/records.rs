@@ -95,12 +95,21 @@ impl Item {
         }
     }
 
-    /// The name in words, for headings: none where there is one item only, or where its name is a mark.
-    pub fn spoken(id: &str) -> Option<&str> {
-        (id != "own" && !Item::is_mark(id)).then_some(id)
+    /// Names that say nothing of anybody, whoever gives them: they stand as they are. What else a program calls an item, such as an
+    /// order by its number, would stand in the clear beside the masked number and open everything.
+    const PLAIN: [&str; 8] =
+        ["own", "billing", "shipping", "delivery", "invoice", "home", "work", "newsletter"];
+
+    pub(crate) fn is_plain(id: &str) -> bool {
+        Item::PLAIN.contains(&id) || Item::is_mark(id)
     }
 
-    fn is_mark(id: &str) -> bool {
+    /// The name in words, for headings: none where there is one item only, or where its name could say something.
+    pub fn spoken(id: &str) -> Option<&str> {
+        (id != "own" && Item::PLAIN.contains(&id)).then_some(id)
+    }
+
+    pub(crate) fn is_mark(id: &str) -> bool {
         let is_hex = |mark: &str| mark.len() == 32 && mark.bytes().all(|b| b.is_ascii_hexdigit());
         id.strip_prefix(Item::MARKED).is_some_and(is_hex)
     }
@@ -248,8 +257,8 @@ impl Vault {
             let before = taken.looks_before(tx, actor, customer)?;
             let Writes { values, told } = match &expected {
                 // Whoever names a state is told the next one.
-                Some(_) => taken.all(),
-                None => taken.due(tx, customer, &manifest, key)?,
+                Some(_) => taken.insisted(tx, (actor, customer), key)?,
+                None => taken.due(tx, (actor, customer), &manifest, key)?,
             };
             if values.is_empty() {
                 tx.commit_silent("what the shop says is kept already, or was put right here");

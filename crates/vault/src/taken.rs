@@ -47,16 +47,34 @@ impl Taken {
     }
 
     /// All values, whatever is kept.
-    pub fn all(&self) -> Writes {
+    fn all(&self) -> Writes {
         Writes { values: self.values.clone(), told: Vec::new() }
     }
 
-    /// The values that are written: of a program's all but those that are kept already, as they are; of an import's not those, either,
-    /// that were changed here since the shop said them.
+    /// All values, for a program that knows what is there: it is remembered what it said.
+    pub fn insisted(
+        &self,
+        tx: &mut Tx<'_>,
+        (actor, customer): (Actor, CustomerId),
+        key: &CustomerKey,
+    ) -> Result<Writes, Error> {
+        if self.provenance == Provenance::Shop {
+            let by = self.provenance.kept_by(actor);
+            let mut cells = Cells::read(tx, key, customer, (self.collection, &self.id))?;
+            for (field, value) in &self.values {
+                cells.hears(&by, field, value, None);
+            }
+            cells.save(tx)?;
+        }
+        Ok(self.all())
+    }
+
+    /// The values that are written: of a program's or an import's not those that are kept already, as they are, nor those that were
+    /// changed here since the shop said them.
     pub fn due(
         &self,
         tx: &mut Tx<'_>,
-        customer: CustomerId,
+        (actor, customer): (Actor, CustomerId),
         manifest: &Manifest,
         key: &CustomerKey,
     ) -> Result<Writes, Error> {
@@ -67,15 +85,25 @@ impl Taken {
             |(field, _): &(&Field, String)| manifest.version(self.collection, &self.id, field.name).is_some();
         let is_there = self.values.iter().any(is_there);
         let mut due = Writes::default();
+        let mut cells = Cells::read(tx, key, customer, (self.collection, &self.id))?;
         if self.provenance == Provenance::Shop {
             let rows = if is_there { sql::fields(tx, customer)? } else { Vec::new() };
-            let is_new = |(field, value): &&(&'static Field, String)| {
-                !self.is_kept(field, value, (customer, key), (manifest, &rows))
-            };
-            due.values = self.values.iter().filter(is_new).cloned().collect();
+            let by = self.provenance.kept_by(actor);
+            for (field, value) in &self.values {
+                let is_kept = self.is_kept(field, value, (customer, key), (manifest, &rows));
+                let row = rows.iter().find(|row| {
+                    row.collection == self.collection && row.item == self.id && row.field == field.name
+                });
+                // One that somebody took out of the database was not taken away here.
+                let is_lost =
+                    row.is_none() && manifest.version(self.collection, &self.id, field.name).is_some();
+                if (cells.hears(&by, field, value, row) || is_lost) && !is_kept {
+                    due.values.push((*field, value.clone()));
+                }
+            }
+            cells.save(tx)?;
             return Ok(due);
         }
-        let mut cells = Cells::read(tx, key, customer, (self.collection, &self.id))?;
         let rows = if is_there || cells.has_swept() { sql::fields(tx, customer)? } else { Vec::new() };
         for (field, value) in &self.values {
             let fate = cells.judge(field, value, &rows)?;

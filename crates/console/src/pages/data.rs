@@ -185,6 +185,7 @@ pub fn reason_words(reason: &str) -> &'static str {
     match reason {
         "no_rule" => "no rule lets your role see it for this purpose",
         "purpose" => "not for this purpose",
+        "act" => "the program's key may not do this",
         "factor_too_old" => "show your second factor again first",
         "restricted" => "the customer had the use of their data restricted",
         "too_many" => "you opened the data of 200 customers within an hour; wait, or ask the owner",

@@ -25,6 +25,9 @@ const TAG_BYTES: usize = 8;
 /// Among the tags of a field: the sweep took its value away. Behind it, where the value comes back, when that was and the value's tag.
 const SWEPT: &str = "swept:";
 
+/// Before a field's name: what programs said of it.
+const PROGRAMS: &str = "/";
+
 /// What becomes of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -90,6 +93,8 @@ impl<'a> Cells<'a> {
     pub fn sweep(&mut self, row: &FieldRow, now: Timestamp) {
         let tag =
             open_row(self.key, self.customer, row).ok().map(|value| self.tag(&row.field, value.expose()));
+        // A program that says it again keeps it anew, as it did before.
+        self.is_changed |= self.said.remove(&format!("{PROGRAMS}{}", row.field)).is_some();
         let Some(said) = self.said.get_mut(&row.field) else { return };
         let is_reached = [Class::Contact, Class::Address].iter().any(|class| class.name() == row.collection);
         let is_of_class = row.keep_until.is_none_or(|until| until > now);
@@ -112,6 +117,29 @@ impl<'a> Cells<'a> {
     /// Whether something of the item was swept: then what else is kept of the customer decides about its cells.
     pub fn has_swept(&self) -> bool {
         self.said.values().flatten().any(|one| one.starts_with(SWEPT))
+    }
+
+    /// Whether what a program says of a field is written. Its last word is remembered: said again it changes nothing, whatever people
+    /// put right or took away here since, nor does the first word of any program over theirs; another one is newer, and is taken. What
+    /// a program or an import wrote it writes over.
+    pub fn hears(&mut self, by: &str, field: &Field, value: &str, row: Option<&FieldRow>) -> bool {
+        let (name, tag) = (format!("{PROGRAMS}{}", field.name), self.tag(field.name, value));
+        let said = self.said.entry(name).or_default();
+        let own = format!("{by}:");
+        let mark = format!("{own}{tag}");
+        let is_first = said.is_empty();
+        let is_told = said.iter().any(|one| one.ends_with(&tag));
+        if !said.contains(&mark) {
+            // Of each program one word, and of the programs that spoke last.
+            said.retain(|one| !one.starts_with(&own));
+            said.push(mark);
+            said.drain(..said.len().saturating_sub(MOST));
+            self.is_changed = true;
+        }
+        match row {
+            None => !is_told,
+            Some(row) => !whose::is_own_word(&row.provenance) || (!is_told && !is_first),
+        }
     }
 
     /// What becomes of a cell, beside all that is kept of the customer. That it was said is remembered.

@@ -61,7 +61,8 @@ fn no_time() -> Problem {
 
 /// One call names one order of a customer: who does not know which it is tries no hundred.
 fn another_order(index: usize) -> Problem {
-    let detail = "another order of this customer was named before in this call; one call names one of each".to_owned();
+    let detail =
+        "another order of this customer was named before in this call; one call names one of each".to_owned();
     Problem::misfit(vec![FieldFault { pointer: format!("/customers/{index}/order"), detail }])
 }
 
@@ -158,5 +159,5 @@ async fn open_one(
     if let Some(order) = order {
         asked = asked.about_order(&order);
     }
-    shown(vault.open(&asked, fields).await.map_err(problem)?)
+    Ok(shown(vault, vault.open(&asked, fields).await.map_err(problem)?))
 }

@@ -51,7 +51,10 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
             .fails(422, "The value is none that is looked for by this field.")
             .does(with(vault, find)),
         one(Operation::get("getCustomer", "/customers/{customer}", "Which items are kept of a customer"))
-            .says("Their names and states; nothing is opened for it.")
+            .says(
+                "Their names and states; nothing is opened for it. Of names that a program gave there are marks: they say nothing, and name \
+                 the item where one is asked for.",
+            )
             .needs(Act::Read)
             .gives::<CustomerState>(200, "What there is.")
             .does(with(vault, state)),
@@ -75,7 +78,11 @@ pub fn operations(vault: Option<&Vault>) -> Vec<Operation> {
         ))
         .says("Those that are named take the place of what was there; the others stay.")
         .part("collection", "Which kind of data it is.", collection_schema())
-        .part("item", "Which item; `own` where there is one only.", item_schema())
+        .part(
+            "item",
+            "Which item: `own` where there is one only, a name that was given before, or the mark by which answers name it.",
+            item_schema(),
+        )
         .needs(Act::Write)
         .takes::<ItemValues>(json!({ "values": { "city": "Berlin", "country": "DE" } }))
         .gives::<KeptItem>(200, "Written. `ETag` is its new state.")
@@ -97,7 +104,7 @@ fn example() -> serde_json::Value {
                 "item": "shipping",
                 "values": { "street": "12 St James's Square", "postcode": "SW1Y 4JH", "city": "London", "country": "GB" }
             },
-            { "collection": "order", "item": "a-1001", "values": { "number": "A-1001", "items": "two books" } }
+            { "collection": "order", "item": "row-97", "values": { "number": "A-1001", "items": "two books" } }
         ]
     })
 }
@@ -164,9 +171,11 @@ async fn state(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let (listed, items) = vault.inventory(customer.0).await.map_err(problem)?;
     let mut states = Vec::new();
     for one in items {
+        let collection: Collection = word(&one.collection)?;
+        let item = ItemName(vault.shown_name(collection.0, &one.item));
         states.push(ItemState {
-            collection: word(&one.collection)?,
-            item: word(&one.item)?,
+            collection,
+            item,
             fields: one.fields,
             etag: one.tag,
             written_at: Moment(one.written_at),
@@ -191,7 +200,7 @@ async fn open(vault: Vault, call: Call) -> Result<Answer, Problem> {
         asked = asked.about_order(&order.0);
     }
     let opening = vault.open(&asked, &once(fields)).await.map_err(problem)?;
-    let (values, refused) = shown(opening)?;
+    let (values, refused) = shown(&vault, opening);
     Ok(Answer::of(200, &OpenedCustomer { id: customer, values, refused }))
 }
 
@@ -209,26 +218,26 @@ pub fn once<const LEAST: usize, const MOST: usize>(
 }
 
 /// As messages have it.
-pub fn shown(opening: opening::Opening) -> Result<(Vec<OpenedValue>, Vec<RefusedField>), Problem> {
-    let values = opening.values.into_iter().map(value).collect::<Result<Vec<_>, Problem>>()?;
+pub fn shown(vault: &Vault, opening: opening::Opening) -> (Vec<OpenedValue>, Vec<RefusedField>) {
+    let values = opening.values.into_iter().map(|one| value(vault, one)).collect();
     let refused = opening
         .refused
         .into_iter()
         .map(|one| RefusedField { field: FieldWord(one.field), reason: one.reason.to_owned() });
-    Ok((values, refused.collect()))
+    (values, refused.collect())
 }
 
-fn value(one: Opened) -> Result<OpenedValue, Problem> {
-    Ok(OpenedValue {
+fn value(vault: &Vault, one: Opened) -> OpenedValue {
+    OpenedValue {
         collection: Collection(one.field.class),
-        item: word(&one.item)?,
+        item: ItemName(vault.shown_name(one.field.class, &one.item)),
         field: one.field.name.to_owned(),
         value: one.value.expose().clone(),
         mask: one.mask.name().to_owned(),
         rules: one.rules,
         from: one.provenance,
         written_at: Moment(one.written_at),
-    })
+    }
 }
 
 /// A word that we wrote ourselves.
@@ -245,6 +254,7 @@ async fn put(vault: Vault, call: Call) -> Result<Answer, Problem> {
     // A customer that nobody made is not made by a slip of the pen in an address.
     vault.inventory(customer.0).await.map_err(problem)?;
     let expected = expected(call.if_match.as_deref())?;
+    let item = ItemName(vault.shown_name(collection.0, &item.0));
     let kept = vault.keep_expecting(&writing(&call, customer.0), new, expected).await;
     let etag = kept.map_err(problem)?;
     let quoted = format!("\"{etag}\"");

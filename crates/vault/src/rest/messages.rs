@@ -23,7 +23,7 @@ message! {
     request NewItem {
         /// Which kind of data it is.
         collection: Collection,
-        /// Tells it from others of its collection; `own` where it is left out. No part of anybody's data: it is not sealed.
+        /// Tells it from others of its collection; `own` where it is left out. `own`, `billing`, `shipping`, `delivery`, `invoice`, `home`, `work` and `newsletter` stand as they are, any other name is kept as a keyed mark, which answers give.
         item: Option<ItemName>,
         /// The values by their fields' names; `GET /api/v1/fields` lists them.
         values: Values,

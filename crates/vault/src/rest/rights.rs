@@ -64,6 +64,7 @@ async fn correct(vault: Vault, call: Call) -> Result<Answer, Problem> {
     if let Some(reason) = reason {
         asked = asked.because(reason.0.expose());
     }
+    let item = vault.named(customer.0, item).await.map_err(problem)?;
     vault.correct(&asked, item).await.map_err(problem)?;
     Ok(Answer::of(200, &KeptCustomer { id: customer }))
 }
@@ -84,7 +85,7 @@ async fn export(vault: Vault, call: Call) -> Result<Answer, Problem> {
     if form == "csv" {
         return Ok(Answer::text("text/csv; charset=utf-8", copy::csv(&opening)));
     }
-    let (values, refused) = shown(opening)?;
+    let (values, refused) = shown(&vault, opening);
     Ok(Answer::of(200, &CopiedCustomer { id: customer, values, refused }))
 }
 

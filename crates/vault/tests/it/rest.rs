@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use crate::support::{self, item, staff};
 
+mod kept;
 mod parts;
 mod proofs;
 mod reference;

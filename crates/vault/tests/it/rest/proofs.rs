@@ -11,9 +11,9 @@ use storeward_events::{Event, Record};
 use storeward_policy::Purpose;
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
-use storeward_vault::{Ask, Asker, Error, Item, Provenance};
+use storeward_vault::{Ask, Asker, Class, Error, Item, Provenance};
 
-use super::{Stand, draft, migrations, stand, started_again, told};
+use super::{Got, Stand, draft, migrations, stand, started_again, told};
 use crate::support::{field, item, staff};
 
 /// A key that the shop's own system writes with: it opens nothing.
@@ -307,9 +307,10 @@ both_engines!(who_writes_orders_opens_nothing_by_them, &migrations(), async |db|
         { "collection": "order", "item": "b-2", "values": { "number": "B-2002" } } ] });
     let made = stand.post(&shop, "/customers", bob).await;
     assert_eq!(made.status, 201, "{}", made.text);
+    let [a, b] = ["a-1", "b-2"].map(|name| stand.vault.item_of_shop(Class::Order, name));
     db.tamper(&format!(
-        "INSERT INTO vault_mark (field, root, mark, customer, item) SELECT field, root, mark, '{id}', 'a-1' FROM vault_mark \
-         WHERE field = 'order.number' AND item = 'b-2'"
+        "INSERT INTO vault_mark (field, root, mark, customer, item) SELECT field, root, mark, '{id}', '{a}' FROM vault_mark \
+         WHERE field = 'order.number' AND item = '{b}'"
     ));
     assert_eq!(stand.post(&packs, &place, open("B-2002")).await.status, 403);
 });
@@ -330,7 +331,8 @@ both_engines!(an_order_that_the_asking_key_wrote_gives_no_more, &migrations(), a
     assert!(matches!(opened, Err(Error::Denied("no_rule"))), "{opened:?}");
     assert!(stand.vault.open(&ask("A-1001"), &fields).await.is_ok());
     // Whoever lets the row say that another wrote it is found.
-    db.tamper("UPDATE vault_field SET provenance = 'shop' WHERE item = 'made-up'");
+    let made_up = stand.vault.item_of_shop(Class::Order, "made-up");
+    db.tamper(&format!("UPDATE vault_field SET provenance = 'shop' WHERE item = '{made_up}'"));
     let opened = stand.vault.open(&ask("MADE-UP-1"), &fields).await;
     assert!(matches!(opened, Err(Error::Harmed(_))), "{opened:?}");
 });
@@ -360,7 +362,11 @@ both_engines!(no_key_finds_an_order_by_trying, &migrations(), async |db| {
     let place = format!("/customers/{id}/open");
     let open = |order: &str| json!({ "purpose": "support", "fields": ["contact.email"], "order": order });
     let got = stand.post(&keys[0], &place, open("A-999")).await;
-    assert!(got.text.contains("not_their_order") && got.text.contains("none of this customer's"), "{}", got.text);
+    assert!(
+        got.text.contains("not_their_order") && got.text.contains("none of this customer's"),
+        "{}",
+        got.text
+    );
     // Another key of the same maker in the same role is no second five.
     for wrong in ["A-998", "A-997", "A-996"] {
         assert_eq!(stand.post(&keys[1], &place, open(wrong)).await.status, 403);
@@ -385,7 +391,10 @@ both_engines!(no_key_finds_an_order_by_writing_it_first, &migrations(), async |d
     let ask = |order: &str| Ask::new(asker.clone(), id, Purpose::Shipping).about_order(order);
     for number in 1000..1003 {
         let number = format!("A-{number}");
-        let order = Item { provenance: Provenance::Shop, ..item(&format!("try-{number}"), &[("order.number", &number)]) };
+        let order = Item {
+            provenance: Provenance::Shop,
+            ..item(&format!("try-{number}"), &[("order.number", &number)])
+        };
         stand.vault.keep(&ask(""), vec![order]).await.unwrap();
         let opened = stand.vault.open(&ask(&number), &[field("address.street")]).await;
         assert!(matches!(opened, Err(Error::Denied("no_rule"))), "{number}: {opened:?}");

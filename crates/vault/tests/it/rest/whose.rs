@@ -46,7 +46,8 @@ both_engines!(no_program_makes_itself_the_reader_of_a_record, &migrations(), asy
         assert_eq!(of(&stand, "eve@people.example").await, 0);
     }
     // Nor where the database calls it the customer's.
-    db.tamper("UPDATE vault_field SET provenance = 'customer' WHERE item = 'second'");
+    let second = stand.vault.item_of_shop(storeward_vault::Class::Contact, "second");
+    db.tamper(&format!("UPDATE vault_field SET provenance = 'customer' WHERE item = '{second}'"));
     assert!(matches!(stand.vault.of_email("eve@people.example").await.unwrap_err(), Error::Harmed(_)));
 });
 
