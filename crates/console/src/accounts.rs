@@ -34,8 +34,8 @@ pub use enrol::{EnrolError, EnrolForm, Offer, OpenOffer, csrf_of_link, offer, of
 pub use hand_over::{HandOver, NotInGroup};
 pub use letters::Letters;
 pub use members::{
-    Member, NO_ROLE, Names, all as all_members, members_blocking, names, remove_blocking, reset_blocking,
-    roles_of,
+    Member, NO_ROLE, Names, all as all_members, all_groups, members_blocking, names, remove_blocking,
+    reset_blocking, roles_of,
 };
 pub use model::Misfit;
 pub use new_password::PasswordForm;

@@ -11,11 +11,12 @@
 mod answer;
 mod error;
 mod policies;
+mod reading;
 mod table;
 mod words;
 
 pub use answer::{Answer, Mask, Refusal};
 pub use error::Fault;
-pub use policies::{Policies, Rule};
-pub use table::{ActChange, Cell, CellChange, Changes, Row, changes, table};
+pub use policies::{Policies, Rule, Untold};
+pub use table::{ActChange, Cell, CellChange, Changes, Row, changes, groups, table};
 pub use words::{Act, Asked, Circumstances, Grant, Purpose, Role, Thing, VOLUME_LIMIT, Who};

@@ -1,6 +1,6 @@
 //! The rules in force, and the one place where they are evaluated.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
@@ -11,6 +11,7 @@ use miette::Diagnostic;
 
 use crate::answer::{Answer, Mask, Refusal};
 use crate::error::{Fault, line_of};
+use crate::reading::Reading;
 use crate::words::{Asked, Thing, Who};
 
 const SCHEMA: &str = include_str!("rules/schema.cedarschema");
@@ -53,14 +54,26 @@ pub struct Rule {
     reason: &'static str,
 }
 
+/// A rule that the table of who sees what cannot show.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Untold {
+    pub id: String,
+    /// Who may what by it, and what it goes by, from the rule itself: what its author says of it may be anything.
+    pub words: String,
+}
+
 /// The rules in force. Building them costs a few milliseconds; a decision some microseconds.
 pub struct Policies {
     set: PolicySet,
     /// Without [`FACTOR`].
     within_session: PolicySet,
+    /// The guards alone: by them a customer's question about themselves is decided, so that no rule of a shop takes a right away.
+    guards: PolicySet,
     schema: Schema,
     authorizer: Authorizer,
     rules: BTreeMap<String, Rule>,
+    /// What stands in the shop's rules, by their names.
+    readings: BTreeMap<String, Reading>,
     text: String,
 }
 
@@ -79,6 +92,7 @@ impl Policies {
             policies.rules.values().filter(others).map(|rule| rule.id.clone()).collect();
         for id in others {
             policies.rules.remove(&id);
+            policies.readings.remove(&id);
             for set in [&mut policies.set, &mut policies.within_session] {
                 set.remove_static(PolicyId::new(&id)).expect("each rule stands in both sets by its name");
             }
@@ -96,6 +110,8 @@ impl Policies {
         let mut set = PolicySet::new();
         let mut rules = BTreeMap::new();
         take(GUARDS, Source::Guards, &mut set, &mut rules)?;
+        let guards = set.clone();
+        let of_shop = |policy: &Policy| guards.policy(policy.id()).is_none();
         take(text, Source::Shop, &mut set, &mut rules)?;
         if rules.len() > MOST_RULES {
             return Err(Fault::whole(format!("more than {MOST_RULES} rules")));
@@ -106,9 +122,86 @@ impl Policies {
             let faults: Vec<String> = found.validation_errors().take(5).map(|why| format!("{why}")).collect();
             return Err(Fault::at(line, faults.join("; ")));
         }
+        let mut readings = BTreeMap::new();
+        for policy in set.policies().filter(|policy| of_shop(policy)) {
+            let text = policy.to_json().map_err(|why| Fault::whole(why.to_string()))?;
+            readings.insert(policy.id().to_string(), Reading::of(&text));
+        }
         let mut within_session = set.clone();
         within_session.remove_static(PolicyId::new(FACTOR)).expect("a test finds it among the guards");
-        Ok(Policies { set, within_session, schema, authorizer: Authorizer::new(), rules, text: text.to_owned() })
+        let (authorizer, text) = (Authorizer::new(), text.to_owned());
+        Ok(Policies { set, within_session, guards, schema, authorizer, rules, readings, text })
+    }
+
+    /// Refuses a shop's rule over a field, a class or a purpose that there is none of: one that forbids it forbids nothing. `text` is what
+    /// the rules were read from.
+    pub fn check_names(&self, text: &str, fields: &[(&str, &str)]) -> Result<(), Fault> {
+        let is_field =
+            |full: &str| fields.iter().any(|(class, name)| full.split_once('.') == Some((class, name)));
+        let is_class = |known: &str| fields.iter().any(|(class, _)| *class == known);
+        for (id, reading) in &self.readings {
+            let field =
+                reading.named("Field").find(|name| !is_field(name)).map(|name| format!("no field {name:?}"));
+            let class =
+                reading.named("Class").find(|name| !is_class(name)).map(|name| format!("no class {name:?}"));
+            let purpose = reading.strange_texts().next().map(|text| format!("no purpose {text:?}"));
+            if let Some(none) = field.or(class).or(purpose) {
+                return Err(Fault::at(line_of_rule(text, id), format!("{id}: there is {none}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups of staff that a shop's rules name.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.readings.values().flat_map(|reading| reading.named("Role"))
+    }
+
+    /// The shop's rules that the table cannot show.
+    pub fn untold(&self) -> Vec<Untold> {
+        let all = self.readings.iter().filter(|(_, reading)| !reading.beyond.is_empty());
+        all.map(|(id, reading)| Untold { id: id.clone(), words: self.words(id, reading) }).collect()
+    }
+
+    fn words(&self, id: &str, reading: &Reading) -> String {
+        let list = |words: &mut dyn Iterator<Item = String>| words.collect::<Vec<_>>().join(", ");
+        let people = list(&mut reading.named("Staff").map(|name| format!("Staff {name:?}")));
+        let groups = list(&mut reading.named("Role").map(|name| format!("the group {name:?}")));
+        let who = match (people.is_empty(), groups.is_empty()) {
+            (true, true) => "staff".to_owned(),
+            (false, true) => people,
+            (true, false) => groups,
+            (false, false) => format!("{people}, {groups}"),
+        };
+        let acts = list(&mut reading.acts.iter().cloned());
+        let acts = if acts.is_empty() { "do everything".to_owned() } else { acts };
+        let may = match self.rules.get(id) {
+            Some(rule) if !rule.allows => "may not",
+            _ => "may",
+        };
+        let beyond = list(&mut reading.beyond.iter().map(|one| one.replace('_', " ")));
+        format!("{who} {may} {acts}; it goes by {beyond}")
+    }
+
+    /// The acts that rules are about which are not the same in others; nothing where one is about every act.
+    pub(crate) fn acts_that_differ<'a>(&'a self, others: &'a Policies) -> Option<BTreeSet<&'a str>> {
+        let mut acts = BTreeSet::new();
+        for (one, other) in [(self, others), (others, self)] {
+            let differs = |id: &&String| one.text_of(id) != other.text_of(id);
+            for id in one.readings.keys().filter(differs) {
+                let of_rule = &one.readings.get(id)?.acts;
+                if of_rule.is_empty() {
+                    return None;
+                }
+                acts.extend(of_rule.iter().map(String::as_str));
+            }
+        }
+        Some(acts)
+    }
+
+    /// The rule as it stands, to tell whether it is the same in other rules.
+    pub(crate) fn text_of(&self, id: &str) -> Option<String> {
+        self.set.policy(&PolicyId::new(id)).map(ToString::to_string)
     }
 
     /// The text of the rules that a shop begins with, to write its own from.
@@ -145,6 +238,10 @@ impl Policies {
     fn answer(&self, asked: &Asked<'_>, set: &PolicySet) -> Answer {
         let Some((request, entities)) = self.put(asked) else {
             return Answer::Deny(Refusal { reason: BROKEN, rules: Vec::new() });
+        };
+        let set = match asked.who {
+            Who::Customer { .. } => &self.guards,
+            Who::Staff { .. } => set,
         };
         let response = self.authorizer.is_authorized(&request, set, &entities);
         // Cedar skips a rule that fails; skipping one that forbids would allow.

@@ -3,7 +3,7 @@
 
 use storeward_policy::{
     Act, Answer, Asked, Changes, Circumstances, Grant, Mask, Policies, Purpose, Thing, VOLUME_LIMIT, Who,
-    changes,
+    changes, groups,
 };
 
 fn staff(groups: &[&str]) -> Who {
@@ -145,25 +145,33 @@ fn no_rule_of_a_shop_gets_past_the_guards() {
 
 #[test]
 fn no_rule_of_a_shop_takes_a_customers_rights_away() {
-    let rules = Policies::parse("").unwrap();
+    // Nothing allows, everything forbids, and a rule breaks.
+    for rules in [
+        "",
+        "@id(\"none\") forbid (principal, action, resource);",
+        "@id(\"sum\") forbid (principal, action, resource) when { 9223372036854775807 + context.factor_age < 0 };",
+    ] {
+        takes_nothing_away(&Policies::parse(rules).unwrap());
+    }
+}
+
+fn takes_nothing_away(rules: &Policies) {
     let ada = Who::Customer { id: "cust_ada".to_owned() };
     let restricted = Circumstances { is_restricted: true, factor_age_seconds: None, ..now(Purpose::OwnData) };
     for act in [Act::Open, Act::Export] {
         assert_eq!(
-            shown(&ask(&rules, &ada, act, "identity_document.number", &restricted)),
+            shown(&ask(rules, &ada, act, "identity_document.number", &restricted)),
             "whole guard_own_data"
         );
     }
     for act in [Act::Answer, Act::Erase, Act::Restrict] {
-        assert_eq!(shown(&ask(&rules, &ada, act, "record", &restricted)), "whole guard_own_data");
+        assert_eq!(shown(&ask(rules, &ada, act, "record", &restricted)), "whole guard_own_data");
     }
     for full in ["contact.email", "consent.withdrawn_at"] {
-        assert_eq!(shown(&ask(&rules, &ada, Act::Correct, full, &restricted)), "whole guard_own_data");
+        assert_eq!(shown(&ask(rules, &ada, Act::Correct, full, &restricted)), "whole guard_own_data");
     }
-    assert_eq!(
-        shown(&ask(&rules, &staff(&["owner"]), Act::Open, "contact.email", &now(Purpose::Support))),
-        "no_rule"
-    );
+    let owner = ask(rules, &staff(&["owner"]), Act::Open, "contact.email", &now(Purpose::Support));
+    assert!(matches!(owner, Answer::Deny(_)));
 }
 
 #[test]
@@ -215,9 +223,8 @@ fn a_rule_that_breaks_on_the_way_allows_nothing() {
          @id(\"sum\") forbid (principal, action, resource) when { context.opened_lately * context.opened_lately < 0 };",
     )
     .unwrap();
-    let told = Circumstances { opened_lately: 5_000_000_000, ..now(Purpose::OwnData) };
-    let ada = Who::Customer { id: "cust_ada".to_owned() };
-    assert_eq!(shown(&ask(&rules, &ada, Act::Open, "contact.email", &told)), "rule_broken");
+    let told = Circumstances { opened_lately: 5_000_000_000, ..now(Purpose::Support) };
+    assert_eq!(shown(&ask(&rules, &staff(&["owner"]), Act::Open, "contact.email", &told)), "rule_broken");
 }
 
 /// Ids come from outside of Cedar's own words: none can be read as another.
@@ -277,21 +284,25 @@ fn a_grant_opens_what_no_rule_does_and_no_guard_yields_to_it() {
 fn what_other_rules_would_change_is_told_before_they_hold() {
     let before = Policies::default_rules();
     let fields = [("contact", "email"), ("note", "text")];
-    assert_eq!(changes(&before, &Policies::default_rules(), &fields), Changes::default());
+    assert_eq!(
+        changes(&before, &Policies::default_rules(), &groups(&[&before], []), &fields),
+        Changes::default()
+    );
     let wider = format!(
         "{}\n@id(\"marketing_reads\")\npermit (principal is Staff in Role::\"marketing\", action == Action::\"open\", \
          resource == Field::\"note.text\") when {{ context.purpose == \"support\" }};\n\
          @id(\"no_erasing\")\nforbid (principal is Staff, action == Action::\"erase\", resource);",
         Policies::default_text()
     );
-    let found = changes(&before, &Policies::parse(&wider).unwrap(), &fields);
+    let wider = Policies::parse(&wider).unwrap();
+    let found = changes(&before, &wider, &groups(&[&wider], []), &fields);
     let told: Vec<String> = found
         .cells
         .iter()
         .map(|one| {
             format!(
                 "{} {} {}.{} {}",
-                one.role.name(),
+                one.group,
                 one.purpose.name(),
                 one.field.0,
                 one.field.1,
@@ -321,4 +332,122 @@ fn a_fault_says_in_which_line_it_is() {
         assert_eq!(fault.line, Some(line), "{fault}");
         assert!(fault.to_string().starts_with(&format!("line {line}: ")));
     }
+}
+
+/// What is told of rules where there were none.
+fn told_of(more: &str, members: &[&'static str]) -> Vec<String> {
+    let before = Policies::parse("").unwrap();
+    let after = Policies::parse(more).unwrap();
+    let fields = [("contact", "email"), ("note", "text")];
+    let found = changes(&before, &after, &groups(&[&before, &after], members.iter().copied()), &fields);
+    let cells = found.cells.iter().map(|one| format!("{} sees {}.{}", one.group, one.field.0, one.field.1));
+    let acts = found.acts.iter().map(|one| format!("{} {}", one.group, one.act.name()));
+    let untold = found.untold.iter().map(|one| format!("{}: {}", one.id, one.words));
+    let mut told: Vec<String> = cells.chain(acts).chain(untold).collect();
+    told.sort_unstable();
+    told.dedup();
+    told
+}
+
+// "Nobody sees more or less" was said of a rule that gives somebody everything.
+#[test]
+fn no_back_door_is_told_as_nothing() {
+    let door = |principal: &str, when: &str| {
+        format!(
+            "@id(\"door\") permit ({principal}, action in [Action::\"open\", Action::\"export\"], resource) {when};"
+        )
+    };
+    let check = |principal: &str, when: &str, wanted: &[&str]| {
+        assert_eq!(told_of(&door(principal, when), &[]), wanted, "{principal} {when}");
+    };
+    let warehouse = ["warehouse export", "warehouse sees contact.email", "warehouse sees note.text"];
+    check("principal is Staff in Role::\"warehouse\"", "", &warehouse);
+    check("principal is Staff", "when { principal in Role::\"warehouse\" }", &warehouse);
+    let one = "door: Staff \"staff_1\" may export, open; it goes by one person";
+    check("principal == Staff::\"staff_1\"", "", &[one]);
+    check("principal is Staff", "when { [Staff::\"staff_1\"].contains(principal) }", &[one]);
+    let marketing = "principal is Staff in Role::\"marketing\"";
+    let of_marketing =
+        |beyond: &str| format!("door: the group \"marketing\" may export, open; it goes by {beyond}");
+    for (when, beyond) in [
+        ("when { context.factor_age > 0 }", "factor age"),
+        ("when { context has factor_age && context.factor_age != 0 }", "factor age"),
+        ("when { context.opened_lately > 0 }", "opened lately"),
+        ("when { context.restricted }", "restricted"),
+        ("when { context.grant == \"approved\" }", "grant"),
+        ("unless { context.consents.contains(\"marketing\") }", "consents"),
+        ("when { context.consents.contains(\"marketing\") == false }", "consents"),
+        ("when { context.consents.contains(\"else\") }", "consents"),
+        ("when { context.objections.contains(\"support\") }", "objections"),
+        ("when { resource.owner == Customer::\"cust_1\" }", "one customer, owner"),
+    ] {
+        check(marketing, when, &[&of_marketing(beyond)]);
+    }
+    let both = "door: the group \"marketing\", the group \"support\" may export, open; it goes by two groups at once";
+    check(marketing, "when { principal in Role::\"support\" }", &[both]);
+    check(
+        "principal is Staff",
+        "when { principal in Role::\"support\" && principal in Role::\"marketing\" }",
+        &[both],
+    );
+    // A group that somebody is in and no rule names.
+    let all = told_of(&door("principal is Staff", ""), &["admin"]);
+    assert!(all.contains(&"admin export".to_owned()), "{all:?}");
+}
+
+#[test]
+fn a_rule_that_the_table_cannot_show_is_told_where_it_changes() {
+    let rules = |when: &str| {
+        let rule = format!("@id(\"a\") forbid (principal is Staff, action, resource) when {{ {when} }};");
+        Policies::parse(&rule).unwrap()
+    };
+    let ids = |before: &str, after: &str| {
+        let found = changes(&rules(before), &rules(after), &[], &[]);
+        let ids =
+            |list: Vec<storeward_policy::Untold>| list.into_iter().map(|one| one.id).collect::<String>();
+        (ids(found.dropped), ids(found.untold))
+    };
+    assert_eq!(ids("context.factor_age > 5", "context.factor_age > 5"), (String::new(), String::new()));
+    assert_eq!(ids("context.factor_age > 5", "context.factor_age > 9"), ("a".to_owned(), "a".to_owned()));
+    assert_eq!(ids("context.factor_age > 5", "context.assigned"), ("a".to_owned(), String::new()));
+}
+
+#[test]
+fn names_that_there_are_none_of_do_not_fit() {
+    let fields = [("contact", "email"), ("address", "city")];
+    let check = |rule: &str, says: &str| {
+        let text =
+            format!("@id(\"first\") forbid (principal is Staff, action, resource);\n@id(\"a\")\n{rule}");
+        let found = Policies::parse(&text).unwrap().check_names(&text, &fields);
+        assert_eq!(found.err().map(|fault| fault.to_string()).unwrap_or_default(), says, "{rule}");
+    };
+    let open = "forbid (principal is Staff, action == Action::\"open\", resource";
+    check(&format!("{open} == Field::\"contact.emial\");"), "line 2: a: there is no field \"contact.emial\"");
+    check(&format!("{open} in Class::\"adress\");"), "line 2: a: there is no class \"adress\"");
+    check(
+        &format!("{open}) unless {{ [Field::\"contact.mail\"].contains(resource) }};"),
+        "line 2: a: there is no field \"contact.mail\"",
+    );
+    check(
+        &format!("{open}) when {{ context.purpose == \"suport\" }};"),
+        "line 2: a: there is no purpose \"suport\"",
+    );
+    check(
+        &format!("{open}) when {{ [\"support\", \"diispute\"].contains(context.purpose) }};"),
+        "line 2: a: there is no purpose \"diispute\"",
+    );
+    check(
+        &format!(
+            "{open} == Field::\"address.city\") when {{ context.grant == \"none\" && context.consents.contains(\"letters\") }};"
+        ),
+        "",
+    );
+    let default = Policies::default_text();
+    let all: Vec<(&str, &str)> = default
+        .split('"')
+        .filter_map(|word| word.split_once('.'))
+        .filter(|(class, _)| ["contact", "address", "order", "payment"].contains(class))
+        .chain([("note", "text"), ("consent", "purpose"), ("order", "number")])
+        .collect();
+    assert_eq!(Policies::default_rules().check_names(default, &all), Ok(()));
 }

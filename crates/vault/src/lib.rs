@@ -80,7 +80,9 @@ pub mod desk {
     pub use crate::records::Provenance;
     pub use crate::retention::Due;
     pub use crate::rights::Use;
-    pub use crate::rules::{NotSaved, RulesFrom, SavedRules, hash as rules_hash, may_change};
+    pub use crate::rules::{
+        NotSaved, RulesFrom, SavedRules, hash as rules_hash, may_change, read as read_rules,
+    };
     pub use crate::said::{SaidOnce, Word};
     pub use crate::sights::{Filter, Sight};
     pub use crate::{Ask, Asker, Error, Item, Vault};

@@ -9,6 +9,7 @@ use storeward_store::{Reader, Row, ledger, params, statements};
 
 use crate::Error;
 use crate::asking::Asker;
+use crate::catalogue::FIELDS;
 use crate::manifest::{Flaw, Harm};
 use crate::records::Vault;
 
@@ -72,6 +73,15 @@ pub fn hash(text: &str) -> String {
     sha256_hex(text.as_bytes())
 }
 
+/// Rules that somebody writes: over fields, classes and purposes that there are. What was saved before is not held to that: rules that were
+/// good do not end with a field that is there no more.
+pub fn read(text: &str) -> Result<Policies, Fault> {
+    let rules = Policies::parse(text)?;
+    let names: Vec<(&str, &str)> = FIELDS.iter().map(|field| (field.class.name(), field.name)).collect();
+    rules.check_names(text, &names)?;
+    Ok(rules)
+}
+
 impl Vault {
     /// The last version that was saved at the console and its rules; nothing where none ever was. Where it is not what the
     /// ledger says was saved, or does not fit any more, it is harmed: no other rules take its place, for they might allow more.
@@ -115,7 +125,7 @@ impl Vault {
             return Err(NotSaved::Denied("rules_file"));
         }
         let staff = by.staff_id().ok_or(NotSaved::Denied("no_rule"))?;
-        let rules = Policies::parse(text).map_err(NotSaved::Fault)?;
+        let rules = read(text).map_err(NotSaved::Fault)?;
         let count = u64::try_from(rules.rules().count()).unwrap_or(u64::MAX);
         let (text, hash, actor) = (text.to_owned(), hash(text), by.actor());
         let version = begun_from.saturating_add(1);

@@ -191,7 +191,7 @@ pub fn vault(options: &Options) -> Done {
         Word::Policy { file: None } => say(storeward_policy::Policies::default_text().trim_end()),
         Word::Policy { file: Some(path) } => {
             let text = std::fs::read_to_string(path).context(path.display())?;
-            let rules = storeward_policy::Policies::parse(&text).context(path.display())?;
+            let rules = storeward_vault::rules::read(&text).context(path.display())?;
             say(format!("It fits: {} rules, the guards among them.", rules.rules().count()))
         }
     }

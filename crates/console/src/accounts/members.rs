@@ -3,6 +3,8 @@
 //! Both acts hold from their commit on, also in a program that runs beside the command line: sessions, links and credentials
 //! are asked of the database each time.
 
+use std::collections::BTreeSet;
+
 use storeward_base::{Actor, Entropy, StaffId, Timestamp};
 use storeward_events::staff::{StaffRemoved, StaffReset};
 use storeward_seal::DataKey;
@@ -95,6 +97,12 @@ pub fn roles_of(reader: &mut Reader<'_>, staff: StaffId) -> Result<Vec<String>, 
         roles.push(OWNER.to_owned());
     }
     Ok(roles)
+}
+
+/// Every group that somebody is in.
+pub fn all_groups(reader: &mut Reader<'_>) -> Result<Vec<String>, storeward_store::Error> {
+    let all: BTreeSet<String> = told::groups(reader)?.into_values().flatten().collect();
+    Ok(all.into_iter().collect())
 }
 
 /// Takes a member's password and second factor away, ends their sessions and earlier links, and makes a new link. They

@@ -1,7 +1,7 @@
 //! Who can see what: the table that the rules make, and the rules in words.
 
 use serde::Deserialize;
-use storeward_policy::{Mask, Role, table};
+use storeward_policy::{Mask, groups, table};
 use storeward_vault::desk::{Class, RulesFrom, fields_of};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
@@ -9,13 +9,17 @@ use storeward_web::axum::response::Response;
 use storeward_web::{Failure, Query};
 
 use super::{HERE, class_words, vault};
+use crate::accounts;
 use crate::app::App;
+use crate::error::Error;
 use crate::pages::view::{View, icons};
 
 #[derive(Template)]
 #[template(path = "data_rules.html", askama = storeward_web::askama)]
 struct RulesPage {
     roles: Vec<RoleTable>,
+    /// Rules that the tables cannot show, with who may what by them.
+    untold: Vec<RuleLine>,
     done: Option<&'static str>,
     /// Where the rules come from.
     from: String,
@@ -25,7 +29,7 @@ struct RulesPage {
 }
 
 struct RoleTable {
-    role: &'static str,
+    role: String,
     /// Purpose, and what of each class is seen for it.
     lines: Vec<(&'static str, Vec<String>)>,
 }
@@ -49,11 +53,13 @@ pub async fn page(
     let policies = vault(&app)?.policies();
     let fields = fields_of(&Class::ALL);
     let names: Vec<(&str, &str)> = fields.iter().map(|field| (field.class.name(), field.name)).collect();
-    let rows = table(&policies, &names);
-    let roles = Role::ALL
+    let of_members = app.db.read(|reader| Ok::<_, Error>(accounts::all_groups(reader)?)).await?;
+    let groups = groups(&[&policies], of_members.iter().map(String::as_str));
+    let rows = table(&policies, &groups, &names);
+    let roles = groups
         .into_iter()
         .map(|role| {
-            let of_role = rows.iter().filter(|row| row.role == role);
+            let of_role = rows.iter().filter(|row| row.group == role);
             let lines = of_role.filter_map(|row| {
                 let words: Vec<String> = Class::ALL
                     .into_iter()
@@ -64,13 +70,15 @@ pub async fn page(
                     .collect();
                 (!words.is_empty()).then(|| (row.purpose.words(), words))
             });
-            RoleTable { role: role.name(), lines: lines.collect() }
+            RoleTable { lines: lines.collect(), role }
         })
         .collect();
     let (allowing, guarding) = policies.rules().partition::<Vec<_>, _>(|rule| rule.allows);
     let line = |rule: &storeward_policy::Rule| RuleLine { id: rule.id.clone(), says: rule.says.clone() };
+    let untold = policies.untold().into_iter().map(|rule| RuleLine { id: rule.id, says: rule.words });
     let content = RulesPage {
         roles,
+        untold: untold.collect(),
         done: (asked.done == "saved").then_some("The rules are saved, and in force from now on."),
         from: match vault(&app)?.rules_from() {
             RulesFrom::Start => "These are the rules that a shop begins with.".to_owned(),

@@ -1,9 +1,11 @@
 //! Rules written at the console: looked at first, with what would change for whom, then saved. What does not fit is told with its
 //! line and never takes effect; every version is kept and can be taken up again.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
-use storeward_policy::{Act, Mask, Policies, changes};
-use storeward_vault::desk::{Class, NotSaved, RulesFrom, fields_of, may_change, rules_hash};
+use storeward_policy::{Act, Mask, Policies, Untold, changes, groups};
+use storeward_vault::desk::{Class, NotSaved, RulesFrom, fields_of, may_change, read_rules, rules_hash};
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
@@ -35,6 +37,10 @@ struct EditPage<'a> {
     seen: Option<String>,
     differences: Vec<String>,
     more: usize,
+    /// Rules that would be others, and that the table cannot show.
+    untold: Vec<String>,
+    /// Groups that nobody is in and that are no role.
+    strange: Vec<String>,
     versions: Vec<Version>,
     icons: &'static str,
 }
@@ -110,6 +116,8 @@ async fn start<'a>(app: &App, view: &'a View) -> Result<EditPage<'a>, Failure> {
         seen: None,
         differences: Vec::new(),
         more: 0,
+        untold: Vec::new(),
+        strange: Vec::new(),
         versions: versions
             .into_iter()
             .map(|one| Version {
@@ -149,7 +157,7 @@ pub async fn write(
     content.begun_from = written.begun_from;
     let vault = vault(&app)?;
     let hash = rules_hash(&content.text);
-    let rules = match Policies::parse(&content.text) {
+    let rules = match read_rules(&content.text) {
         Ok(rules) => rules,
         Err(fault) => {
             content.fault = Some(format!("The rules do not fit, so nothing changed. {fault}"));
@@ -171,9 +179,11 @@ pub async fn write(
     }
     // Some thousand questions: beside whatever else is served.
     let before = vault.policies();
-    let looked = tokio::task::spawn_blocking(move || differing(&before, &rules)).await;
-    let (differences, more) = looked.map_err(|_| Failure::broken("console.rules"))?;
-    (content.differences, content.more) = (differences, more);
+    let of_members = app.db.read(|reader| Ok::<_, Error>(accounts::all_groups(reader)?)).await?;
+    let looked = tokio::task::spawn_blocking(move || differing(&before, &rules, &of_members)).await;
+    let looked = looked.map_err(|_| Failure::broken("console.rules"))?;
+    (content.differences, content.more) = (looked.differences, looked.more);
+    (content.untold, content.strange) = (looked.untold, looked.strange);
     content.seen = Some(hash);
     if content.fault.is_some() {
         view.refused(TITLE, HERE, &content)
@@ -206,20 +216,36 @@ const fn act_words(act: Act) -> &'static str {
     }
 }
 
-fn differing(before: &Policies, after: &Policies) -> (Vec<String>, usize) {
+/// What a look at other rules tells.
+struct Looked {
+    differences: Vec<String>,
+    more: usize,
+    untold: Vec<String>,
+    strange: Vec<String>,
+}
+
+fn differing(before: &Policies, after: &Policies, of_members: &[String]) -> Looked {
     let fields = fields_of(&Class::ALL);
     let names: Vec<(&str, &str)> = fields.iter().map(|field| (field.class.name(), field.name)).collect();
-    let found = changes(before, after, &names);
+    let of_members = || of_members.iter().map(String::as_str);
+    let found = changes(before, after, &groups(&[before, after], of_members()), &names);
+    let known = groups(&[&Policies::default_rules()], of_members());
+    let strange: BTreeSet<&str> =
+        after.groups().filter(|group| !known.iter().any(|one| one == group)).collect();
+    let would = |what: &str, rules: &[Untold]| {
+        rules.iter().map(|rule| format!("{what} {}: {}", rule.id, rule.words)).collect::<Vec<_>>()
+    };
+    let untold = [would("no longer", &found.dropped), would("from now on", &found.untold)].concat();
     let mut words: Vec<String> = Vec::new();
     for one in &found.acts {
         let may = if one.is_allowed { "may now" } else { "may no longer" };
         let of = one.field.map_or_else(String::new, |(class, name)| format!(" {class}.{name}"));
-        words.push(format!("{} {may} {}{of} ({})", one.role.name(), act_words(one.act), one.purpose.words()));
+        words.push(format!("{} {may} {}{of} ({})", one.group, act_words(one.act), one.purpose.words()));
     }
     for one in &found.cells {
         let (class, name) = one.field;
         let field = format!("{class} {name}").replace('_', " ");
-        let (role, purpose) = (one.role.name(), one.purpose.words());
+        let (role, purpose) = (&one.group, one.purpose.words());
         if one.before.plain != one.after.plain {
             words.push(format!(
                 "{role}, {purpose}: {field}: {} → {}",
@@ -237,5 +263,6 @@ fn differing(before: &Policies, after: &Policies) -> (Vec<String>, usize) {
     }
     let more = words.len().saturating_sub(SHOWN);
     words.truncate(SHOWN);
-    (words, more)
+    let strange = strange.into_iter().map(str::to_owned).collect();
+    Looked { differences: words, more, untold, strange }
 }

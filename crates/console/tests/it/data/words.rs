@@ -80,3 +80,66 @@ both_engines!(what_a_customer_said_is_taken_down_by_the_owner_and_by_nobody_else
     assert!(refused.status == 422 && refused.body.contains("Nothing was taken down"), "{}", refused.body);
     assert_eq!(bench.events("vault.consent_changed").await.len(), 1);
 });
+
+// Rules that give a group that is no role, one person, or somebody under another circumstance everything were told as "Nobody sees more or
+// less", and the page of who can see what had no word of them.
+both_engines!(a_back_door_in_the_rules_is_told_before_it_is_saved_and_after, &TABLES, async |db| {
+    let (bench, _place, _folder) = Bench::with_vault(db).await;
+    keep_ada(&bench).await;
+    bench.enrolled().await;
+    let mut grace = owner(&bench).await;
+    set_groups(&bench, &["packers"]).await;
+    let csrf = grace.get("/data").await.csrf();
+    let encode = |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
+    let with = |rule: &str| {
+        format!("{}\n@id(\"door\") @says(\"Nothing.\") {rule}", storeward_policy::Policies::default_text())
+    };
+    let form = |text: &str, act: &str| {
+        let hash = storeward_vault::rules::hash(text);
+        format!("csrf={csrf}&text={}&begun_from=0&act={act}&seen={hash}", encode(text))
+    };
+    let warehouse =
+        "permit (principal is Staff in Role::\"warehouse\", action == Action::\"open\", resource);";
+    let one = "permit (principal == Staff::\"staff_1\", action == Action::\"approve\", resource);";
+    for (rule, told) in [
+        (
+            warehouse,
+            [
+                "warehouse, Answer the customer: contact email: nothing",
+                "are no roles: <code>warehouse</code>",
+            ],
+        ),
+        (
+            one,
+            [
+                "cannot show what these rules",
+                "door: Staff &#34;staff_1&#34; may approve; it goes by one person",
+            ],
+        ),
+    ] {
+        let look = grace.post("/data/rules/edit", &form(&with(rule), "look")).await;
+        assert!(told.iter().all(|one| look.body.contains(one)), "{rule}: {}", look.body);
+        assert!(!look.body.contains("Nobody sees more or less"), "{rule}");
+    }
+    let same =
+        grace.post("/data/rules/edit", &form(storeward_policy::Policies::default_text(), "look")).await;
+    assert!(same.body.contains("Nobody sees more or less"), "{}", same.body);
+    let misspelt = with(
+        "forbid (principal is Staff, action == Action::\"open\", resource == Field::\"contact.emial\");",
+    );
+    let refused = grace.post("/data/rules/edit", &form(&misspelt, "save")).await;
+    assert!(refused.status == 422 && refused.body.contains("there is no field"), "{}", refused.body);
+    let door = with(
+        "permit (principal is Staff in Role::\"marketing\", action, resource) when { context.factor_age > 0 };",
+    );
+    assert_eq!(
+        grace.post("/data/rules/edit", &form(&door, "save")).await.location(),
+        "/data/rules?done=saved"
+    );
+    let page = grace.get("/data/rules").await;
+    assert!(
+        page.body.contains("may do everything; it goes by factor age") && page.body.contains(">packers<"),
+        "{}",
+        page.body
+    );
+});
