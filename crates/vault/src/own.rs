@@ -364,7 +364,7 @@ async fn correct(
             let label = of_field(field).map_or_else(String::new, |key| WORDS.text(view.language, key, &[]));
             Ok(Err(WORDS.text(view.language, Text::NotCorrected, &[("field", &label)])))
         }
-        Err(other) => Err(other.into()),
+        Err(other) => Err(refused(other)),
     }
 }
 
@@ -376,7 +376,17 @@ async fn plead(own: &OwnData, view: &OwnView, ask: &Ask, fields: &Fields) -> Res
         Err(Error::Denied("too_many_requests") | Error::Value { .. }) => {
             Ok(Err(WORDS.text(view.language, Text::PleaFull, &[])))
         }
-        Err(other) => Err(other.into()),
+        Err(other) => Err(refused(other)),
+    }
+}
+
+/// A denial is told as what it is: a page says of any other one that it was open for too long.
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Denied(reason) => {
+            Failure::invalid("vault.denied", format!("This is not done here ({reason}). Ask the shop."))
+        }
+        other => other.into(),
     }
 }
 
@@ -390,8 +400,8 @@ async fn act(
     let Some(first) = records.first() else { return show(&own, &view, Whose::Nobody, None, None).await };
     let asks = || records.iter().map(|customer| ask(*customer));
     Ok(match fields.act.as_str() {
-        "json" => file(copy::json(&export(&own, records, "json").await?), "json"),
-        "csv" => file(copy::csv(&export(&own, records, "csv").await?), "csv"),
+        "json" => file(copy::json(&export(&own, records, "json").await.map_err(refused)?), "json"),
+        "csv" => file(copy::csv(&export(&own, records, "csv").await.map_err(refused)?), "csv"),
         "correct" => match correct(&own, &view, records, &fields).await? {
             Ok(done) => redirect(&format!("{PREFIX}?done={done}")),
             Err(why) => return show(&own, &view, whose.clone(), None, Some(why)).await,
@@ -404,25 +414,25 @@ async fn act(
         "withdraw" | "object" => {
             let word = if fields.act == "object" { Word::Object } else { Word::Withdraw };
             for ask in asks() {
-                own.vault.say(&ask, Purpose::Marketing, word).await?;
+                own.vault.say(&ask, Purpose::Marketing, word).await.map_err(refused)?;
             }
             redirect(&format!("{PREFIX}?done=said"))
         }
         "restrict" => {
             for ask in asks() {
-                own.vault.restrict(&ask, Use::Restricted).await?;
+                own.vault.restrict(&ask, Use::Restricted).await.map_err(refused)?;
             }
             redirect(&format!("{PREFIX}?done=restricted"))
         }
         "allow" => {
             for ask in asks() {
-                own.vault.restrict(&ask, Use::Allowed).await?;
+                own.vault.restrict(&ask, Use::Allowed).await.map_err(refused)?;
             }
             redirect(PREFIX)
         }
         "erase" if fields.sure == "yes" => {
             for ask in asks() {
-                own.vault.erase(&ask).await?;
+                own.vault.erase(&ask).await.map_err(refused)?;
             }
             redirect(&format!("{PREFIX}?done=erased"))
         }
