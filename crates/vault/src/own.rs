@@ -400,8 +400,8 @@ async fn act(
     let Some(first) = records.first() else { return show(&own, &view, Whose::Nobody, None, None).await };
     let asks = || records.iter().map(|customer| ask(*customer));
     Ok(match fields.act.as_str() {
-        "json" => file(copy::json(&export(&own, records, "json").await.map_err(refused)?), "json"),
-        "csv" => file(copy::csv(&export(&own, records, "csv").await.map_err(refused)?), "csv"),
+        "json" => file(copy::json(&export(&own, records, "json").await?), "json"),
+        "csv" => file(copy::csv(&export(&own, records, "csv").await?), "csv"),
         "correct" => match correct(&own, &view, records, &fields).await? {
             Ok(done) => redirect(&format!("{PREFIX}?done={done}")),
             Err(why) => return show(&own, &view, whose.clone(), None, Some(why)).await,
@@ -447,7 +447,7 @@ async fn act(
 async fn export(own: &OwnData, records: &[CustomerId], form: &'static str) -> Result<Opening, Failure> {
     let mut whole = Opening { values: Vec::new(), refused: Vec::new() };
     for customer in records {
-        let Opening { values, refused } = own.vault.export(&ask(*customer), form).await?;
+        let Opening { values, refused } = own.vault.export(&ask(*customer), form).await.map_err(refused)?;
         whole.values.extend(values);
         whole.refused.extend(refused);
     }

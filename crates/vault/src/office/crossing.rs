@@ -188,10 +188,8 @@ impl Crossing {
         self.clean_fields(guest, headers);
         let is_page_export = self.page().is_some_and(|page| page.export == Flag::Yes) && status.is_success();
         let is_export = is_page_export || kind.is_file();
-        if is_export {
-            if !self.may_export(guest) {
-                return Err(Held::Export);
-            }
+        if is_export && !self.may_export(guest) {
+            return Err(Held::Export);
         }
         let Some(form) = kind.form() else { return Ok(Passage::On) };
         if !body.complete {
