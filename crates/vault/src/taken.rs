@@ -97,7 +97,12 @@ impl Taken {
                 // One that somebody took out of the database was not taken away here.
                 let is_lost =
                     row.is_none() && manifest.version(self.collection, &self.id, field.name).is_some();
-                if (cells.hears(&by, field, value, row) || is_lost) && !is_kept {
+                // The same value for another time is no word against what was put right.
+                let is_same = row.is_some_and(|row| {
+                    manifest.holds(key, row)
+                        && open_row(key, customer, row).is_ok_and(|kept| kept.expose() == value)
+                });
+                if (cells.hears(&by, field, value, row) || is_lost || is_same) && !is_kept {
                     due.values.push((*field, value.clone()));
                 }
             }

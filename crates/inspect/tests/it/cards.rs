@@ -72,6 +72,34 @@ fn where_a_number_is_seen() {
     }
 }
 
+// As people type it, and as somebody does who looks for a way past: refused where an order is paid, and nothing that is told elsewhere, where
+// the shop's own numbers look so.
+#[test]
+fn in_whichever_way_it_is_typed() {
+    let (form, policy) = ("application/x-www-form-urlencoded", Policy::default());
+    for typed in [
+        "Karte4111111111111111",
+        "x4111111111111111",
+        "4111111111111111-1234",
+        "4111111111111111.1227",
+        "4111111111111111_1227",
+        "41111111+11111111",
+        "4111%0D%0A1111%0D%0A1111%0D%0A1111",
+        "%2534111111111111111",
+        "4111%7C1111%7C1111%7C1111",
+    ] {
+        let body = format!("note={typed}");
+        assert_eq!(answer(&order(form, body.clone())), "card", "{typed}");
+        let (verdict, found) =
+            Exchange { path: "/a".to_owned(), ..Exchange::post(form, body) }.run(&ENGINE, &policy);
+        assert_eq!(verdict, Verdict::Pass);
+        assert!(found.matches().is_empty(), "{typed}");
+    }
+    let devanagari: String =
+        NUMBER.chars().filter_map(|c| char::from_u32(0x0966 + c.to_digit(10)?)).collect();
+    assert_eq!(answer(&order(form, format!("card={devanagari}"))), "card");
+}
+
 // What a shop sends itself: no buyer is kept from buying.
 #[test]
 fn what_is_no_card_goes_through() {

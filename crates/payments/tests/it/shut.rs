@@ -71,7 +71,12 @@ both_engines!(card_after_card_on_one_page_ends_where_the_rule_says, MIGRATIONS, 
         assert_eq!(stopped(&shop, &payment, &at_home(90 + number)).await, "too_often");
     }
     let text = crate::support::ledger_text(&db).await;
-    assert_eq!(text.matches("\"held\":false").count(), 2, "{text}");
+    // On each page, and of each buyer who begins anew; elsewhere an earlier refusal stands.
+    assert_eq!(
+        (text.matches("\"held\":false").count(), text.matches("\"held\":true").count()),
+        (4, 2),
+        "{text}"
+    );
 });
 
 // A look names the last card alone: those before it, of which no message came, count all the same.
@@ -191,4 +196,24 @@ both_engines!(nothing_is_taken_at_paypal_of_whom_a_rule_says_no, MIGRATIONS, asy
     assert!(whole.calls.iter().all(|call| call.operation.word() == "open"), "{:?}", whole.calls);
     assert!(shop.effects("capture").is_empty() && shop.effects("authorize").is_empty());
     assert_eq!(stopped(&shop, &payment, &at_home(2)).await, "too_often");
+});
+
+// Its page offered nothing, and said nothing.
+both_engines!(an_amount_that_nobody_takes_is_refused_when_it_is_asked_for, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let asked = async |minor, currency| {
+        shop.payments
+            .create(storeward_base::Actor::System, crate::support::order_of("T-1", minor, currency))
+            .await
+    };
+    for (minor, currency) in [(1_234, "KWD"), (1_000_000_000_000_000, "BHD")] {
+        assert!(
+            matches!(
+                asked(minor, currency).await,
+                Err(Error::Misfit { field: "amount", .. } | Error::Money(_))
+            ),
+            "{minor} {currency}"
+        );
+    }
+    asked(1_230, "KWD").await.unwrap();
 });
