@@ -194,30 +194,37 @@ fn stuffing_is_refused_and_leaves_the_customers_alone() {
 }
 
 /// Whoever fails on purpose, with the owner's kind of browser, next door to the owner and at the owner's account, takes nothing away
-/// from the right password but what a second step costs. What comes from the owner's own address does.
+/// from the right password but what a second step costs: at home, and where the owner never was. What comes from the client's own
+/// address, or from a network of servers, counts in full.
 #[test]
 fn failures_of_strangers_lock_nobody_out() {
     let shop = Shop::new();
     let mut pressure = Pressure::default();
+    let [a, b, c, _] = HOME.octets();
     for attempt in 0..5_000u64 {
         let at = day(90).plus(Duration::from_millis(attempt * 50));
-        let ip = Ipv4Addr::new(203, 0, 113, 128 + u8::try_from(attempt % 100).unwrap());
+        let last = 100 + u8::try_from(attempt % 50).unwrap();
         // The account itself, and accounts of nobody's.
-        pressure.failed(if attempt % 2 == 0 { 7 } else { attempt }, &shop.features(at, ip, CHROME));
+        let account = if attempt % 2 == 0 { 7 } else { attempt };
+        for agent in [CHROME, FIREFOX, IPHONE] {
+            pressure.failed(account, &shop.features(at, Ipv4Addr::new(a, b, c, last), agent));
+        }
     }
     let at = day(90).plus(Duration::from_secs(260));
-    for agent in [CHROME, FIREFOX] {
-        let own = shop.features(at, Ipv4Addr::new(203, 0, 113, 250), agent);
+    for (ip, agent) in [(HOME, CHROME), (HOME, FIREFOX), (Ipv4Addr::new(198, 18, 7, 7), IPHONE)] {
+        let own = shop.features(at, ip, agent);
         let calm = shop.judge(&own, &Evidence::default());
         let bursts = pressure.around(7, &own);
-        assert!(bursts.account > 1_000.0 && bursts.prefix > 1_000.0 && bursts.address == 0.0, "{bursts:?}");
+        assert!(bursts.account > 1_000.0 && bursts.tool > 1_000.0 && bursts.address == 0.0, "{bursts:?}");
         let verdict = shop.judge(&own, &Evidence { bursts, ..Evidence::default() });
         assert_eq!(verdict.answer, calm.answer.max(Answer::StepUp), "{verdict:?}");
-        assert!(points_of(&verdict, Reason::FailuresFromPrefix) > 0.0, "{verdict:?}");
     }
-    let theirs = shop.features(at, Ipv4Addr::new(203, 0, 113, 130), CHROME);
-    let bursts = pressure.around(7, &theirs);
-    assert!(shop.judge(&theirs, &Evidence { bursts, ..Evidence::default() }).answer > Answer::StepUp);
+    for ip in [Ipv4Addr::new(a, b, c, 100), SERVER] {
+        let theirs = shop.features(at, ip, CHROME);
+        let bursts = pressure.around(8, &theirs);
+        let verdict = shop.judge(&theirs, &Evidence { bursts, ..Evidence::default() });
+        assert!(verdict.answer > Answer::StepUp, "{verdict:?}");
+    }
 }
 
 /// A big operator has many failures because it has many customers.

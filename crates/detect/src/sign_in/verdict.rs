@@ -186,12 +186,20 @@ impl Sheet {
     }
 }
 
-/// Failures at other addresses than the client's own never lead beyond a second step, alone or together: anybody can cause them, on the
-/// account, with the owner's kind of browser, or from a network that the owner shares, and must not be able to lock the owner out.
+/// Failures at other addresses than the client's own do not lead beyond a second step by themselves: anybody can cause them, on the
+/// account, with the owner's kind of browser, or from a network that the owner shares, and must not be able to lock the owner out. Those
+/// on the account never do; the others do where the client itself looks like one that tries passwords.
 fn capped(sheet: &Sheet, evidence: &Evidence, policy: &Policy) -> Answer {
+    let is_clients_own = |weighed: &Weighed| match weighed.reason {
+        Reason::FailuresFromAddress | Reason::DeviceStolen | Reason::AutomatedAgent => true,
+        Reason::HostingNetwork | Reason::ImpossibleTravel | Reason::AgentContradictsHandshake => true,
+        Reason::StuffingTool => evidence.tool != Tool::Unremarkable,
+        _ => false,
+    };
+    let looks_so = sheet.reasons.iter().any(is_clients_own);
     let is_anybodys = |reason| match reason {
-        Reason::FailuresOnAccount | Reason::FailuresFromPrefix | Reason::FailuresFromNetwork => true,
-        Reason::StuffingTool => evidence.tool == Tool::Unremarkable,
+        Reason::FailuresOnAccount => true,
+        Reason::FailuresFromPrefix | Reason::FailuresFromNetwork | Reason::StuffingTool => !looks_so,
         _ => false,
     };
     let all = policy.thresholds.answer(sheet.sum(|_| true));
