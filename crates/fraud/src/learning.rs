@@ -2,6 +2,7 @@
 //! the last weeks are kept for the trial, and a challenger takes the champion's place only when it is better there.
 
 use std::fmt;
+use std::time::Duration;
 
 use storeward_base::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::backtest::{Later, Past, later};
 use crate::engine::{Engine, Placed};
 use crate::evaluate::{Comparison, Figures, Standing, compare};
 use crate::features::{Delay, Feature};
-use crate::model::Model;
+use crate::model::{Model, TrainedOn};
 use crate::profile::DAY_SECONDS;
 use crate::rules::Mode;
 use crate::split::{Example, Plan, Split, judge, split};
@@ -115,8 +116,17 @@ fn prepare(past: &[Past], course: &Course) -> Prepared {
     Prepared { examples, plan, parts }
 }
 
+/// Until when a scorer knows anything: the last attempt that it was learned of, and the time in which its labels came.
+fn seen_until(model: &Model) -> Timestamp {
+    let TrainedOn { until, delay_days, .. } = model.trained_on;
+    until.plus(Duration::from_secs(u64::from(delay_days) * 86_400))
+}
+
 fn trial(prepared: Prepared, model: Model, champion: Option<&Model>, seed: u64) -> Trial {
-    let Prepared { examples, plan, parts } = prepared;
+    let Prepared { examples, plan, mut parts } = prepared;
+    // What one was learned of is no trial of it, whatever course the command names: nor are the weeks by whose end its labels came.
+    let unseen = [Some(&model), champion].into_iter().flatten().map(seen_until).max().unwrap_or_default();
+    parts.test.retain(|one| examples.get(one.place).is_some_and(|example| example.at > unseen));
     let judged = judge(&examples, &parts.test, |vector| model.score(vector));
     let against = champion.map(|champion| {
         let before = judge(&examples, &parts.test, |vector| champion.score(vector));
@@ -135,8 +145,8 @@ pub fn try_out(past: &[Past], champion: Option<&Model>, course: &Course, seed: u
     Ok(trial(prepared, model, champion, seed))
 }
 
-/// Tries a scorer that was learned before on the latest weeks of which the labels have come. They lie behind those that it was
-/// learned of, as long as the course is the same.
+/// Tries a scorer that was learned before on the latest weeks of which the labels have come; of these on what neither it nor the champion
+/// was learned of.
 pub fn retry(past: &[Past], model: &Model, champion: Option<&Model>, course: &Course, seed: u64) -> Trial {
     trial(prepare(past, course), model.clone(), champion, seed)
 }

@@ -3,7 +3,7 @@
 use storeward_base::Timestamp;
 use storeward_fraud::backtest::Past;
 use storeward_fraud::evaluate::Standing;
-use storeward_fraud::learning::{Course, NotBetter, Trial, place, try_out, with_silence};
+use storeward_fraud::learning::{Course, NotBetter, Trial, place, retry, try_out, with_silence};
 use storeward_fraud::logistic::fit;
 use storeward_fraud::{
     Engine, LEAST_FRAUDS, Limits, Matrix, Method, Mode, Model, Outcome, Placed, Scorer, Source, Truth,
@@ -75,6 +75,24 @@ fn the_first_scorer_is_watched_and_a_better_one_takes_its_place() {
     place(&mut engine, &better).unwrap();
     let placed = engine.champion.unwrap();
     assert_eq!((placed.mode, placed.model), (Mode::Active, better.model));
+}
+
+// A scorer of noise, learned of nearly everything, was put in place by a trial on the weeks that it was learned of.
+#[test]
+fn a_trial_is_of_weeks_that_neither_scorer_has_seen() {
+    let all = shop(56, 3);
+    let late = Course { train_days: 38, test_days: 3, delay_days: 1, ..course() };
+    let learned = try_out(&all, None, &late, 1).unwrap();
+    let usual = retry(&all, &learned.model, None, &course(), 1);
+    assert!(usual.plan.test_start() < learned.model.trained_on.until, "its own weeks lie in the trial's");
+    assert!(
+        usual.figures.attempts < retry(&all, &trial(None).model, None, &course(), 1).figures.attempts / 2
+    );
+    let mut engine = Engine::default();
+    assert!(matches!(place(&mut engine, &usual), Err(NotBetter::TooFewTried { .. })), "{:?}", usual.figures);
+    // Nor of the champion's.
+    let told = retry(&all, &trial(None).model, Some(&learned.model), &course(), 1);
+    assert_eq!(told.figures.attempts, usual.figures.attempts);
 }
 
 #[test]
