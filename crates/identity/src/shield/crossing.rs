@@ -346,12 +346,7 @@ impl Crossing {
         }
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(entry) {
-            if self.is_risky {
-                return Ok(Some(self.again()));
-            }
-            self.is_without = true;
-            self.held = None;
-            return Ok(None);
+            return Ok(self.overtaken());
         }
         if is_settled(entry) {
             return Ok(None);
@@ -452,6 +447,16 @@ impl Crossing {
         }
         self.is_decided = true;
         self.instead(&refusal)
+    }
+
+    /// Another request exchanged the handle meanwhile: what only looks goes on without a session, all else is asked for again.
+    fn overtaken(&mut self) -> Option<Passage> {
+        if self.is_risky {
+            return Some(self.again());
+        }
+        self.is_without = true;
+        self.held = None;
+        None
     }
 
     fn has_moved(&self, entry: &Entry) -> bool {

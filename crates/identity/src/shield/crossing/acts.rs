@@ -159,12 +159,7 @@ impl Crossing {
         }
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(entry) {
-            if self.is_risky {
-                return Ok(Some(self.again()));
-            }
-            self.is_without = true;
-            self.held = None;
-            return Ok(None);
+            return Ok(self.overtaken());
         }
         entry.lock().jar.shown = hash;
         let token = guard.handles.rotate(entry).await?;
