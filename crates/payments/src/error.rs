@@ -17,7 +17,7 @@ pub enum Error {
         why: &'static str,
     },
     NoPayment,
-    /// The order has a payment of another amount, or one that is paid.
+    /// The order has a payment of another amount, one that another customer has begun, or one that is paid.
     OrderHasPayment,
     /// It stands where this cannot be done; the word says where.
     State(&'static str),

@@ -94,8 +94,24 @@ pub(crate) fn of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Judg
     Ok(sql::risks_of(reader, payment)?.iter().map(sql::RiskRow::shown).collect())
 }
 
+/// What the shop says last of a payment that is there.
+pub(crate) fn take_over(
+    tx: &mut Tx<'_>,
+    payment: PaymentId,
+    email: Option<&str>,
+    details: Vec<u8>,
+) -> Result<(), Error> {
+    Ok(sql::take_over(tx, payment, email, details)?)
+}
+
+/// What the shop says of the order last.
 pub(crate) fn keep_told(tx: &mut Tx<'_>, payment: PaymentId, told: &sql::ToldRow) -> Result<(), Error> {
     if told.is_empty() { Ok(()) } else { Ok(sql::insert_told(tx, payment, told)?) }
+}
+
+/// The mark of the customer that a payment is for.
+pub(crate) fn customer_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<String>, Error> {
+    Ok(sql::customer_of(reader, payment)?)
 }
 
 pub(crate) fn review_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<Review>, Error> {

@@ -42,8 +42,10 @@ statements! {
     ORDERS_DECLINED = "SELECT COUNT(*) FROM payment_review WHERE state = 'declined' AND payment IN (SELECT id FROM payment WHERE order_id = $1)";
 
     INSERT_TOLD = "INSERT INTO payment_order_facts (payment, shipping, product, coupon, is_express, is_first_order_coupon) \
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (payment) DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (payment) DO UPDATE SET shipping = EXCLUDED.shipping, product = EXCLUDED.product, \
+        coupon = EXCLUDED.coupon, is_express = EXCLUDED.is_express, is_first_order_coupon = EXCLUDED.is_first_order_coupon";
     FIND_TOLD = "SELECT shipping, product, coupon, is_express, is_first_order_coupon FROM payment_order_facts WHERE payment = $1";
+    TAKE_OVER = "UPDATE payment SET email = $2, details = $3 WHERE id = $1";
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
     CUSTOMER_SINCE = "SELECT CAST(MIN(created_at) AS BIGINT) FROM payment WHERE customer = $1 AND captured > refunded AND created_at <= $2";
     SENT_THERE = "SELECT COUNT(*) FROM payment_order_facts f JOIN payment p ON p.id = f.payment \
@@ -314,6 +316,16 @@ pub(super) fn told(reader: &mut Reader<'_>, payment: PaymentId) -> Result<ToldRo
         })
     })?;
     Ok(found.unwrap_or_default())
+}
+
+/// The mark of the address and the details that the shop says last.
+pub(super) fn take_over(
+    tx: &mut Tx<'_>,
+    payment: PaymentId,
+    email: Option<&str>,
+    details: Vec<u8>,
+) -> Result<(), StoreError> {
+    tx.execute(TAKE_OVER, params![payment, email, details]).map(drop)
 }
 
 pub(super) fn customer_of(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<String>, StoreError> {

@@ -17,6 +17,42 @@ fn misfit(field: &'static str, why: &'static str) -> Error {
     Error::Misfit { field, why }
 }
 
+/// For whom an order is asked to be paid again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    TheSame,
+    /// Somebody began to pay as a guest and signed in, or the other way round.
+    Unsaid,
+    Others,
+}
+
+impl Whose {
+    fn of(before: &Option<String>, now: &Option<String>, is_begun: bool) -> Self {
+        match (before == now, before.is_some() && now.is_some()) {
+            (true, _) => Whose::TheSame,
+            (false, false) if is_begun => Whose::Unsaid,
+            (false, _) => Whose::Others,
+        }
+    }
+}
+
+impl crate::payments::Shared {
+    /// Keeps what a program says now of a payment that is there. What is paid with is kept for whom the payment was made, and nobody else.
+    fn take_over(
+        &self,
+        tx: &mut storeward_store::Tx<'_>,
+        id: PaymentId,
+        (now, email): (&Details, Option<&str>),
+        whose: Whose,
+    ) -> Result<(), Error> {
+        let before = self.unseal(id, &sql::details(tx, id)?)?;
+        let saving = if whose == Whose::TheSame { now.saving.clone() } else { Saving::No.word().to_owned() };
+        let Details { signed_until, is_asked, .. } = before;
+        let details = self.seal(id, &Details { saving, signed_until, is_asked, ..now.clone() });
+        crate::judge::take_over(tx, id, email, details)
+    }
+}
+
 /// Visible signs of ASCII, as orders and customers are numbered.
 fn is_number(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
@@ -24,7 +60,8 @@ fn is_number(text: &str) -> bool {
 
 impl Payments {
     /// Creates the payment of an order. The same request gives the same payment; so does another one for the same order and
-    /// amount, as long as it is not paid: a form that was sent twice makes no second payment.
+    /// amount, as long as it is not paid: a form that was sent twice makes no second payment. What else a program says then takes the
+    /// place of what was said before: by it the next attempt is judged, and it says whether what is paid with is kept.
     pub async fn create(&self, actor: Actor, new: NewPayment) -> Result<Payment, Error> {
         self.create_with(actor, new, &OrderFacts::default()).await
     }
@@ -83,8 +120,19 @@ impl Payments {
                         false => other.capture,
                     };
                     let is_same_way = wanted == capture;
-                    if is_unpaid && is_fresh && other.amount == new.amount && is_same_way {
+                    let whose = match new.signed_until {
+                        Some(_) => Whose::TheSame,
+                        None => {
+                            Whose::of(&crate::judge::customer_of(tx, other.id)?, &customer, other.attempt > 0)
+                        }
+                    };
+                    let is_same = is_fresh && other.amount == new.amount && is_same_way;
+                    if is_unpaid && is_same && whose != Whose::Others {
                         tx.commit_silent("the order had this payment already");
+                        if new.signed_until.is_none() {
+                            shared.take_over(tx, other.id, (&details, email.as_deref()), whose)?;
+                            crate::judge::keep_told(tx, other.id, &told)?;
+                        }
                         shared.note_link(tx, other.id, new.signed_until)?;
                         return Ok(other);
                     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
 
 mod accounts;
+mod again;
 mod believed;
 mod beside;
 mod chaos;
