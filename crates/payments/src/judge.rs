@@ -41,6 +41,7 @@ pub use review::{Review, Verdict};
 pub(crate) use review::{is_held_back, opens_later};
 pub use rules::RuleWish;
 pub use scorers::{Scorer, TrialFigures};
+pub(crate) use sql::ToldRow;
 
 use front::Visits;
 

@@ -449,16 +449,6 @@ impl Crossing {
         self.instead(&refusal)
     }
 
-    /// Another request exchanged the handle meanwhile: what only looks goes on without a session, all else is asked for again.
-    fn overtaken(&mut self) -> Option<Passage> {
-        if self.is_risky {
-            return Some(self.again());
-        }
-        self.is_without = true;
-        self.held = None;
-        None
-    }
-
     fn has_moved(&self, entry: &Entry) -> bool {
         self.held.as_ref().is_some_and(|held| entry.hash() != token_hash(&held.token))
     }

@@ -2,10 +2,11 @@
 
 use storeward_base::{Actor, PaymentId};
 use storeward_events::payment as facts;
+use storeward_store::Tx;
 
 use crate::apply::amount;
 use crate::error::Error;
-use crate::judge::OrderFacts;
+use crate::judge::{OrderFacts, ToldRow};
 use crate::model::{CaptureMode, Details, Line, NewPayment, Payment, Saving, State};
 use crate::money::{MOST_MINOR, Money};
 use crate::payments::Payments;
@@ -36,20 +37,63 @@ impl Whose {
     }
 }
 
+/// What a payment is asked for with.
+struct Now<'a> {
+    new: &'a NewPayment,
+    capture: CaptureMode,
+    customer: &'a Option<String>,
+    email: &'a Option<String>,
+    details: &'a Details,
+}
+
 impl crate::payments::Shared {
-    /// Keeps what a program says now of a payment that is there. What is paid with is kept for whom the payment was made, and nobody else.
-    fn take_over(
+    /// The payment that the order has and keeps; none where it is ended, and makes room for another.
+    fn had_before(
         &self,
-        tx: &mut storeward_store::Tx<'_>,
-        id: PaymentId,
-        (now, email): (&Details, Option<&str>),
-        whose: Whose,
-    ) -> Result<(), Error> {
+        tx: &mut Tx<'_>,
+        other: Payment,
+        now: &Now<'_>,
+        told: &ToldRow,
+    ) -> Result<Option<Payment>, Error> {
+        let (new, is_link) = (now.new, now.new.signed_until.is_some());
+        let is_unpaid = other.captured == 0 && other.authorized == 0 && !other.is_unsure;
+        let wanted = match crate::judge::opens_later(tx, other.id)? {
+            true => CaptureMode::AtOnce,
+            false => other.capture,
+        };
+        let whose = match is_link {
+            true => Whose::TheSame,
+            false => Whose::of(&crate::judge::customer_of(tx, other.id)?, now.customer, other.attempt > 0),
+        };
+        let is_same = other.expires_at > tx.now() && other.amount == new.amount && wanted == now.capture;
+        if is_unpaid && is_same && whose != Whose::Others {
+            tx.commit_silent("the order had this payment already");
+            if !is_link {
+                self.take_over(tx, other.id, now, whose)?;
+                crate::judge::keep_told(tx, other.id, told)?;
+            }
+            self.note_link(tx, other.id, new.signed_until)?;
+            return Ok(Some(other));
+        }
+        // When a link was signed nothing tells: it ends nothing that a program asked for.
+        let is_asked = is_link && !self.is_of_link(tx, other.id)?;
+        // Nobody has begun to pay it, so nobody can be half-way through.
+        if !is_unpaid || other.attempt > 0 || is_asked {
+            return Err(Error::OrderHasPayment);
+        }
+        let after = Payment { state: State::Voided, ..other.clone() };
+        self.finish(tx, &other, after, crate::model::Provider::Stripe)?;
+        Ok(None)
+    }
+
+    /// Keeps what a program says now of a payment that is there. What is paid with is kept for whom the payment was made, and nobody else.
+    fn take_over(&self, tx: &mut Tx<'_>, id: PaymentId, now: &Now<'_>, whose: Whose) -> Result<(), Error> {
         let before = self.unseal(id, &sql::details(tx, id)?)?;
-        let saving = if whose == Whose::TheSame { now.saving.clone() } else { Saving::No.word().to_owned() };
+        let saving =
+            if whose == Whose::TheSame { now.details.saving.clone() } else { Saving::No.word().to_owned() };
         let Details { signed_until, is_asked, .. } = before;
-        let details = self.seal(id, &Details { saving, signed_until, is_asked, ..now.clone() });
-        crate::judge::take_over(tx, id, email, details)
+        let details = self.seal(id, &Details { saving, signed_until, is_asked, ..now.details.clone() });
+        crate::judge::take_over(tx, id, now.email.as_deref(), details)
     }
 }
 
@@ -112,39 +156,11 @@ impl Payments {
                     let is_same = same.order == new.order && same.amount == new.amount;
                     return if is_same { Ok(same) } else { Err(Error::OrderHasPayment) };
                 }
-                if let Some(other) = sql::open_of_order(tx, &new.order)? {
-                    let is_unpaid = other.captured == 0 && other.authorized == 0 && !other.is_unsure;
-                    let is_fresh = other.expires_at > tx.now();
-                    let wanted = match crate::judge::opens_later(tx, other.id)? {
-                        true => CaptureMode::AtOnce,
-                        false => other.capture,
-                    };
-                    let is_same_way = wanted == capture;
-                    let whose = match new.signed_until {
-                        Some(_) => Whose::TheSame,
-                        None => {
-                            Whose::of(&crate::judge::customer_of(tx, other.id)?, &customer, other.attempt > 0)
-                        }
-                    };
-                    let is_same = is_fresh && other.amount == new.amount && is_same_way;
-                    if is_unpaid && is_same && whose != Whose::Others {
-                        tx.commit_silent("the order had this payment already");
-                        if new.signed_until.is_none() {
-                            shared.take_over(tx, other.id, (&details, email.as_deref()), whose)?;
-                            crate::judge::keep_told(tx, other.id, &told)?;
-                        }
-                        shared.note_link(tx, other.id, new.signed_until)?;
-                        return Ok(other);
-                    }
-                    // When a link was signed nothing tells: it ends nothing that a program asked for.
-                    let is_asked = new.signed_until.is_some() && !shared.is_of_link(tx, other.id)?;
-                    // Nobody has begun to pay it, so nobody can be half-way through.
-                    if !is_unpaid || other.attempt > 0 || is_asked {
-                        return Err(Error::OrderHasPayment);
-                    }
-                    let provider = crate::model::Provider::Stripe;
-                    let after = Payment { state: State::Voided, ..other.clone() };
-                    shared.finish(tx, &other, after, provider)?;
+                let now = Now { new: &new, capture, customer: &customer, email: &email, details: &details };
+                if let Some(other) = sql::open_of_order(tx, &new.order)?
+                    && let Some(before) = shared.had_before(tx, other, &now, &told)?
+                {
+                    return Ok(before);
                 }
                 let row = NewRow {
                     id,

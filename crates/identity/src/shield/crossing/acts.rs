@@ -138,6 +138,16 @@ impl Crossing {
         }
     }
 
+    /// Another request exchanged the handle meanwhile: what only looks goes on without a session, all else is asked for again.
+    pub(super) fn overtaken(&mut self) -> Option<Passage> {
+        if self.is_risky {
+            return Some(self.again());
+        }
+        self.is_without = true;
+        self.held = None;
+        None
+    }
+
     fn is_new(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.is_new)
     }
