@@ -19,6 +19,7 @@ const GROUPINGS: [&[usize]; 9] = [
     &[6, 13],
     &[4, 4, 4, 3],
 ];
+const MOST_GROUPS: usize = 5;
 /// Bytes between two groups at most: a line's end between blanks.
 const WIDEST: usize = 8;
 /// The longest word that is looked back over.
@@ -118,34 +119,42 @@ fn stands_in(text: &[u8]) -> bool {
     !find(text).is_empty()
 }
 
-/// How many digits stand there, at most one more than a number has; of a longer run the rest is none of a number's either.
+/// How many digits stand there.
 fn digits_from(text: &[u8], at: usize) -> usize {
     text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 fn number_from(text: &[u8], start: usize, run: usize) -> bool {
-    let whole = (FEWEST_DIGITS..=MAX_DIGITS).contains(&run).then_some([run]);
-    let groupings = GROUPINGS.into_iter().filter(|groups| groups.first() == Some(&run));
-    let groupings = groupings.chain(whole.iter().map(<[usize; 1]>::as_slice));
-    groupings.filter_map(|groups| grouped(text, start, groups)).any(|(end, digits)| {
+    let is_number = |end: usize, digits: &[u8]| {
         ends(text, end)
-            && scan::is_card_number(&digits)
+            && scan::is_card_number(digits)
             && !iban::holds(text, start, end)
             && !iban::is_glued(text, start, end)
             && !scan::in_row(text, start, end)
-    })
-}
-
-fn grouped(text: &[u8], start: usize, groups: &[usize]) -> Option<(usize, Vec<u8>)> {
-    let (mut at, mut digits) = (start, Vec::with_capacity(MAX_DIGITS));
-    for (number, group) in groups.iter().enumerate() {
-        if number > 0 {
-            at += separator(text, at)?;
+    };
+    // The groups that stand there are gone through once, whatever they may be the beginning of.
+    let (mut groups, mut digits) = ([0; MOST_GROUPS], [0; MAX_DIGITS]);
+    let (mut at, mut run, mut count) = (start, run, 0);
+    for number in 0..MOST_GROUPS {
+        let group = text.get(at..at + run).unwrap_or_default();
+        let Some(room) = digits.get_mut(count..count + run) else { return false };
+        room.iter_mut().zip(group).for_each(|(digit, byte)| *digit = byte.wrapping_sub(b'0'));
+        (at, count) = (at + run, count + run);
+        groups.iter_mut().skip(number).take(1).for_each(|length| *length = run);
+        let so_far = groups.get(..=number).unwrap_or_default();
+        let is_whole = number == 0 || GROUPINGS.contains(&so_far);
+        let of_number = digits.get(..count).filter(|_| is_whole && count >= FEWEST_DIGITS);
+        if of_number.is_some_and(|digits| is_number(at, digits)) {
+            return true;
         }
-        digits.extend(text.get(at..at + group)?.iter().map(|byte| byte.wrapping_sub(b'0')));
-        at += group;
+        if !GROUPINGS.iter().any(|groups| groups.starts_with(so_far)) {
+            return false;
+        }
+        let Some(separator) = separator(text, at) else { return false };
+        at += separator;
+        run = digits_from(text, at);
     }
-    (digits.iter().all(|digit| *digit < 10)).then_some((at, digits))
+    false
 }
 
 /// Blanks, line ends and signs between two groups; not those between the entries of a list or the fields of a record.

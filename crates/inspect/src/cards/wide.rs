@@ -148,9 +148,9 @@ fn may_be_wide(bytes: &[u8], at: usize) -> bool {
         Some(b'&' | b'%' | b'\\' | b'.' | b'+' | b'\t' | b'_' | b'/' | 0xC2 | 0xE2) => true,
         Some(b' ') if bytes.get(at + 1) == Some(&b' ') => true,
         // Behind the next group stands another sign.
-        Some(plain @ (b' ' | b'-')) => NEXT.iter().any(|length| {
-            bytes.get(at + length + 1).is_some_and(|next| next != plain && may_separate(*next))
-        }),
+        Some(plain @ (b' ' | b'-')) => NEXT
+            .iter()
+            .any(|length| bytes.get(at + length + 1).is_some_and(|next| next != plain && begins(*next))),
         _ => false,
     }
 }
@@ -219,6 +219,10 @@ fn separator_at(bytes: &[u8], at: usize) -> Option<usize> {
 /// One spelling, in letters of either case.
 fn spelling_at(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
     let rest = bytes.get(at..)?;
+    // Most bytes are the next digit's or a word's.
+    if !begins(*rest.first()?) {
+        return None;
+    }
     SPELLINGS
         .iter()
         .find(|(text, _)| rest.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
@@ -230,14 +234,23 @@ pub(super) fn may_separate(byte: u8) -> bool {
     SEPARATES.get(usize::from(byte)) == Some(&true)
 }
 
+/// Whether one of the spellings begins with this byte.
+fn begins(byte: u8) -> bool {
+    BEGINS.get(usize::from(byte)) == Some(&true)
+}
+
+static BEGINS: [bool; 256] = bytes_of_spellings(1);
 /// The bytes of all spellings, in either case: asked for behind every second number of a page.
-static SEPARATES: [bool; 256] = {
+static SEPARATES: [bool; 256] = bytes_of_spellings(usize::MAX);
+
+/// The first so many bytes of each.
+const fn bytes_of_spellings(most: usize) -> [bool; 256] {
     let mut separates = [false; 256];
     let mut spelling = 0;
     while spelling < SPELLINGS.len() {
         let text = SPELLINGS[spelling].0;
         let mut at = 0;
-        while at < text.len() {
+        while at < text.len() && at < most {
             separates[text[at].to_ascii_lowercase() as usize] = true;
             separates[text[at].to_ascii_uppercase() as usize] = true;
             at += 1;
@@ -245,9 +258,27 @@ static SEPARATES: [bool; 256] = {
         spelling += 1;
     }
     separates
-};
+}
 
 /// The length of the encoded separator at this place of a number, whose own digits are none of the number's.
 pub(super) fn encoded_length(bytes: &[u8], at: usize) -> Option<usize> {
     spelling_at(bytes, at).map(|(_, length)| length).filter(|length| *length > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Behind each group of a long row the spellings of all separators were tried, for digits stand in some of them: a minute's work in a
+    /// body of a megabyte.
+    #[test]
+    fn plain_groups_are_looked_at_as_plain_ones_alone() {
+        for piece in ["4242 4242 4242 4241 ", "4242-4242-4242-4241-", "424242 424242 ", "4242 a", "4242 x"] {
+            let text = piece.repeat(1_000);
+            assert!((0..text.len()).all(|at| !may_be_wide(text.as_bytes(), at)), "{piece}");
+        }
+        for text in ["4242 4242&nbsp;", "4242-4242%20", "4242 424242.", "4242  "] {
+            assert!(may_be_wide(text.as_bytes(), 4), "{text}");
+        }
+    }
 }
