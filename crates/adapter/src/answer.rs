@@ -4,7 +4,9 @@ use serde_json::Value;
 use storeward_base::Secret;
 
 use crate::cookie::{CookieLine, name_fits};
-use crate::model::{Adapter, BodyKind, Door, Probe, SignOut, SignedIn, Subject, TokenAnswer};
+use crate::model::{
+    Adapter, BodyKind, Door, DoorKind, Probe, SignOut, SignedIn, Subject, TokenAnswer, Visitor,
+};
 use crate::{place, text};
 
 /// What the cookies of one answer say.
@@ -30,6 +32,15 @@ pub enum ProbeAnswer {
     SignedOut,
     /// The shop is in trouble, or has changed: the adapter does not fit this answer.
     Unclear,
+}
+
+/// What was answered to a question.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeTold<'a> {
+    pub status: u16,
+    /// As it stands in the answer.
+    pub location: Option<&'a str>,
+    pub body: &'a [u8],
 }
 
 /// An answer's cookies, read by an adapter.
@@ -64,28 +75,75 @@ impl Probe {
         json.into_iter().chain(self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str()))).collect()
     }
 
-    /// Reads the answer to the probe.
-    pub fn read(&self, status: u16, body: &[u8]) -> ProbeAnswer {
-        if status != self.status {
-            let says_no = (300..500).contains(&status) && status != 429;
-            return if says_no { ProbeAnswer::SignedOut } else { ProbeAnswer::Unclear };
+    /// The path with its query, to ask for.
+    pub fn target(&self) -> String {
+        place::target(&self.path, &self.query)
+    }
+
+    /// Whether somebody is signed in, and who. `None`: nobody who is named here, whatever that means.
+    fn names(&self, told: &ProbeTold<'_>) -> Option<ProbeAnswer> {
+        let page = String::from_utf8_lossy(told.body);
+        let lacks = self.contains.as_ref().is_some_and(|wanted| !page.contains(wanted.as_str()));
+        if told.status != self.status || lacks {
+            return None;
         }
-        let page = String::from_utf8_lossy(body);
-        if self.contains.as_ref().is_some_and(|wanted| !page.contains(wanted.as_str())) {
+        let subject = self.subject.find(&page)?;
+        let email = self.email.as_ref().and_then(|e| e.find(&page)).filter(|e| e.contains('@'));
+        Some(ProbeAnswer::SignedIn { subject, email })
+    }
+
+    /// Reads the answer to the probe. That somebody is not named is no sign that nobody is there: the page may lie elsewhere by now, or
+    /// speak another language. Nobody is who gets what visitors get: the sign-in page, 401, an answer in JSON that names nobody, or
+    /// what the file says.
+    pub fn read(&self, told: &ProbeTold<'_>, leads_to_sign_in: impl Fn(&str) -> bool) -> ProbeAnswer {
+        if let Some(named) = self.names(told) {
+            return named;
+        }
+        let is_json = || {
+            self.subject.json.is_some()
+                && (told.status == self.status || told.status == 403)
+                && serde_json::from_slice::<Value>(told.body).is_ok()
+        };
+        let is_led = (300..400).contains(&told.status);
+        let to = told.location.filter(|_| is_led).unwrap_or_default();
+        let is_visitors = match &self.visitor {
+            Some(Visitor { location, contains }) => {
+                let page = String::from_utf8_lossy(told.body);
+                let leads = location.as_ref().is_some_and(|text| is_led && to.contains(text.as_str()));
+                let shows = contains.as_ref().is_some_and(|text| {
+                    !is_led && told.status < 500 && told.status != 429 && page.contains(text.as_str())
+                });
+                leads || shows
+            }
+            None => is_led && leads_to_sign_in(to),
+        };
+        if told.status == 401 || is_visitors || is_json() {
             return ProbeAnswer::SignedOut;
         }
-        match self.subject.find(&page) {
-            Some(subject) => {
-                let email = self.email.as_ref().and_then(|e| e.find(&page)).filter(|e| e.contains('@'));
-                ProbeAnswer::SignedIn { subject, email }
-            }
-            // A JSON answer for everybody (Magento's sections) names nobody where nobody is signed in.
-            None if self.subject.json.is_some() && serde_json::from_str::<Value>(&page).is_ok() => {
-                ProbeAnswer::SignedOut
-            }
-            None => ProbeAnswer::Unclear,
-        }
+        ProbeAnswer::Unclear
     }
+}
+
+impl Adapter {
+    /// What the answer to a probe says. A shop that leads to the page of its sign-in leads visitors there.
+    pub fn probe_says(&self, probe: &Probe, told: &ProbeTold<'_>) -> ProbeAnswer {
+        probe.read(told, |address| {
+            let Some(path) = path_of(address) else { return false };
+            let sign_ins = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
+            let mut pages = sign_ins.flat_map(|door| &door.place.paths);
+            !place::is(&probe.path, path)
+                && pages.any(|place| place != place::ANYWHERE && place::is(place, path))
+        })
+    }
+}
+
+/// The path of an address, whatever host it names.
+fn path_of(address: &str) -> Option<&str> {
+    let rest = match address.split_once("://") {
+        Some((_, rest)) => rest.get(rest.find('/')?..)?,
+        None => address,
+    };
+    rest.split(['?', '#']).next().filter(|path| path.starts_with('/'))
 }
 
 impl SignedIn {
@@ -246,19 +304,58 @@ mod tests {
 
     #[test]
     fn probes_tell_who_it_is_or_that_they_do_not_know() {
-        let oscar = by_name("django-oscar").unwrap().signed_in.probe.unwrap();
+        let adapter = by_name("django-oscar").unwrap();
+        let read = |status, location, body: &str| {
+            let told = ProbeTold { status, location, body: body.as_bytes() };
+            adapter.probe_says(adapter.signed_in.probe.as_ref().unwrap(), &told)
+        };
         let page = r#"<form><input type="hidden" name="csrfmiddlewaretoken" value="x"><input type="email" name="email" value="ida@shop.example"></form>"#;
         assert_eq!(
-            oscar.read(200, page.as_bytes()),
+            read(200, None, page),
             ProbeAnswer::SignedIn {
                 subject: "ida@shop.example".into(),
                 email: Some("ida@shop.example".into())
             }
         );
-        assert_eq!(oscar.read(302, b""), ProbeAnswer::SignedOut);
-        assert_eq!(oscar.read(503, b""), ProbeAnswer::Unclear);
-        assert_eq!(oscar.read(429, b""), ProbeAnswer::Unclear);
-        assert_eq!(oscar.read(200, b"<p>a new theme"), ProbeAnswer::Unclear);
+        for to in
+            ["/accounts/login/?next=/accounts/profile/edit/", "https://shop.example/en-gb/accounts/login/"]
+        {
+            assert_eq!(read(302, Some(to), ""), ProbeAnswer::SignedOut, "{to}");
+        }
+        assert_eq!(read(401, None, ""), ProbeAnswer::SignedOut);
+        // Below a language, at another name of the shop, over the other scheme: nobody has said that nobody is there.
+        for to in
+            ["/en-gb/accounts/profile/edit/", "https://www.shop.example/accounts/profile/edit/", "/", ""]
+        {
+            assert_eq!(read(302, Some(to), ""), ProbeAnswer::Unclear, "{to}");
+        }
+        assert_eq!(read(302, None, ""), ProbeAnswer::Unclear);
+        for status in [200, 400, 403, 404, 410, 429, 500, 503] {
+            assert_eq!(read(status, None, "<p>a new theme"), ProbeAnswer::Unclear, "{status}");
+        }
+    }
+
+    #[test]
+    fn visitors_are_known_by_what_the_file_says() {
+        let probe = |visitor: &str| {
+            let file = format!(
+                "format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in.probe]\npath = '/me'\ncontains = 'Hello '\n\
+                 subject = {{ between = ['Hello ', '<'] }}\nvisitor = {visitor}\n"
+            );
+            let adapter = Adapter::parse(&file).unwrap();
+            move |status, location: Option<&str>, body: &str| {
+                let told = ProbeTold { status, location, body: body.as_bytes() };
+                adapter.probe_says(adapter.signed_in.probe.as_ref().unwrap(), &told)
+            }
+        };
+        let read = probe("{ contains = 'href=\"/enter\"', location = 'back=me' }");
+        assert_eq!(read(200, None, "<a href=\"/enter\">"), ProbeAnswer::SignedOut);
+        assert_eq!(read(302, Some("https://shop.example/x?back=me"), ""), ProbeAnswer::SignedOut);
+        // In another language.
+        assert_eq!(read(200, None, "Hallo ida<"), ProbeAnswer::Unclear);
+        assert_eq!(read(302, Some("/de/me"), "<a href=\"/enter\">"), ProbeAnswer::Unclear);
+        assert_eq!(read(503, None, "<a href=\"/enter\">"), ProbeAnswer::Unclear);
+        assert!(matches!(read(200, None, "Hello ida< <a href=\"/enter\">"), ProbeAnswer::SignedIn { .. }));
     }
 
     #[test]

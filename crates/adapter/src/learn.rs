@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use storeward_base::Secret;
 
-use crate::answer::ProbeAnswer;
+use crate::answer::{ProbeAnswer, ProbeTold};
 use crate::body;
 use crate::kind::is_form;
 pub use crate::model::Probe;
-use crate::model::{Adapter, SignOut, Subject};
+use crate::model::{Adapter, SignOut, Subject, Visitor};
 use crate::text::{self, Form};
 
 pub use act::ActSeen;
@@ -67,6 +67,8 @@ pub struct Sight<'a> {
     /// Names of what was sent.
     pub fields: &'a [String],
     pub status: u16,
+    /// Where the answer leads.
+    pub location: Option<&'a str>,
     pub cookies: &'a [CookieSet],
     pub body: &'a str,
     /// Where a script may have sent it.
@@ -92,21 +94,25 @@ pub struct Watched {
     tokens: Vec<Token>,
     /// The mark of the token that came along.
     bearer: Option<String>,
-    /// What a visitor sees here, as everybody does.
-    shown: Option<String>,
+    /// Where a page that names the account leads to, without queries.
+    links: Vec<String>,
+    /// What a visitor sees here, as everybody does, and where it leads.
+    shown: Option<(String, Option<String>)>,
 }
 
 /// A page's forms that are kept, and its links that sign out.
 const MOST_FORMS: usize = 12;
+const MOST_LINKS: usize = 400;
 
 impl Watched {
     /// `user` is the account's name as it is typed, best an e-mail address.
     pub fn new(sight: &Sight<'_>, user: &str) -> Self {
-        let Sight { by, method, path, fields, status, cookies, body, script } = *sight;
+        let Sight { by, method, path, fields, status, location, cookies, body, script } = *sight;
         let json = script.and_then(|script| script.sent.cloned()).filter(|_| by == By::Owner);
         let is_answered = json.as_ref().is_some_and(|json| json.typed().is_some());
         let tokens = script.filter(|_| is_answered).map(|script| script::tokens(body, script.mark));
         let is_page = by == By::Owner && method == "GET" && status == 200;
+        let names = if is_page { probe_of(body, path, user) } else { None };
         Watched {
             by,
             method: method.to_owned(),
@@ -116,11 +122,16 @@ impl Watched {
             cookies: cookies.to_vec(),
             forms: text::forms(body, path).take(MOST_FORMS).collect(),
             outs: outs(body, path).into_iter().take(MOST_FORMS).collect(),
-            names: if is_page { probe_of(body, path, user) } else { None },
+            links: if names.is_some() {
+                links(body).map(|(_, path)| path).take(MOST_LINKS).collect()
+            } else {
+                Vec::new()
+            },
+            names,
             json,
             tokens: tokens.unwrap_or_default(),
             bearer: script.and_then(|script| script.bearer.map(str::to_owned)),
-            shown: (by == By::Nobody).then(|| body.to_owned()),
+            shown: (by == By::Nobody).then(|| (body.to_owned(), location.map(str::to_owned))),
         }
     }
 
@@ -388,17 +399,69 @@ fn probes(watched: &[Watched], attempt: &Attempt) -> (Vec<Probe>, Option<Doubt>)
             continue;
         }
         let other = watched.iter().find(|other| other.by == By::Nobody && other.path == seen.path);
-        let Some((other, shown)) = other.and_then(|other| Some((other, other.shown.as_ref()?))) else {
+        let Some((other, (page, location))) = other.and_then(|other| Some((other, other.shown.as_ref()?)))
+        else {
             doubt = Some(Doubt::NotCompared(seen.path.clone()));
             continue;
         };
-        if probe.read(other.status, shown.as_bytes()) == ProbeAnswer::SignedOut {
-            found.push(probe.clone());
-        } else {
-            doubt = Some(Doubt::ShownToAll(seen.path.clone()));
+        let told = ProbeTold { status: other.status, location: location.as_deref(), body: page.as_bytes() };
+        let door = watched.get(attempt.at).map(|seen| seen.path.clone());
+        let is_door = |address: &str| path_alone(address).is_some_and(|path| Some(path) == door);
+        match probe.read(&told, is_door) {
+            ProbeAnswer::SignedOut => found.push(probe.clone()),
+            ProbeAnswer::SignedIn { .. } => doubt = Some(Doubt::ShownToAll(seen.path.clone())),
+            ProbeAnswer::Unclear => match visitor(seen, &told, &sign_ins(watched, attempt)) {
+                Some(visitor) => found.push(Probe { visitor: Some(visitor), ..probe.clone() }),
+                None => doubt = Some(Doubt::VisitorUnclear(seen.path.clone())),
+            },
         }
     }
+    // A label between others may be of one language.
+    found.sort_by_key(|probe| probe.subject.between.is_some());
     (found, doubt)
+}
+
+/// Paths of the sign-in: where its form is sent, and where a page with it stands.
+fn sign_ins(watched: &[Watched], attempt: &Attempt) -> BTreeSet<String> {
+    let to = watched.get(attempt.at).map(|seen| seen.path.clone());
+    let is_form = |form: &Form| Some(&form.path) == to.as_ref();
+    let pages = watched.iter().filter(|seen| seen.forms.iter().any(is_form)).map(|seen| seen.path.clone());
+    pages.chain(to.clone()).collect()
+}
+
+/// By what the shop's answer to a visitor is known, whatever language it is in: where it leads, or a link or a form there that leads to the
+/// sign-in and that the customer's page does not have.
+fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> Option<Visitor> {
+    if (300..400).contains(&told.status) {
+        // Neither the same page below a language, nor an address that stands in every other.
+        let to = told.location.and_then(path_alone);
+        let to = to.filter(|to| to.trim_matches('/').len() > 1 && !to.contains(own.path.trim_matches('/')));
+        return to.map(|to| Visitor { location: Some(to), contains: None });
+    }
+    let page = String::from_utf8_lossy(told.body);
+    let stands = |quoted: [String; 3]| quoted.into_iter().find(|text| page.contains(text.as_str()));
+    let is_new = |path: &String| sign_ins.contains(path) && *path != own.path && !own.links.contains(path);
+    let mut leading = links(&page).filter(|(_, path)| is_new(path));
+    let link = leading
+        .find_map(|(link, _)| stands([format!("\"{link}\""), format!("'{link}'"), format!("href={link}")]));
+    let of_form = || {
+        let names = text::forms(&page, &own.path).flat_map(|form| form.passwords());
+        let is_own = |name: &String| own.forms.iter().any(|form| form.names().contains(name));
+        let mut new = names.filter(|name| !is_own(name));
+        new.find_map(|name| {
+            stands([format!("name=\"{name}\""), format!("name='{name}'"), format!("name={name}")])
+        })
+    };
+    link.or_else(of_form).map(|text| Visitor { location: None, contains: Some(text) })
+}
+
+/// Links of a page within the shop: as they stand there, and their paths.
+fn links(page: &str) -> impl Iterator<Item = (&str, String)> {
+    text::links(page).filter_map(|link| Some((link, path_alone(&text::unescape(link))?)))
+}
+
+fn path_alone(address: &str) -> Option<String> {
+    own_path(address).map(|path| path.split('?').next().unwrap_or_default().to_owned())
 }
 
 /// Whether the owner left, and a page that had named them did so no more.
@@ -418,13 +481,15 @@ fn probe_of(page: &str, path: &str, user: &str) -> Option<Probe> {
     let (subject, contains) = subject_of(page, user)?;
     let probe = Probe {
         path: path.to_owned(),
+        query: Default::default(),
         headers: Default::default(),
+        visitor: None,
         status: 200,
         contains,
         email: user.contains('@').then(|| subject.clone()),
         subject,
     };
-    let says = probe.read(200, page.as_bytes());
+    let says = probe.read(&ProbeTold { status: 200, location: None, body: page.as_bytes() }, |_| false);
     matches!(says, ProbeAnswer::SignedIn { subject, .. } if subject == user).then_some(probe)
 }
 

@@ -34,7 +34,7 @@ mod text;
 mod told;
 
 pub use acts::{UnnamedActs, bears_password};
-pub use answer::{Answer, ProbeAnswer, Signal};
+pub use answer::{Answer, ProbeAnswer, ProbeTold, Signal};
 pub use body::{Credentials, Unreadable, before_last_field, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};
@@ -43,7 +43,7 @@ pub use kind::is_form;
 pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
     Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
-    Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
+    Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer, Visitor,
 };
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;

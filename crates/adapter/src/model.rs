@@ -214,9 +214,12 @@ pub struct SignedInCookie {
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     pub path: String,
+    /// Parameters of the query that goes along.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The status of the answer to a signed-in session; any other means signed out.
+    /// The status of the answer to a signed-in session.
     #[serde(default = "ok")]
     pub status: u16,
     /// Text that the answer to a signed-in session holds.
@@ -227,6 +230,22 @@ pub struct Probe {
     /// Where the answer names the e-mail address on file.
     #[serde(default)]
     pub email: Option<Subject>,
+    /// What a visitor is answered, where it is not what [`Adapter::probe_says`] knows by itself.
+    #[serde(default)]
+    pub visitor: Option<Visitor>,
+}
+
+/// By what the shop's answer to a visitor is known. Text of one language is no good sign: whoever has the page in another one would
+/// pass for a visitor no more, and a customer for nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visitor {
+    /// Text in the address that the visitor is led to.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// Text that the visitor's page holds, and that of a signed-in session does not.
+    #[serde(default)]
+    pub contains: Option<String>,
 }
 
 fn ok() -> u16 {
@@ -466,6 +485,9 @@ impl Adapter {
             if let Some(email) = &probe.email {
                 email.check("signed_in.probe.email")?;
             }
+            if let Some(visitor) = &probe.visitor {
+                visitor.check().map_err(|what| AdapterError::new("signed_in.probe.visitor", what))?;
+            }
         }
         for (at, page) in self.signed_in.address.iter().enumerate() {
             let place = format!("signed_in.address[{at}]");
@@ -473,6 +495,15 @@ impl Adapter {
             page.email.check(&format!("{place}.email"))?;
         }
         Ok(())
+    }
+}
+
+impl Visitor {
+    fn check(&self) -> Result<(), String> {
+        let signs = [&self.location, &self.contains];
+        let is_plain = signs.into_iter().flatten().all(|text| !text.trim().is_empty());
+        let is_some = self.location.is_some() || self.contains.is_some();
+        (is_plain && is_some).then_some(()).ok_or_else(|| "name `location`, `contains`, or both".to_owned())
     }
 }
 

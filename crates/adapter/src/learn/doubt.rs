@@ -27,6 +27,8 @@ pub enum Doubt {
     NotCompared(String),
     /// This page shows it to everybody, or the same to a visitor.
     ShownToAll(String),
+    /// What a visitor is answered at this page is known by nothing that is the same in every language.
+    VisitorUnclear(String),
     /// A GraphQL call at this address that names the values itself, or does several things in one.
     UnplainCall(String),
     /// The answer to the sign-in holds what looks like a token here, and nothing was asked for with it.
@@ -71,6 +73,10 @@ impl fmt::Display for Doubt {
             Doubt::ShownToAll(path) => {
                 write!(f, "{path} does not tell a customer from a visitor: open another page of the account")
             }
+            Doubt::VisitorUnclear(path) => write!(
+                f,
+                "a visitor is neither led from {path} to the sign-in nor shown a link to it: open another page of the account"
+            ),
             Doubt::UnplainCall(path) => write!(
                 f,
                 "the sign-in at {path} is a GraphQL call that names its values itself, or does several things at once: write \

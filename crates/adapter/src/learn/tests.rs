@@ -10,6 +10,12 @@ const ENTRY: &str = r#"<form action="/search"><input name="q"></form>
 const OWN: &str =
     r#"<a href="/kundenbereich/abmelden">Abmelden</a><dl><dt>Adresse</dt><dd>mira@people.example</dd></dl>"#;
 
+const STRANGER: &str = r#"<p>Bitte <a href="/kundenbereich/eintritt?zu=kundenbereich">eintreten</a>"#;
+
+fn told(status: u16, body: &str) -> ProbeTold<'_> {
+    ProbeTold { status, location: None, body: body.as_bytes() }
+}
+
 /// A request, with its answer as the shop would give it.
 #[derive(Clone)]
 struct Scene {
@@ -18,15 +24,27 @@ struct Scene {
     path: String,
     fields: Vec<String>,
     status: u16,
+    /// Where the answer leads.
+    leads: Option<&'static str>,
     cookies: Vec<CookieSet>,
     body: String,
 }
 
 fn seen(scenes: &[Scene]) -> Vec<Watched> {
     let sight = |scene: &Scene| {
-        let Scene { by, method, path, fields, status, cookies, body } = scene;
+        let Scene { by, method, path, fields, status, leads, cookies, body } = scene;
         Watched::new(
-            &Sight { by: *by, method, path, fields, status: *status, cookies, body, script: None },
+            &Sight {
+                by: *by,
+                method,
+                path,
+                fields,
+                status: *status,
+                location: *leads,
+                cookies,
+                body,
+                script: None,
+            },
             USER,
         )
     };
@@ -35,7 +53,7 @@ fn seen(scenes: &[Scene]) -> Vec<Watched> {
 
 fn page(by: By, path: &str, status: u16, body: &str) -> Scene {
     let (fields, cookies) = (vec![], vec![]);
-    Scene { by, method: "GET", path: path.into(), fields, status, cookies, body: body.into() }
+    Scene { by, method: "GET", path: path.into(), fields, status, leads: None, cookies, body: body.into() }
 }
 
 fn cookie(name: &str, is_http_only: bool) -> CookieSet {
@@ -58,7 +76,7 @@ fn scenes() -> Vec<Scene> {
         entry,
         sent,
         page(By::Owner, "/kundenbereich", 200, OWN),
-        page(By::Nobody, "/kundenbereich", 200, "<p>Bitte eintreten"),
+        page(By::Nobody, "/kundenbereich", 200, STRANGER),
     ]
 }
 
@@ -83,14 +101,20 @@ fn a_shop_that_nobody_knows_gets_an_adapter() {
     assert_eq!(adapter.door(&asked, b"kennung=a&losung=b").unwrap().name, "sign-in");
     let asked = Asked { path: "/kundenbereich/neu", ..asked };
     assert_eq!(adapter.door(&asked, b"kennung=a&l1=b&l2=b").unwrap().name, "sign-up");
-    let probe = adapter.signed_in.probe.unwrap();
+    let probe = adapter.signed_in.probe.as_ref().unwrap();
     let other = OWN.replace("mira", "paul");
     let expected = ProbeAnswer::SignedIn {
         subject: "paul@people.example".into(),
         email: Some("paul@people.example".into()),
     };
-    assert_eq!(probe.read(200, other.as_bytes()), expected);
-    assert_eq!(probe.read(200, b"<p>Bitte eintreten"), ProbeAnswer::SignedOut);
+    assert_eq!(adapter.probe_says(probe, &told(200, &other)), expected);
+    assert_eq!(adapter.probe_says(probe, &told(200, STRANGER)), ProbeAnswer::SignedOut);
+    // The shop speaks another language too, and who asks chooses it.
+    let english =
+        "<a href=\"/kundenbereich/abmelden\">Sign out</a><p>Signed in as <b>paul@people.example</b>";
+    for (status, page) in [(200, english), (200, "<p>new"), (302, ""), (403, "<p>too many"), (404, "")] {
+        assert_eq!(adapter.probe_says(probe, &told(status, page)), ProbeAnswer::Unclear, "{status} {page}");
+    }
     assert_eq!(adapter.sign_out.unwrap().path, "/kundenbereich/abmelden");
     assert!(to_compare(&watched()).is_empty());
     assert_eq!(to_compare(&seen(&scenes()[..3])), ["/kundenbereich"]);
@@ -154,21 +178,47 @@ fn a_box_is_ticked_once_before_anything_is_proposed() {
 
 #[test]
 fn names_in_fields_and_in_json_are_found_too() {
-    for (own, nobody, status) in [
-        (r#"<input name='adr' value="mira@people.example">"#, "", 302),
-        (r#"<INPUT value="mira@people.example" name="adr">"#, "<p>no", 200),
-        (r#"{"kunde":{"post/adresse":"mira@people.example"}}"#, "{\"kunde\":null}", 200),
-        (r#"{"kunde":"mira@people.example"}"#, "{}", 401),
+    for (own, nobody, status, leads) in [
+        (
+            r#"<input name='adr' value="mira@people.example">"#,
+            "",
+            302,
+            Some("/kundenbereich/eintritt?back=1"),
+        ),
+        (r#"<input name='adr' value="mira@people.example">"#, "", 302, Some("https://kiln.example/login")),
+        (r#"<INPUT value="mira@people.example" name="adr">"#, ENTRY, 200, None),
+        (r#"{"kunde":{"post/adresse":"mira@people.example"}}"#, "{\"kunde\":null}", 200, None),
+        (r#"{"kunde":"mira@people.example"}"#, "{}", 401, None),
     ] {
         let mut all = scenes();
         all[2].body = own.into();
-        all[3] = page(By::Nobody, "/kundenbereich", status, nobody);
+        all[3] = Scene { leads, ..page(By::Nobody, "/kundenbereich", status, nobody) };
         let found = propose("kiln", &seen(&all)).unwrap_or_else(|doubts| panic!("{own}: {doubts:?}"));
-        let probe = found.adapter.signed_in.probe.unwrap();
-        let said = probe.read(200, own.replace("mira", "paul").as_bytes());
+        let probe = found.adapter.signed_in.probe.clone().unwrap();
+        let said = found.adapter.probe_says(&probe, &told(200, &own.replace("mira", "paul")));
         assert!(
             matches!(said, ProbeAnswer::SignedIn { subject, .. } if subject == "paul@people.example"),
             "{own}"
+        );
+        let visitors = ProbeTold { location: leads, ..told(status, nobody) };
+        assert_eq!(found.adapter.probe_says(&probe, &visitors), ProbeAnswer::SignedOut, "{own}");
+    }
+}
+
+#[test]
+fn a_page_that_tells_a_visitor_in_words_alone_is_none() {
+    let leads = [Some("/"), Some("/en/kundenbereich"), Some("https://www.kiln.example/kundenbereich"), None];
+    let led = leads.map(|leads| Scene { leads, ..page(By::Nobody, "/kundenbereich", 302, "") });
+    let others = [
+        page(By::Nobody, "/kundenbereich", 200, "<p>Bitte eintreten"),
+        page(By::Nobody, "/kundenbereich", 404, "<p>weg"),
+    ];
+    for nobody in led.into_iter().chain(others) {
+        let mut all = scenes();
+        all[3] = nobody;
+        assert_eq!(
+            propose("kiln", &seen(&all)).unwrap_err(),
+            [Doubt::VisitorUnclear("/kundenbereich".into())]
         );
     }
 }
@@ -230,7 +280,8 @@ fn a_list_with_many_labels_and_a_sentence_are_read_too() {
         let mut all = scenes();
         all[2].body = own.into();
         let found = propose("kiln", &seen(&all)).unwrap_or_else(|doubts| panic!("{own}: {doubts:?}"));
-        let said = found.adapter.signed_in.probe.unwrap().read(200, other.as_bytes());
+        let probe = found.adapter.signed_in.probe.clone().unwrap();
+        let said = found.adapter.probe_says(&probe, &told(200, other));
         assert!(
             matches!(said, ProbeAnswer::SignedIn { subject, .. } if subject == "paul@people.example"),
             "{own}"
@@ -250,7 +301,17 @@ fn sent(path: &str, body: &str, status: u16, answer: &str, bearer: Option<&str>)
     let fields = json.as_ref().map(|json| json.texts.clone()).unwrap_or_default();
     let (by, cookies) = (By::Owner, [cookie("besuch", true)]);
     Watched::new(
-        &Sight { by, method, path, fields: &fields, status, cookies: &cookies, body: answer, script },
+        &Sight {
+            by,
+            method,
+            path,
+            fields: &fields,
+            status,
+            location: None,
+            cookies: &cookies,
+            body: answer,
+            script,
+        },
         USER,
     )
 }

@@ -62,7 +62,14 @@ fn told(probe: &Probe) -> String {
     };
     let contains = probe.contains.as_ref().map(|contains| ("contains", quoted(contains)));
     let email = probe.email.as_ref().map(|email| ("email", subject(email)));
-    let lines = contains.into_iter().chain([("subject", subject(&probe.subject))]).chain(email);
+    let visitor = probe.visitor.as_ref().map(|visitor| {
+        let signs = [("location", &visitor.location), ("contains", &visitor.contains)];
+        let signs =
+            signs.into_iter().filter_map(|(key, text)| Some(format!("{key} = {}", quoted(text.as_ref()?))));
+        ("visitor", format!("{{ {} }}", signs.collect::<Vec<_>>().join(", ")))
+    });
+    let lines =
+        contains.into_iter().chain([("subject", subject(&probe.subject))]).chain(email).chain(visitor);
     lines.map(|(key, value)| format!("{key} = {value}\n")).collect()
 }
 

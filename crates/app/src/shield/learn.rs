@@ -221,6 +221,7 @@ impl Watch {
             path: &path,
             fields: form.map(|form| form.fields.as_slice()).unwrap_or_default(),
             status: reply.status.as_u16(),
+            location: reply.header("location"),
             cookies: &set,
             body: &body,
             script: None,

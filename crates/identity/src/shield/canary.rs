@@ -17,7 +17,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, Response, header};
 
 use super::jar::Jar;
-use super::shop::{Asker, question, shown};
+use super::shop::{Asker, Led, question, shown};
 use super::{Guard, Shield, StaffPolicy, WhenUnclear, WhenUnsaid};
 use crate::error::Error;
 
@@ -337,9 +337,11 @@ impl<'g> Stranger<'g> {
             let Some(body) = body else { return Ok(Err(Fault::NoForm)) };
             (path, "application/json", body.expose().clone())
         };
-        // Without an account shown: whoever sees somebody here sees somebody everywhere.
-        if matches!(self.who().await?, ProbeAnswer::SignedIn { .. }) {
-            return Ok(Err(Fault::Anybody));
+        // Without an account shown: whoever sees somebody here sees somebody everywhere, and whoever cannot tell sees nobody anywhere.
+        match self.who().await? {
+            ProbeAnswer::SignedIn { .. } => return Ok(Err(Fault::Anybody)),
+            ProbeAnswer::Unclear => return Ok(Err(Fault::Unclear)),
+            ProbeAnswer::SignedOut => {}
         }
         let host = self.asker.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
         let (origin, referer) = (format!("https://{host}"), format!("https://{host}{path}"));
@@ -414,10 +416,7 @@ impl<'g> Stranger<'g> {
     async fn who(&mut self) -> Result<ProbeAnswer, NoAnswer> {
         if let Some((probe, token)) = &self.token {
             let (probe, line) = (probe.clone(), Secret::new(format!("Bearer {}", token.expose())));
-            let mut more = probe.questions();
-            more.push(("authorization", line.expose()));
-            let answer = self.ask("GET", &probe.path, &more, String::new()).await?;
-            return Ok(probe.read(answer.status().as_u16(), answer.body()));
+            return self.answer_to(&probe, Some(&line)).await;
         }
         let adapter = &self.guard.adapter;
         let pairs = self.jar.cookies.iter().map(|kept| (kept.name.as_str(), kept.value.as_str()));
@@ -429,9 +428,31 @@ impl<'g> Stranger<'g> {
                 None => ProbeAnswer::Unclear,
             });
         };
-        let more = probe.questions();
-        let answer = self.ask("GET", &probe.path, &more, String::new()).await?;
-        Ok(probe.read(answer.status().as_u16(), answer.body()))
+        self.answer_to(probe, None).await
+    }
+
+    async fn answer_to(
+        &mut self,
+        probe: &Probe,
+        token: Option<&Secret<String>>,
+    ) -> Result<ProbeAnswer, NoAnswer> {
+        let guard = self.guard;
+        let own = self.asker.clone();
+        let mut led = Led::new(&own, probe);
+        loop {
+            let mut more = probe.questions();
+            more.extend(token.map(|line| ("authorization", line.expose().as_str())));
+            self.asker = led.asker.clone();
+            let answer = self.ask("GET", &led.target, &more, String::new()).await;
+            self.asker = own.clone();
+            let answer = answer?;
+            if answer.status().is_server_error() {
+                return Err(NoAnswer("canary.shop"));
+            }
+            if let Some(says) = guard.follow(&mut led, probe, &answer) {
+                return Ok(says);
+            }
+        }
     }
 
     /// Whether the shop, asked as the shield asks, does not call it a customer.

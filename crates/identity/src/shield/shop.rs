@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storeward_adapter::{
-    CookieLine, Probe, ProbeAnswer, Rights as Told, Shown, SignOut, StaffProbe, ToldRights,
+    CookieLine, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown, SignOut, StaffProbe, ToldRights,
 };
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
@@ -47,6 +47,68 @@ pub enum Who {
     Unclear,
 }
 
+impl From<ProbeAnswer> for Who {
+    fn from(says: ProbeAnswer) -> Self {
+        match says {
+            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+            ProbeAnswer::SignedOut => Who::Nobody,
+            ProbeAnswer::Unclear => Who::Unclear,
+        }
+    }
+}
+
+/// With whose cookies it is asked.
+enum With<'a> {
+    /// What the answer sets goes into the jar.
+    Jar(&'a Arc<Entry>),
+    /// Nothing of the answer is kept.
+    Cookies(&'a str),
+}
+
+/// How often a question is followed to where the shop leads it.
+const MOST_LED: u8 = 3;
+
+/// A question on its way to where the shop answers it.
+pub(super) struct Led {
+    pub asker: Asker,
+    pub target: String,
+    left: u8,
+}
+
+impl Led {
+    pub fn new(asker: &Asker, probe: &Probe) -> Self {
+        Led { asker: asker.clone(), target: probe.target(), left: MOST_LED }
+    }
+
+    /// Goes on to an address, where it is one of the shop's.
+    fn goes_to(&mut self, address: &str, names: &[String]) -> bool {
+        let (host, target) = match address.split_once("://") {
+            Some((scheme, rest)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => {
+                let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+                (Some(host), target)
+            }
+            Some(_) if !address.starts_with('/') => return false,
+            Some(_) | None => (None, address),
+        };
+        let target = target.split('#').next().unwrap_or_default();
+        let Some(left) =
+            self.left.checked_sub(1).filter(|_| target.starts_with('/') && !target.starts_with("//"))
+        else {
+            return false;
+        };
+        if let Some(host) = host {
+            let asked = self.asker.headers.get(header::HOST).and_then(|line| line.to_str().ok());
+            let name = |host: &str| host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
+            let is_own = asked == Some(host) || names.iter().any(|own| name(own) == name(host));
+            let Some(line) = HeaderValue::from_str(host).ok().filter(|_| is_own) else { return false };
+            self.asker.headers.insert(header::HOST, line);
+        }
+        self.left = left;
+        self.target = target.to_owned();
+        true
+    }
+}
+
 /// When it is asked whose token a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
@@ -88,15 +150,53 @@ impl Guard {
 
     async fn probe(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
         let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
-        let more = probe.questions();
-        let Ok(answer) = self.ask(entry, asker, "GET", &probe.path, more, Bytes::new()).await else {
-            return Who::Unclear;
-        };
-        match probe.read(answer.status().as_u16(), answer.body()) {
-            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
-            ProbeAnswer::SignedOut => Who::Nobody,
-            ProbeAnswer::Unclear => Who::Unclear,
+        self.answer_to(probe, asker, &With::Jar(entry), None).await.into()
+    }
+
+    /// The answer to a question who is signed in. A shop that has it elsewhere, below a language or at another of its names, is followed
+    /// there.
+    async fn answer_to(
+        &self,
+        probe: &Probe,
+        asker: &Asker,
+        with: &With<'_>,
+        token: Option<&Secret<String>>,
+    ) -> ProbeAnswer {
+        let mut led = Led::new(asker, probe);
+        loop {
+            let mut more = probe.questions();
+            more.extend(token.map(|line| ("authorization", line.expose().as_str())));
+            let answer = match with {
+                With::Jar(entry) => self.ask(entry, &led.asker, "GET", &led.target, more, Bytes::new()).await,
+                With::Cookies(line) => {
+                    let line = (*line).to_owned();
+                    match question(&led.asker, ("GET", &led.target), line, more, Bytes::new()) {
+                        Ok(asked) => self.shop.ask(asked).await,
+                        Err(why) => Err(why),
+                    }
+                }
+            };
+            let Ok(answer) = answer else { return ProbeAnswer::Unclear };
+            if let Some(says) = self.follow(&mut led, probe, &answer) {
+                return says;
+            }
         }
+    }
+
+    /// What an answer on the way says; `None` where it leads on, and it is to be asked there.
+    pub(super) fn follow(
+        &self,
+        led: &mut Led,
+        probe: &Probe,
+        answer: &Response<Bytes>,
+    ) -> Option<ProbeAnswer> {
+        let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
+        let status = answer.status();
+        let told = ProbeTold { status: status.as_u16(), location, body: answer.body() };
+        let says = self.adapter.probe_says(probe, &told);
+        let to = location.filter(|_| says == ProbeAnswer::Unclear && status.is_redirection());
+        let goes_on = to.is_some_and(|to| led.goes_to(to, &self.identity.0.shop_names));
+        (!goes_on).then_some(says)
     }
 
     /// Whose token it is.
@@ -108,12 +208,7 @@ impl Guard {
         token: &Secret<String>,
     ) -> Who {
         let line = Secret::new(format!("Bearer {}", token.expose()));
-        let mut more = probe.questions();
-        more.push(("authorization", line.expose()));
-        let Ok(answer) = self.ask(entry, asker, "GET", &probe.path, more, Bytes::new()).await else {
-            return Who::Unclear;
-        };
-        match probe.read(answer.status().as_u16(), answer.body()) {
+        match self.answer_to(probe, asker, &With::Jar(entry), Some(&line)).await {
             ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
             ProbeAnswer::SignedOut | ProbeAnswer::Unclear => Who::Unclear,
         }
@@ -141,34 +236,19 @@ impl Guard {
         if !matches!(self.identity.0.throttle.attempt(&key, now), Leave::Granted) {
             return Who::Unclear;
         }
-        let mut more = probe.questions();
-        more.push(("authorization", line.expose()));
-        let asked = question(asker, ("GET", &probe.path), String::new(), more, Bytes::new());
-        let Ok(question) = asked else { return Who::Unclear };
-        let Ok(answer) = self.shop.ask(question).await else { return Who::Unclear };
-        match probe.read(answer.status().as_u16(), answer.body()) {
-            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+        match self.answer_to(probe, asker, &With::Cookies(""), Some(&line)).await {
             ProbeAnswer::SignedOut => {
                 self.nobodys.add(&probe.path, token, now);
                 Who::Nobody
             }
-            ProbeAnswer::Unclear => Who::Unclear,
+            says @ (ProbeAnswer::SignedIn { .. } | ProbeAnswer::Unclear) => says.into(),
         }
     }
 
     /// Whose session these cookies are now, which may be older than the jar's. Nothing of the answer is kept.
     pub async fn who_has(&self, cookies: String, asker: &Asker) -> Who {
         let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
-        let asked = question(asker, ("GET", &probe.path), cookies, probe.questions(), Bytes::new());
-        let Ok(question) = asked else { return Who::Unclear };
-        match self.shop.ask(question).await {
-            Ok(answer) => match probe.read(answer.status().as_u16(), answer.body()) {
-                ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
-                ProbeAnswer::SignedOut => Who::Nobody,
-                ProbeAnswer::Unclear => Who::Unclear,
-            },
-            Err(_) => Who::Unclear,
-        }
+        self.answer_to(probe, asker, &With::Cookies(&cookies), None).await.into()
     }
 
     /// Whether whoever is signed in has rights in the back office. Nobody is let through as a customer while the shop does not

@@ -95,6 +95,7 @@ impl SessionExchange for Watcher {
                 path: &self.path,
                 fields: &self.fields,
                 status: status.as_u16(),
+                location: None,
                 cookies: &cookies,
                 body: &String::from_utf8_lossy(body.bytes),
                 script: Some(Script {

@@ -3,7 +3,7 @@
 use storeward_adapter::learn::{By, Proposal, Sight};
 use storeward_base::{ClientIp, RequestId, Secret, StaffId};
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::HeaderMap;
+use storeward_web::http::{HeaderMap, header};
 
 use super::{Chosen, Teach};
 use crate::shield::{Asker, CanaryAccount, Fault, Shield, ShieldParts, ShieldSection, question};
@@ -56,6 +56,7 @@ impl Teach {
                 path: &path,
                 fields: &[],
                 status: answer.status().as_u16(),
+                location: answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok()),
                 cookies: &[],
                 body: &String::from_utf8_lossy(answer.body()),
                 script: None,

@@ -183,7 +183,7 @@ impl Behind {
     }
 
     pub fn browser(&self) -> Visitor<'_> {
-        Visitor { browser: self.bench.browser(), behind: self, shield: &self.shield }
+        Visitor { browser: self.bench.browser(), behind: self, shield: &self.shield, host: HOST }
     }
 
     /// The same with more in the adapter's file.
@@ -221,6 +221,8 @@ pub struct Visitor<'b> {
     pub browser: Browser<'b>,
     pub behind: &'b Behind,
     pub shield: &'b Shield,
+    /// The name of the shop that it types.
+    pub host: &'static str,
 }
 
 /// A request that has reached the shop and whose answer has not been shown yet.
@@ -310,8 +312,8 @@ impl Visitor<'_> {
             path,
             written: path,
             query,
-            host: HOST,
-            authority: HOST,
+            host: self.host,
+            authority: self.host,
             wants_problem,
             headers: &headers,
         };

@@ -142,7 +142,13 @@ impl Shop {
                 say(if is_in { 200 } else { 302 }, if is_in { SECRET } else { "" })
             }
             ("GET", "/rest/V1/customers/me") => me(&inside, headers),
-            ("GET", "/customer/account/edit/" | "/identity" | "/accounts/profile/edit/") => say(302, ""),
+            ("GET", "/customer/account/edit/") => {
+                led("https://shop.example/customer/account/login/referer/x/")
+            }
+            ("GET", "/accounts/profile/edit/") => led("/en-gb/accounts/login/?next=/accounts/profile/edit/"),
+            ("GET", "/index.php") if target.contains("controller=identity") => {
+                led("/connexion?back=identity")
+            }
             ("GET", "/me") if inside.is_broken => say(200, "<p>a new theme"),
             ("GET", "/login.php") => say(200, "<form><input name=user><input name=password type=password>"),
             ("GET", "/office") => office(&inside, who),

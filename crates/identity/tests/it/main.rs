@@ -35,6 +35,7 @@ mod pages;
 mod passkey_pages;
 mod pitfalls;
 mod places;
+mod probed;
 mod risk;
 mod shield;
 mod side_doors;

@@ -1,0 +1,212 @@
+//! The page by which the shop says who is signed in lies elsewhere than the adapter's file says, or speaks another language: then nobody
+//! has said that nobody is signed in.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use storeward_host::{AskShop, Asking, NoAnswer, Question};
+use storeward_identity::{MIGRATIONS, Policy, SecondFactor};
+use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+use storeward_web::axum::body::Bytes;
+use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use super::behind::{ADDRESS, Behind, SECRET, SHOP_PASSWORD, Visitor};
+use super::bench::{Bench, HOST};
+use super::class::Serves;
+
+const FILE: &str = r#"
+format = 1
+name = "moor"
+title = "moor"
+[cookies]
+session = ["sid"]
+[signed_in.probe]
+path = "/me"
+contains = "Signed in as <b>"
+subject = { between = ["Signed in as <b>", "</b>"] }
+email = { between = ["Signed in as <b>", "</b>"] }
+[[door]]
+name = "sign-in"
+kind = "sign-in"
+paths = ["/{language}/login"]
+user = ["user"]
+password = ["password"]
+[sign_out]
+path = "/logout"
+"#;
+const OTHER_NAME: &str = "www.shop.example";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Where {
+    /// Below a language (Django's `i18n_patterns`).
+    Language,
+    /// Every page is led to the shop's one name, and forms are taken at each (Magento).
+    OneName,
+    /// An update has moved it.
+    Gone,
+    /// Somebody brought it about that this client is refused.
+    Refused,
+    /// Led to the front page.
+    Front,
+    /// At a name that is not the shop's.
+    Foreign,
+    /// In circles.
+    Round,
+    /// In the language that the browser asks for.
+    Words,
+}
+
+struct Moor {
+    is_at: Where,
+    sessions: Mutex<HashSet<String>>,
+}
+
+fn say(status: u16, body: &str) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body.to_owned()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+fn led(to: &str) -> Response<Bytes> {
+    let mut answer = say(302, "");
+    answer.headers_mut().insert("location", HeaderValue::from_str(to).unwrap());
+    answer
+}
+
+impl Moor {
+    fn me(&self, target: &str, headers: &HeaderMap, is_in: bool) -> Response<Bytes> {
+        let host = headers.get("host").map_or(HOST, |line| line.to_str().unwrap());
+        let is_german = headers.get("accept-language").is_some_and(|line| line == "de");
+        match self.is_at {
+            Where::Language if target == "/me" => return led("/en-gb/me"),
+            Where::OneName if host != HOST => return led(&format!("https://{HOST}{target}")),
+            Where::Gone => return say(404, "<p>Nothing here"),
+            Where::Refused => return say(403, "<p>Too many"),
+            Where::Front => return led("/"),
+            Where::Foreign => return led("https://elsewhere.example/me"),
+            Where::Round => return led("/me"),
+            Where::Language | Where::OneName | Where::Words => {}
+        }
+        match (is_in, is_german && self.is_at == Where::Words) {
+            (false, _) => led("/en-gb/login?next=/me"),
+            (true, true) => say(200, &format!("Angemeldet als <b>{ADDRESS}</b>")),
+            (true, false) => say(200, &format!("Signed in as <b>{ADDRESS}</b>")),
+        }
+    }
+}
+
+impl Serves for Moor {
+    fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
+        let line = headers.get("cookie").map_or("", |line| line.to_str().unwrap()).to_owned();
+        let sid = line.split("; ").find_map(|pair| pair.strip_prefix("sid=")).unwrap_or_default();
+        let is_in = self.sessions.lock().unwrap().contains(sid);
+        let body = String::from_utf8_lossy(body).into_owned();
+        match (method.as_str(), target) {
+            ("POST", "/login")
+                if body.contains("password=grey+slate") || body.contains("password=grey%20slate") =>
+            {
+                let mut sessions = self.sessions.lock().unwrap();
+                let sid = format!("shop-session-{}", sessions.len() + 1);
+                let mut answer = led("/account");
+                answer
+                    .headers_mut()
+                    .append("set-cookie", format!("sid={sid}; Path=/; HttpOnly").parse().unwrap());
+                sessions.insert(sid);
+                answer
+            }
+            ("POST", "/login") => {
+                let mut answer = say(200, "wrong");
+                answer
+                    .headers_mut()
+                    .append("set-cookie", "sid=shop-session-nobodys; Path=/; HttpOnly".parse().unwrap());
+                answer
+            }
+            ("GET", "/me" | "/en-gb/me") => self.me(target, headers, is_in),
+            ("GET", "/account") if is_in => say(200, SECRET),
+            ("POST", "/account/email") if is_in => say(200, SECRET),
+            _ => say(200, "welcome"),
+        }
+    }
+}
+
+impl AskShop for Moor {
+    fn ask(&self, question: Question) -> Asking<'_> {
+        Box::pin(async move {
+            let (head, body) = question.request.into_parts();
+            let target = head.uri.path_and_query().ok_or(NoAnswer("test"))?.to_string();
+            Ok(self.answer(&head.method, &target, &head.headers, &body))
+        })
+    }
+}
+
+fn moor(db: TestDb, is_at: Where) -> Behind {
+    let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
+    let shop = Arc::new(Moor { is_at, sessions: Mutex::default() });
+    Behind::taught(Bench::with_policy(db, policy), shop, FILE)
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// The password, from a browser of that language that types this name of the shop.
+async fn steal(thief: &mut Visitor<'_>, host: &'static str, language: &str) -> super::bench::Answer {
+    thief.host = host;
+    let body = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    let lines = [("accept", "text/html"), ("accept-language", language), FORM];
+    thief.send("POST", "/login", &lines, &body).await
+}
+
+both_engines!(
+    a_stolen_password_alone_opens_nothing_wherever_the_shop_says_who_is_in,
+    MIGRATIONS,
+    async |db| {
+        let all = [
+            Where::Language,
+            Where::OneName,
+            Where::Gone,
+            Where::Refused,
+            Where::Front,
+            Where::Foreign,
+            Where::Round,
+            Where::Words,
+        ];
+        let mut behind = moor(db, all[0]);
+        for is_at in all {
+            let shop = Arc::new(Moor { is_at, sessions: Mutex::default() });
+            behind = Behind::taught(behind.bench, shop, FILE);
+            for (host, language) in [(HOST, "en"), (OTHER_NAME, "en"), (HOST, "de"), (OTHER_NAME, "de")] {
+                let mut thief = behind.browser();
+                let told = steal(&mut thief, host, language).await;
+                assert_ne!(told.status, 200, "{is_at:?} {host} {language}: {told:?}");
+                assert!(
+                    told.headers.get("location").is_none_or(|to| to != "/account"),
+                    "{is_at:?} {host} {language}"
+                );
+                for name in [HOST, OTHER_NAME] {
+                    thief.host = name;
+                    let own = thief.get("/account").await;
+                    assert!(!own.body.contains(SECRET), "{is_at:?} {host} {language}: {own:?}");
+                    let act =
+                        thief.send("POST", "/account/email", &[FORM], "email=thief%40evil.example").await;
+                    assert!(!act.body.contains(SECRET), "{is_at:?} {host} {language}: {act:?}");
+                }
+            }
+        }
+    }
+);
+
+both_engines!(who_is_in_is_asked_where_the_shop_leads_and_a_code_opens, MIGRATIONS, async |db| {
+    let mut behind = moor(db, Where::Language);
+    for (is_at, host) in [(Where::Language, HOST), (Where::OneName, OTHER_NAME), (Where::Words, HOST)] {
+        let shop = Arc::new(Moor { is_at, sessions: Mutex::default() });
+        behind = Behind::taught(behind.bench, shop, FILE);
+        let mut ella = behind.browser();
+        ella.host = host;
+        // A visitor stays one: the shop leads them to its sign-in.
+        let wrong = ella.post("/login", &[("user", "ella"), ("password", "brown")]).await;
+        assert_eq!((wrong.status.as_u16(), wrong.body.as_str()), (200, "wrong"), "{is_at:?}");
+        steal(&mut ella, host, "en").await.leads_to("/.storeward/challenge");
+        ella.show_code("no").await;
+        assert!(ella.sees_account().await, "{is_at:?}");
+    }
+});
