@@ -195,6 +195,25 @@ impl Control {
             .map_err(|error| error.issue().to_owned())
     }
 
+    /// Gives back of a charge at Stripe as the merchant does in Stripe's own pages, with no word of a call: what is left of it, or
+    /// `amount` minor units. Returns the refund's id.
+    ///
+    /// # Errors
+    /// In Stripe's words.
+    pub fn refund_charge(&self, charge: &str, amount: Option<i64>) -> Result<String, String> {
+        let amount = amount.map(|amount| format!("&amount={amount}")).unwrap_or_default();
+        let form = format!("charge={}{amount}", form::encoded(charge));
+        let tree = form::tree(&form).map_err(|_broken| "the charge cannot be written".to_owned())?;
+        self.at_stripe(|desk| desk.create_refund(&tree))
+            .map(|refund| text(&refund, "id").to_owned())
+            .map_err(|error| error.message())
+    }
+
+    /// From now on Stripe pays the account out in this currency alone: `of_ten_thousand` minor units of it for ten thousand of another.
+    pub fn settle_in(&self, currency: &str, of_ten_thousand: i64) {
+        self.at_stripe(|desk| desk.settle_in(currency, of_ten_thousand));
+    }
+
     /// A buyer disputes a charge (Stripe) or a capture (PayPal): for all of it, or for `amount` minor units. Returns the dispute's
     /// id.
     ///

@@ -104,6 +104,14 @@ fn at_stripe(control: &Control, method: &str, rest: &[&str], body: &Value) -> Ou
             .pay_session(text(body, "session"), text(body, "number"))
             .map(|to| json!({ "location": to }))
             .map_err(refused),
+        ("POST", ["refund"]) => control
+            .refund_charge(text(body, "charge"), number(body, "amount")?)
+            .map(|id| json!({ "id": id }))
+            .map_err(refused),
+        ("POST", ["settle"]) => {
+            control.settle_in(text(body, "currency"), number(body, "of_ten_thousand")?.unwrap_or(10_000));
+            Ok(json!({}))
+        }
         ("POST", ["challenge"]) => {
             let answered = Answered::named(text(body, "answer"));
             let answered = answered.ok_or_else(|| (400, "answer: complete or fail".to_owned()))?;

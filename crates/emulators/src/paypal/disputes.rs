@@ -88,7 +88,10 @@ impl Counter<'_> {
         let from = form::value(query, "start_time").and_then(|time| clock::seconds(&time));
         let changed = form::value(query, "update_time_after").and_then(|time| clock::seconds(&time));
         let size: usize = form::value(query, "page_size").and_then(|size| size.parse().ok()).unwrap_or(10);
-        let items: Vec<Value> = self
+        let size = size.clamp(1, 50);
+        let from_item: usize =
+            form::value(query, "next_page_token").and_then(|token| token.parse().ok()).unwrap_or(0);
+        let mut items: Vec<Value> = self
             .list("dispute")
             .into_iter()
             .filter(|one| state.as_deref().is_none_or(|state| text(one, "_state") == state))
@@ -99,7 +102,8 @@ impl Counter<'_> {
             .filter(|one| {
                 changed.is_none_or(|from| clock::seconds(text(one, "update_time")).unwrap_or(0) >= from)
             })
-            .take(size.min(50))
+            .skip(from_item)
+            .take(size + 1)
             .map(|one| {
                 let mut small = json!({});
                 for name in [
@@ -123,9 +127,13 @@ impl Counter<'_> {
                 small
             })
             .collect();
-        Ok(Reply::read(
-            json!({ "items": items, "links": [self.link("/v1/customer/disputes", "self", "GET")] }),
-        ))
+        let mut links = vec![self.link("/v1/customer/disputes", "self", "GET")];
+        if items.len() > size {
+            items.truncate(size);
+            let next = format!("/v1/customer/disputes?page_size={size}&next_page_token={}", from_item + size);
+            links.push(self.link(&next, "next", "GET"));
+        }
+        Ok(Reply::read(json!({ "items": items, "links": links })))
     }
 
     pub fn provide_evidence(&mut self, id: &str, call: &Call) -> Outcome<Reply> {

@@ -12,9 +12,14 @@ use crate::shelf::{text, whole};
 const AVAILABLE_S: i64 = 7 * 24 * 3600;
 
 impl Desk<'_> {
-    /// An entry: `amount` for the merchant, less `fee`. Returns its id.
+    /// An entry: `amount` for the merchant, less `fee`, both in what the account is paid out in. Returns its id.
     pub fn transaction(&mut self, kind: &str, amount: i64, fee: i64, currency: &str, source: &str) -> String {
         let now = self.now_s();
+        let other = self.state.settles.clone().filter(|(own, _)| own != currency);
+        let rate = other.as_ref().map_or(10_000, |(_, of_ten_thousand)| *of_ten_thousand);
+        let [amount, fee] = [amount, fee].map(|minor| (minor * rate + 5_000).div_euclid(10_000));
+        let exchange = other.as_ref().map(|_| f64::from(i32::try_from(rate).unwrap_or(i32::MAX)) / 10_000.0);
+        let currency = other.as_ref().map_or(currency, |(own, _)| own.as_str());
         let id = format!("txn_3{}", chance::word(23));
         let details = if fee == 0 {
             json!([])
@@ -31,7 +36,7 @@ impl Desk<'_> {
             "balance_transaction",
             json!({
                 "id": id, "object": "balance_transaction", "amount": amount, "available_on": now + AVAILABLE_S,
-                "balance_type": "payments", "created": now, "currency": currency, "description": null, "exchange_rate": null,
+                "balance_type": "payments", "created": now, "currency": currency, "description": null, "exchange_rate": exchange,
                 "fee": fee, "fee_details": details, "net": amount - fee, "reporting_category": category, "source": source,
                 "status": "pending", "type": kind,
             }),

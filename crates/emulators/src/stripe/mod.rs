@@ -70,6 +70,8 @@ pub struct Stripe {
     tasks: Vec<Task>,
     /// What fingerprints of cards are keyed with.
     salt: String,
+    /// The one currency in which the account is paid out, and what ten thousand of any other come to in it; nothing where it has all.
+    settles: Option<(String, i64)>,
 }
 
 impl Stripe {
@@ -82,6 +84,7 @@ impl Stripe {
             keys: Keys::default(),
             tasks: Vec::new(),
             salt: chance::word(32),
+            settles: None,
         }
     }
 
@@ -99,6 +102,11 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// From now on.
+    pub fn settle_in(&mut self, currency: &str, of_ten_thousand: i64) {
+        self.state.settles = Some((currency.to_owned(), of_ten_thousand));
+    }
+
     pub fn now_s(&self) -> i64 {
         self.world.clock.now_s()
     }

@@ -12,7 +12,7 @@ const CURRENCIES: [&str; 68] = [
 ];
 
 /// The least amount of a charge, where Stripe publishes one.
-const LEAST: [(&str, i64); 19] = [
+const LEAST: [(&str, i64); 24] = [
     ("usd", 50),
     ("aud", 50),
     ("brl", 50),
@@ -32,10 +32,20 @@ const LEAST: [(&str, i64); 19] = [
     ("pln", 200),
     ("ron", 200),
     ("sek", 300),
+    ("aed", 200),
+    ("bgn", 100),
+    ("myr", 200),
+    ("sgd", 50),
+    ("thb", 1000),
 ];
 
-/// "Eight digits": 999,999.99 in a currency of two digits.
+/// "Eight digits" in these currencies, 999,999.99 where they have two decimals; twelve in the others, of which a unit is worth little.
+const EIGHT_DIGITS: [&str; 16] = [
+    "aud", "brl", "cad", "chf", "czk", "dkk", "eur", "gbp", "hkd", "mxn", "nok", "nzd", "pln", "ron", "sek",
+    "usd",
+];
 const MOST: i64 = 99_999_999;
+const MOST_OF_OTHERS: i64 = 999_999_999_999;
 
 /// The currency in small letters.
 pub fn currency(given: &str) -> Outcome<String> {
@@ -56,8 +66,9 @@ pub fn chargeable(amount: i64, currency: &str, param: &str) -> Outcome<()> {
         let message = "This value must be greater than or equal to 1.";
         return Err(StripeError::invalid(message).code("parameter_invalid_integer").param(param));
     }
-    if amount > MOST {
-        let message = "Amount must be no more than $999,999.99";
+    let most = if EIGHT_DIGITS.contains(&currency) { MOST } else { MOST_OF_OTHERS };
+    if amount > most {
+        let message = format!("Amount must be no more than {}", crate::page::amount(most, currency));
         return Err(StripeError::invalid(message).code("amount_too_large").param(param));
     }
     let step = match currency {
@@ -97,6 +108,10 @@ mod tests {
             (-5, "eur", false),
             (99_999_999, "usd", true),
             (100_000_000, "usd", false),
+            (150_000_000, "idr", true),
+            (1_000_000_000_000, "idr", false),
+            (199, "aed", false),
+            (1000, "thb", true),
             (50, "jpy", true),
             (1230, "kwd", true),
             (1234, "kwd", false),
