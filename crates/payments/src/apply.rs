@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::ledger::{Account, moved};
 use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, Sums, misfit, next, outcome_of};
 use crate::model::{Attempt, CallState, Capture, Operation, Payment, Piece, Provider, Refund, State};
-use crate::money::Money;
 use crate::payments::Shared;
 use crate::sql;
 
@@ -195,11 +194,10 @@ impl Shared {
             _ => {}
         }
         if let (Piece::Done, Some(fee)) = (one.state, one.fee)
-            && sql::capture_fee(tx, &known, fee)?
-            && fee != 0
+            && sql::capture_fee(tx, &known, fee.minor)?
+            && fee.minor != 0
         {
-            let money = Money { minor: fee, ..payment.amount };
-            moved(tx, payment.id, (clearing, Account::Fees), money, &one.reference)?;
+            moved(tx, payment.id, (clearing, Account::Fees), fee, &one.reference)?;
         }
         Ok(())
     }

@@ -55,8 +55,8 @@ pub(crate) struct Seen {
 pub(crate) struct SeenCapture {
     pub reference: String,
     pub amount: Money,
-    /// In the same currency; unknown at first.
-    pub fee: Option<i64>,
+    /// In the currency that the provider pays out in; unknown at first.
+    pub fee: Option<Money>,
     pub state: Piece,
     /// What we gave it to be found by.
     pub mark: Option<String>,

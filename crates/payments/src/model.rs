@@ -350,6 +350,7 @@ pub struct Capture {
     pub payment: PaymentId,
     pub attempt: u32,
     pub amount: i64,
+    /// Once it is known: in the currency that the provider pays out in, which the books name.
     pub fee: Option<i64>,
     pub state: Piece,
     pub is_extra: bool,

@@ -138,12 +138,13 @@ pub(crate) struct Movement {
     /// Of the capture, refund or dispute.
     pub reference: String,
     pub kind: MovementKind,
-    /// Above zero, whichever way it went.
+    /// Above zero, whichever way it went, in the currency in which it was paid.
     pub amount: crate::money::Money,
-    pub fee: Option<i64>,
+    /// In the currency that the provider pays out in.
+    pub fee: Option<crate::money::Money>,
     /// Our payment's id, where the list has it.
     pub payment: Option<String>,
-    /// Of a dispute: the provider's objects that are disputed.
+    /// Of a dispute or a refund: the provider's objects that are disputed, or were given back.
     pub about: Vec<String>,
 }
 

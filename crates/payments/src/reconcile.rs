@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::{Piece, Provider};
 use crate::payments::{Payments, Shared};
 use crate::provider::{Gateway, Movement, MovementKind};
-use crate::{ledger, money, sql};
+use crate::{ledger, sql};
 
 statements! {
     CAPTURES_BETWEEN = "SELECT reference, payment, amount FROM payment_capture WHERE provider = $1 AND at >= $2 AND at < $3 AND state = 'done' \
@@ -154,15 +154,35 @@ impl Payments {
         let end = start.plus(DAY);
         let provider = gateway.provider();
         let listed = gateway.movements(start.minus(MARGIN), end.plus(MARGIN)).await;
-        let listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
-        // What a lost message kept from us is read before it is called a difference.
-        for movement in listed.iter().filter(|one| one.kind.is_paid_or_refunded()) {
+        let mut listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
+        // What a lost message kept from us is read before it is called a difference: first what was taken, by which it is known whose
+        // money went back.
+        for movement in listed.iter().filter(|one| one.kind == MovementKind::Capture) {
+            self.catch_up(provider, movement).await?;
+        }
+        for movement in listed.iter_mut().filter(|one| one.kind == MovementKind::Refund) {
+            self.find_owner(provider, movement).await?;
             self.catch_up(provider, movement).await?;
         }
         let moved = Arc::new(self.disputes_moved(gateway, &listed, (start, end)).await?);
         let shared = Arc::clone(&self.0);
         let listed = Arc::new(listed);
         self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed, &moved)).await
+    }
+
+    /// Whose money a refund gave back that does not say it, such as one that was made in the provider's own pages: by what was taken.
+    /// What others give back on the same account is not ours to compare.
+    async fn find_owner(&self, provider: Provider, refund: &mut Movement) -> Result<(), Error> {
+        let is_said = refund.payment.as_deref().is_some_and(|id| id.parse::<PaymentId>().is_ok());
+        if is_said || refund.about.is_empty() {
+            return Ok(());
+        }
+        let asked = refund.clone();
+        match self.0.read(move |reader| disputes::payment_of(reader, provider, &asked)).await? {
+            Some(payment) => refund.payment = Some(payment.text()),
+            None => refund.kind = MovementKind::Other,
+        }
+        Ok(())
     }
 
     async fn catch_up(&self, provider: Provider, movement: &Movement) -> Result<(), Error> {
@@ -176,7 +196,13 @@ impl Payments {
         };
         let payment = movement.payment.as_deref().and_then(|id| id.parse::<PaymentId>().ok());
         let Some(payment) = payment.filter(|_| !is_known) else { return Ok(()) };
-        match self.look(payment).await {
+        // Of an attempt that was given up as well, where it took what was given back.
+        let about = movement.about.clone();
+        let taken = self.0.read(move |reader| {
+            let of = |id: &String| sql::find_capture(reader, provider, id).ok().flatten();
+            Ok::<_, Error>(about.iter().find_map(of).map(|capture| capture.attempt))
+        });
+        match self.look_with(payment, taken.await?).await {
             Err(Error::Store(why)) => Err(Error::Store(why)),
             // Whatever one payment has, the day's other movements are compared; what is missing here is told.
             Ok(_) | Err(_) => Ok(()),
@@ -327,12 +353,11 @@ fn against_the_books(
     }
     if let (MovementKind::Capture, Some(fee)) = (movement.kind, movement.fee)
         && let Some(capture) = sql::find_capture(tx, provider, &reference)?
-        && sql::capture_fee(tx, &capture, fee)?
-        && fee != 0
+        && sql::capture_fee(tx, &capture, fee.minor)?
+        && fee.minor != 0
     {
-        let money = money::Money { minor: fee, ..movement.amount };
         let accounts = (ledger::Account::Clearing(provider), ledger::Account::Fees);
-        ledger::moved(tx, payment, accounts, money, &reference)?;
+        ledger::moved(tx, payment, accounts, fee, &reference)?;
     }
     Ok(None)
 }

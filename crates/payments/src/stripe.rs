@@ -290,9 +290,10 @@ impl Stripe {
         found.iter().map(|one| movement(one).ok_or_else(unreadable)).collect()
     }
 
-    /// Events of some hours, for what webhooks lost (`GET /v1/events`).
-    pub(crate) async fn events(&self, from: Timestamp) -> Result<Vec<Value>, Trouble> {
-        self.all(&format!("/v1/events?created[gte]={}", from.seconds())).await
+    /// Events up to a moment, or all since, for what webhooks lost (`GET /v1/events`).
+    pub(crate) async fn events(&self, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<Value>, Trouble> {
+        let to = to.map(|to| format!("&created[lt]={}", to.seconds())).unwrap_or_default();
+        self.all(&format!("/v1/events?created[gte]={}{to}", from.seconds())).await
     }
 
     pub(crate) async fn dispute(&self, id: &str) -> Result<Value, Trouble> {
@@ -335,24 +336,41 @@ fn movement(one: &Value) -> Option<Movement> {
     // Charges that others make on the same account are not ours to compare.
     let is_others = one.pointer("/source").is_some_and(serde_json::Value::is_object) && payment.is_none();
     let kind = match text(one, "/type")? {
-        // It bears no word of ours: whose it is its charge tells.
+        // They bear no word of ours, a refund not where it was made in Stripe's own pages: whose they are their charge tells.
         "adjustment" if text(one, "/source/object") == Some("dispute") => MovementKind::Dispute,
+        "refund" | "payment_refund" => MovementKind::Refund,
         _ if is_others => MovementKind::Other,
         "charge" | "payment" => MovementKind::Capture,
-        "refund" | "payment_refund" => MovementKind::Refund,
         _ => MovementKind::Other,
     };
-    let amount = one.pointer("/amount")?.as_i64()?;
     let about = ["/source/charge", "/source/payment_intent"].into_iter().filter_map(|at| text(one, at));
-    let about = about.filter(|_| kind == MovementKind::Dispute).map(str::to_owned).collect();
+    let is_about = matches!(kind, MovementKind::Dispute | MovementKind::Refund);
     Some(Movement {
         reference: id_of(one, "/source").unwrap_or_default().to_owned(),
         kind,
-        amount: Money::from_stripe(amount.checked_abs()?, text(one, "/currency")?).ok()?,
-        fee: one.pointer("/fee").and_then(Value::as_i64),
+        amount: paid(one)?,
+        fee: fee_of(one),
         payment,
-        about,
+        about: about.filter(|_| is_about).map(str::to_owned).collect(),
     })
+}
+
+/// What was paid or given back, above zero. Where the account is paid out in another currency the entry says what came of it there, and
+/// its source what it was.
+fn paid(entry: &Value) -> Option<Money> {
+    let amount_of = |at: &str| entry.pointer(at).and_then(Value::as_i64);
+    let settled = (amount_of("/amount")?, text(entry, "/currency")?);
+    let source = text(entry, "/source/currency").filter(|currency| *currency != settled.1);
+    let own = source.and_then(|currency| {
+        Some((["/source/amount_captured", "/source/amount"].into_iter().find_map(amount_of)?, currency))
+    });
+    let (amount, currency) = own.unwrap_or(settled);
+    Money::from_stripe(amount.checked_abs()?, currency).ok()
+}
+
+/// Of an entry, in the currency in which the account is paid out.
+fn fee_of(entry: &Value) -> Option<Money> {
+    Money::from_stripe(entry.pointer("/fee")?.as_i64()?, text(entry, "/currency")?).ok()
 }
 
 /// What is bought, line by line, or the whole order in one where the shop said no lines.
@@ -440,13 +458,10 @@ fn seen(session: &Value, intent: &Value, refunds: &[Value]) -> Option<Seen> {
     let holds = is_taken || stage == Stage::Authorized;
     let mut captures = Vec::new();
     if is_taken {
-        let balance = intent.pointer("/latest_charge/balance_transaction");
-        let fee = balance.filter(|one| text(one, "/currency") == Some(currency));
-        let fee = fee.and_then(|one| one.pointer("/fee")).and_then(Value::as_i64).and_then(money);
         captures.push(SeenCapture {
             reference: id_of(intent, "/latest_charge")?.to_owned(),
             amount: received,
-            fee: fee.map(|fee| fee.minor),
+            fee: intent.pointer("/latest_charge/balance_transaction").and_then(fee_of),
             state: Piece::Done,
             mark: None,
         });

@@ -118,7 +118,7 @@ fn capture(one: &Value, is_authorized: bool) -> Option<SeenCapture> {
     Some(SeenCapture {
         reference: text(one, "/id")?.to_owned(),
         amount,
-        fee: fee.filter(|fee| fee.currency == amount.currency).map(|fee| fee.minor),
+        fee,
         state: match text(one, "/status")? {
             "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED" => Piece::Done,
             "PENDING" => Piece::Pending,
@@ -162,6 +162,13 @@ pub(super) fn saved(order: &Value) -> Option<Saved> {
     Some(Saved { token, brand: "paypal".to_owned(), last_four: None, expires: None })
 }
 
+/// What leads to the next page of a list: the token in its link, never the link.
+pub(super) fn next_page(page: &Value) -> Option<&str> {
+    let link = list(page, "/links").iter().find(|link| text(link, "/rel") == Some("next"))?;
+    let (_, token) = text(link, "/href")?.split_once("next_page_token=")?;
+    token.split('&').next()
+}
+
 /// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund; T1106 is a reversal by
 /// PayPal, T1110 and T1111 a hold for a dispute and its end, T1201 and T1202 a chargeback and its reversal (PayPal, "Transaction
 /// event codes").
@@ -175,7 +182,7 @@ pub(super) fn movement(one: &Value) -> Option<Movement> {
         _ => MovementKind::Other,
     };
     let amount = money(info, "/transaction_amount")?;
-    let fee = money(info, "/fee_amount").map(|fee| fee.minor.saturating_abs());
+    let fee = money(info, "/fee_amount").map(|fee| Money { minor: fee.minor.saturating_abs(), ..fee });
     Some(Movement {
         reference: text(info, "/transaction_id")?.to_owned(),
         kind,

@@ -145,7 +145,7 @@ fn named(
     Ok(found.into_iter().map(moved).collect())
 }
 
-fn payment_of(
+pub(super) fn payment_of(
     reader: &mut Reader<'_>,
     provider: Provider,
     movement: &Movement,
