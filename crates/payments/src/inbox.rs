@@ -28,12 +28,19 @@ statements! {
     MESSAGE_BOUND = "UPDATE payment_inbox SET tag = $3 WHERE provider = $1 AND event = $2";
     MESSAGE_DONE = "UPDATE payment_inbox SET done_at = $3, payment = COALESCE($4, payment) WHERE provider = $1 AND event = $2 AND done_at IS NULL";
     FORGET_MESSAGES = "DELETE FROM payment_inbox WHERE received_at < $1";
+    FIND_MESSAGE = "SELECT provider, event, transmission, kind, object, received_at, tag FROM payment_inbox WHERE provider = $1 AND event = $2";
+    READ_UNTIL = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag) \
+               VALUES ($1, $2, NULL, $2, '', NULL, $3, $3, $4) ON CONFLICT (provider, event) DO UPDATE SET transmission = NULL, \
+               kind = excluded.kind, object = '', received_at = excluded.received_at, done_at = excluded.done_at, tag = excluded.tag";
     COUNT_WAITING = "SELECT COUNT(*) FROM payment_inbox WHERE done_at IS NULL";
 }
 
 pub(crate) const JOB: &str = "payments.message";
 /// Providers send again for three days; what is remembered longer than this cannot come again.
 pub(crate) const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// No provider's name of a message: up to when its own list was read, sealed as messages are.
+const LIST_READ: &str = "storeward.list_read";
 
 /// What is kept in the job's row: nothing of the body.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -187,6 +194,34 @@ fn kept(row: &Row<'_>) -> Result<Kept, StoreError> {
         (row.get(2)?, row.get(3)?, row.get(4)?);
     let parts = sealed([&provider, &event, &kind, &object], transmission.as_deref(), row.get(5)?);
     Ok(Kept { provider, event, parts, tag: row.get(6)? })
+}
+
+/// Up to when a provider's own list was read whole. What somebody else wrote there says nothing.
+pub(crate) fn read_until(
+    reader: &mut Reader<'_>,
+    keys: &Keys,
+    provider: Provider,
+) -> Result<Option<Timestamp>, StoreError> {
+    let asked = params![provider.word(), LIST_READ];
+    let found = reader.query_optional(FIND_MESSAGE, asked, |row| {
+        let at = row.get::<Timestamp>(5);
+        Ok(kept(row).ok().zip(at.ok()))
+    })?;
+    let fits = |one: &Kept| keys.fits_message(one.tag.as_deref(), &slices(&one.parts));
+    Ok(found.flatten().filter(|(one, _)| fits(one)).map(|(_, at)| at))
+}
+
+pub(crate) fn set_read_until(
+    tx: &mut Tx<'_>,
+    keys: &Keys,
+    provider: Provider,
+    until: Timestamp,
+) -> Result<(), Error> {
+    tx.commit_silent("up to when a provider's list was read; what it led to is told");
+    let parts = sealed([provider.word(), LIST_READ, LIST_READ, ""], None, until);
+    let tag = keys.tag_of_message(&slices(&parts));
+    tx.execute(READ_UNTIL, params![provider.word(), LIST_READ, until, tag])?;
+    Ok(())
 }
 
 fn each(reader: &mut Reader<'_>, mut work: impl FnMut(Kept)) -> Result<(), StoreError> {

@@ -7,21 +7,17 @@ use storeward_store::jobs::{Claim, Failed, Handler};
 use crate::error::Error;
 use crate::orders::OrdersSource;
 use crate::payments::Payments;
-use crate::provider::Gateway;
-use crate::webhooks::stripe_event;
 use crate::{inbox, news};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Events that webhooks lost are looked for in so many hours.
-const GAP: Duration = Duration::from_secs(3 * 3600);
 
 impl Payments {
     pub fn handlers(&self) -> Vec<Handler> {
-        let [message, news, round, erasures, gaps, day, orders, rows, forget] =
+        let [message, round, erasures, gaps, day, orders, rows, forget] =
             std::array::from_fn(|_| self.clone());
-        vec![
+        let mut all = vec![
             Handler::new(inbox::JOB, move |job| {
                 let payments = message.clone();
                 async move { payments.work_on(job).await }
@@ -29,12 +25,6 @@ impl Payments {
             .at_once(8)
             .time_limit(3 * MINUTE)
             .attempts(16),
-            Handler::new(news::JOB, move |job| {
-                let payments = news.clone();
-                async move { payments.deliver(job).await }
-            })
-            .at_once(4)
-            .attempts(news::ATTEMPTS),
             Handler::new("payments.janitor", move |job| {
                 let payments = round.clone();
                 async move {
@@ -94,7 +84,16 @@ impl Payments {
                 async move { Ok::<(), Failed>(payments.forget(job.claim()).await?) }
             })
             .every(DAY),
-        ]
+        ];
+        all.extend(news::JOBS.map(|kind| {
+            let payments = self.clone();
+            let deliver = move |job| {
+                let payments = payments.clone();
+                async move { payments.deliver(job).await }
+            };
+            Handler::new(kind, deliver).at_once(4).attempts(news::ATTEMPTS)
+        }));
+        all
     }
 
     /// Reads the orders of a shop's database from time to time. `from` is asked each time; nothing where it cannot say.
@@ -123,31 +122,6 @@ impl Payments {
                 Ok(claim.finish(tx)?)
             })
             .await
-    }
-
-    /// Takes in what Stripe's own list of events, and PayPal's of disputes, have and no message brought.
-    pub async fn fill_gaps(&self) -> Result<u32, Error> {
-        let mut taken = 0;
-        for gateway in &self.0.gateways {
-            let Gateway::Stripe(stripe) = gateway else { continue };
-            let events = stripe.events(self.0.now().minus(GAP)).await;
-            let events = events.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
-            for message in events.iter().filter_map(stripe_event) {
-                // Of the other mode: a key sees its own only, but nothing is lost by looking.
-                if message.is_live.is_some_and(|live| live != self.is_live()) {
-                    continue;
-                }
-                if self.take_in(message).await.is_ok() {
-                    taken += 1;
-                }
-            }
-        }
-        for message in self.listed_disputes(self.0.now().minus(GAP)).await? {
-            if self.take_in(message).await.is_ok() {
-                taken += 1;
-            }
-        }
-        Ok(taken)
     }
 
     /// Forgets what was kept long enough.

@@ -28,7 +28,18 @@ statements! {
     FORGET_NEWS = "DELETE FROM payment_news WHERE made_at < $1";
 }
 
-pub(crate) const JOB: &str = "payments.news";
+/// A kind of job for each hook, in the order of the config, so that an address that hangs delays no other's news. Of more hooks than
+/// kinds the ninth shares the first one's.
+pub(crate) const JOBS: [&str; 8] = [
+    "payments.news",
+    "payments.news_2",
+    "payments.news_3",
+    "payments.news_4",
+    "payments.news_5",
+    "payments.news_6",
+    "payments.news_7",
+    "payments.news_8",
+];
 /// With the waits of the job queue, some three days.
 pub(crate) const ATTEMPTS: u32 = 24;
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -155,7 +166,7 @@ pub(crate) fn bind(tx: &mut Tx<'_>, keys: &Keys) -> Result<(), storeward_store::
 
 /// Promises the news in the write of what it tells.
 pub(crate) fn promise(tx: &mut Tx<'_>, shared: &Shared, payment: &Payment) -> Result<(), Error> {
-    for hook in &shared.settings.hooks {
+    for (hook, kind_of_job) in shared.settings.hooks.iter().zip(JOBS.into_iter().cycle()) {
         let (now, id) = (tx.now(), tx.event_id().to_string());
         // Ids of events begin with their own word; this one is of a message.
         let id = format!("{PREFIX}{}", id.rsplit('_').next().unwrap_or_default());
@@ -166,7 +177,7 @@ pub(crate) fn promise(tx: &mut Tx<'_>, shared: &Shared, payment: &Payment) -> Re
         );
         let values = params![&id, payment.id, &hook.name, &kind, body, now, tag];
         tx.execute(INSERT_NEWS, values)?;
-        enqueue(tx, &NewJob::new(JOB, id.as_bytes()).unique(&id))?;
+        enqueue(tx, &NewJob::new(kind_of_job, id.as_bytes()).unique(&id))?;
     }
     Ok(())
 }
@@ -207,6 +218,9 @@ impl Payments {
         let written = self.0.write(move |tx| -> Result<(), Error> {
             let now = tx.now();
             tx.execute(NEWS_TRIED, params![&id, &code, now, is_taken.then_some(now)])?;
+            if is_taken {
+                crate::reconcile::settle_told(tx, &id)?;
+            }
             if is_last && !is_taken {
                 tx.append(Actor::System, None, told.clone())?;
             } else {

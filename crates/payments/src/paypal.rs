@@ -294,10 +294,20 @@ impl PayPal {
         self.get(&format!("/v1/customer/disputes/{}", safe(id)?)).await
     }
 
-    /// Disputes that changed since a moment, the newest fifty.
-    pub(crate) async fn disputes_since(&self, from: Timestamp) -> Result<Value, Trouble> {
+    /// Disputes that changed since a moment, as the list shows them. One that has no end is given up, never cut in silence.
+    pub(crate) async fn disputes_since(&self, from: Timestamp) -> Result<Vec<Value>, Trouble> {
+        let (mut found, mut behind) = (Vec::new(), String::new());
         let from = from.rfc3339().replace(':', "%3A");
-        self.get(&format!("/v1/customer/disputes?update_time_after={from}&page_size=50")).await
+        for _ in 0..MOST_PAGES {
+            let path = format!("/v1/customer/disputes?update_time_after={from}&page_size=50{behind}");
+            let page = self.get(&path).await?;
+            found.extend_from_slice(list(&page, "/items"));
+            match read::next_page(&page) {
+                Some(token) => behind = format!("&next_page_token={}", safe(token)?),
+                None => return Ok(found),
+            }
+        }
+        Err(Trouble::Unsure("payments.too_long".to_owned()))
     }
 
     /// Disputes about a capture.

@@ -25,8 +25,11 @@ statements! {
     UNBOOKED_BETWEEN = "SELECT c.reference, c.payment, c.amount FROM payment_capture c WHERE c.provider = $1 AND c.at >= $2 AND c.at < $3 AND c.state = 'done' \
                         AND NOT EXISTS (SELECT 1 FROM payment_posting p WHERE p.payment = c.payment AND p.reference = c.reference \
                         AND p.account = 'customer_receivable' AND p.amount = 0 - c.amount) ORDER BY c.reference LIMIT 10000";
-    UNTOLD_BETWEEN = "SELECT n.id, n.payment FROM payment_news n JOIN payment p ON p.id = n.payment \
+    UNTOLD_BETWEEN = "SELECT n.id, n.payment, n.hook FROM payment_news n JOIN payment p ON p.id = n.payment \
                       WHERE n.made_at >= $1 AND n.made_at < $2 AND n.taken_at IS NULL AND p.captured > 0 AND p.provider = $3 ORDER BY n.id LIMIT 10000";
+    OPEN_UNTOLD = "SELECT d.reference, n.hook FROM payment_difference d LEFT JOIN payment_news n ON n.id = d.reference AND n.taken_at IS NULL \
+                   WHERE d.what = 'shop_not_told' AND d.settled_at IS NULL ORDER BY d.reference LIMIT 10000";
+    SETTLE_TOLD = "UPDATE payment_difference SET settled_at = $2 WHERE what = 'shop_not_told' AND reference = $1 AND settled_at IS NULL";
     INSERT_DIFFERENCE = "INSERT INTO payment_difference (id, provider, day, what, reference, payment, there, here, currency, found_at, settled_at) \
                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL) ON CONFLICT (provider, what, reference) DO UPDATE SET id = excluded.id, day = excluded.day, \
                          payment = excluded.payment, there = excluded.there, here = excluded.here, currency = excluded.currency, \
@@ -283,18 +286,7 @@ impl Shared {
             here: Some(amount),
             currency: None,
         }));
-        let asked: (&str, &[_]) = (UNTOLD_BETWEEN, params![start, end, provider.word()]);
-        let untold = believed::listed(tx, ("payment_news", 0), asked, |row| {
-            Ok((row.get::<String>(0)?, believed::id(row, 1)?))
-        })?;
-        found.extend(untold.into_iter().map(|(reference, payment)| Found {
-            what: "shop_not_told",
-            reference,
-            payment: Some(payment),
-            there: None,
-            here: None,
-            currency: None,
-        }));
+        found.extend(self.untold(tx, provider, (start, end))?);
         let day: String = start.rfc3339().chars().take(10).collect();
         let mut differences = 0;
         for one in &found {
@@ -304,6 +296,48 @@ impl Shared {
         tx.append(Actor::System, None, facts::DayReconciled { provider, day, compared, differences })?;
         Ok(Compared { compared, differences, unread: u64::try_from(unread).unwrap_or(u64::MAX) })
     }
+}
+
+impl Shared {
+    /// News of a day that the shop has not taken. Of earlier days what was taken since is settled, and so is what nobody can take any more:
+    /// its address is no longer in the config, or it is no longer kept.
+    fn untold(
+        &self,
+        tx: &mut Tx<'_>,
+        provider: Provider,
+        (start, end): (Timestamp, Timestamp),
+    ) -> Result<Vec<Found>, Error> {
+        let is_there = |name: &str| self.settings.hooks.iter().any(|hook| hook.name == name);
+        let open = believed::listed(tx, ("payment_difference", 0), (OPEN_UNTOLD, &[]), |row| {
+            Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?))
+        })?;
+        for (reference, hook) in open {
+            if !hook.as_deref().is_some_and(is_there) {
+                settle_told(tx, &reference)?;
+            }
+        }
+        let asked: (&str, &[_]) = (UNTOLD_BETWEEN, params![start, end, provider.word()]);
+        let untold = believed::listed(tx, ("payment_news", 0), asked, |row| {
+            Ok((row.get::<String>(0)?, believed::id(row, 1)?, row.get::<String>(2)?))
+        })?;
+        let untold = untold.into_iter().filter(|(_, _, hook)| is_there(hook));
+        let found = untold.map(|(reference, payment, _)| Found {
+            what: "shop_not_told",
+            reference,
+            payment: Some(payment),
+            there: None,
+            here: None,
+            currency: None,
+        });
+        Ok(found.collect())
+    }
+}
+
+/// The shop took this piece of news.
+pub(crate) fn settle_told(tx: &mut Tx<'_>, news: &str) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(SETTLE_TOLD, params![news, now])?;
+    Ok(())
 }
 
 /// The same; a payment that is not what Storeward wrote is a difference of its own, and holds none of the others up.

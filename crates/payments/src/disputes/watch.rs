@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use storeward_base::Timestamp;
 use storeward_events::payment as facts;
 use storeward_store::{params, statements};
 
 use crate::apply::tell;
 use crate::error::Error;
+use crate::model::Provider;
 use crate::payments::Payments;
-use crate::provider::{Gateway, list, text};
+use crate::paypal::PayPal;
+use crate::provider::{Trouble, text};
 use crate::webhooks::Message;
 
 use super::told::{self, Told};
@@ -119,32 +122,20 @@ impl Payments {
         Ok(())
     }
 
-    /// Disputes that PayPal's own list has and no message brought, as if their messages had come. (Stripe's stand in its list of
-    /// events.)
-    pub(crate) async fn listed_disputes(&self, from: Timestamp) -> Result<Vec<Message>, Error> {
-        let not_reached = |why: crate::provider::Trouble| Error::NotReached { code: why.code().to_owned() };
-        let mut found = Vec::new();
-        for gateway in &self.0.gateways {
-            let Gateway::PayPal(paypal) = gateway else { continue };
-            let listed = paypal.disputes_since(from).await.map_err(not_reached)?;
-            for one in list(&listed, "/items") {
-                let (Some(id), Some(at)) = (text(one, "/dispute_id"), text(one, "/update_time")) else {
-                    continue;
-                };
-                let whole = paypal.dispute(id).await.map_err(not_reached)?;
-                let Some(told) = told::of_paypal(&whole) else { continue };
-                found.push(Message {
-                    provider: gateway.provider(),
-                    event: format!("listed-{id}-{at}"),
-                    transmission: None,
-                    kind: "CUSTOMER.DISPUTE.LISTED".to_owned(),
-                    object: told.reference,
-                    others: told.about,
-                    payment: None,
-                    is_live: None,
-                });
-            }
-        }
-        Ok(found)
+    /// A dispute of PayPal's own list as if its message had come. (Stripe's stand in its list of events.)
+    pub(crate) async fn listed_dispute(&self, paypal: &PayPal, one: &Value) -> Result<Message, Trouble> {
+        let unreadable = || Trouble::Unsure("payments.unreadable".to_owned());
+        let (id, at) = text(one, "/dispute_id").zip(text(one, "/update_time")).ok_or_else(unreadable)?;
+        let told = told::of_paypal(&paypal.dispute(id).await?).ok_or_else(unreadable)?;
+        Ok(Message {
+            provider: Provider::PayPal,
+            event: format!("listed-{id}-{at}"),
+            transmission: None,
+            kind: "CUSTOMER.DISPUTE.LISTED".to_owned(),
+            object: told.reference,
+            others: told.about,
+            payment: None,
+            is_live: None,
+        })
     }
 }

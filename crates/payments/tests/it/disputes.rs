@@ -16,7 +16,7 @@ use crate::support::{Shop, books, ledger_text, told, wish};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Both clocks go on.
-fn later(shop: &Shop, db: &TestDb, span: Duration) {
+pub fn later(shop: &Shop, db: &TestDb, span: Duration) {
     db.clock.advance(span);
     shop.emulators.control.advance_s(i64::try_from(span.as_secs()).unwrap());
 }

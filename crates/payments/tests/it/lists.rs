@@ -1,0 +1,237 @@
+//! What the providers' own lists have and no message brought, and what the shop was not told: each is found, and nothing holds the rest up.
+
+use std::time::Duration;
+
+use storeward_base::Clock;
+use storeward_emulators::{Fault, Provider as At, What};
+use storeward_outbound::recorder::{Answer, Recorder};
+use storeward_payments::{Error, MIGRATIONS, Provider, State, ledger};
+use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
+
+use crate::disputes::later;
+use crate::judge::create;
+use crate::support::{Shop, books, order_of, wish};
+use crate::till::{Till, free_address};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn account(books: &[(String, i64)], name: &str) -> i64 {
+    books.iter().filter(|(account, _)| account == name).map(|(_, sum)| *sum).sum()
+}
+
+async fn charge_of(shop: &Shop, payment: storeward_base::PaymentId) -> String {
+    shop.payments.whole(payment).await.unwrap().unwrap().captures[0].reference.clone()
+}
+
+/// One reading of the lists, and what it brought worked on.
+async fn heard(shop: &Shop, db: &TestDb) -> Result<u32, Error> {
+    let till = Till::open(free_address(), &shop.payments, db).await;
+    let filled = shop.payments.fill_gaps().await;
+    while shop.payments.waiting().await.unwrap() > 0 {
+        later(shop, db, Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    drop(till);
+    filled
+}
+
+// An account in euros is paid in dollars: Stripe's list says what came of it in euros.
+both_engines!(
+    what_is_paid_out_in_another_currency_is_no_difference_and_its_fee_is_booked,
+    MIGRATIONS,
+    async |db| {
+        let shop = Shop::new(&db).await;
+        shop.emulators.control.settle_in("eur", 9_000);
+        let payment = create(&shop, order_of("S-1", 2500, "USD")).await;
+        let page = shop.begin(&payment, Provider::Stripe).await;
+        shop.pay(Provider::Stripe, &page).await;
+        shop.payments.look(payment.id).await.unwrap();
+        shop.payments.refund(payment.id, wish(Some(500))).await.unwrap();
+        let compared = shop.payments.reconcile(Provider::Stripe, db.clock.now()).await.unwrap();
+        assert_eq!(
+            (compared.compared, compared.differences),
+            (2, 0),
+            "{:?}",
+            shop.payments.differences().await
+        );
+        let all = db.read(ledger::balances).await.unwrap();
+        let of = |account: &str, currency: &str| {
+            all.iter().find(|(name, of, _)| name == account && of == currency).map_or(0, |(_, _, sum)| *sum)
+        };
+        // 63 cents of a dollar are 57 of a euro.
+        assert_eq!((of("fees", "EUR"), of("fees", "USD"), of("refunds", "USD")), (57, 0, 500), "{all:?}");
+        assert_eq!(of("provider_clearing:stripe", "USD"), 2000);
+        books(&db).await;
+    }
+);
+
+// Stripe copies no word of ours to a refund that was made in its own pages.
+both_engines!(a_refund_made_by_hand_is_found_without_its_message, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = shop.paid("H-1", 1999, Provider::Stripe).await;
+    let charge = charge_of(&shop, paid.id).await;
+    let refund = shop.emulators.control.refund_charge(&charge, Some(700)).unwrap();
+    for _ in 0..2 {
+        let compared = shop.payments.reconcile(Provider::Stripe, db.clock.now()).await.unwrap();
+        assert_eq!((compared.compared, compared.differences), (2, 0));
+    }
+    let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
+    assert_eq!((whole.payment.state, whole.payment.refunded), (State::PartiallyRefunded, 700));
+    assert_eq!(whole.refunds.iter().map(|one| one.reference.clone()).collect::<Vec<_>>(), [refund]);
+    assert_eq!(account(&books(&db).await, "refunds"), 700);
+});
+
+// What other programs give back on the same account is nobody's here.
+both_engines!(a_refund_of_others_is_no_difference, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    shop.paid("H-2", 1999, Provider::Stripe).await;
+    let other = shop.create("H-3", 500).await;
+    let page = shop.begin(&other, Provider::Stripe).await;
+    shop.pay(Provider::Stripe, &page).await;
+    let intent = shop.emulators.control.object(At::Stripe, "checkout.session", &page).unwrap();
+    let intent = intent["payment_intent"].as_str().unwrap().to_owned();
+    let intent = shop.emulators.control.object(At::Stripe, "payment_intent", &intent).unwrap();
+    shop.emulators.control.refund_charge(intent["latest_charge"].as_str().unwrap(), None).unwrap();
+    // Its charge is one that was never read here.
+    let mut fault = Fault::once(At::Stripe, What::Unavailable, "/v1/checkout/sessions/");
+    fault.times = None;
+    shop.emulators.control.fault(fault);
+    shop.payments.reconcile(Provider::Stripe, db.clock.now()).await.unwrap();
+    let told: Vec<_> = shop.payments.differences().await.unwrap().into_iter().map(|one| one.there).collect();
+    assert_eq!(told, [Some(500)], "the charge alone, which says whose it is");
+});
+
+// A key that may not read Stripe's events hides nothing of PayPal's, and what came meanwhile is read once it may.
+both_engines!(one_providers_refusal_hides_nothing_of_the_others, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (here, there) =
+        (shop.paid("G-1", 1999, Provider::Stripe).await, shop.paid("G-2", 1999, Provider::PayPal).await);
+    heard(&shop, &db).await.unwrap();
+    let open = async |at, payment, reason| {
+        shop.emulators.control.open_dispute(at, &charge_of(&shop, payment).await, reason, None).unwrap()
+    };
+    let at_stripe = open(At::Stripe, here.id, "fraudulent").await;
+    let at_paypal = open(At::Paypal, there.id, "UNAUTHORISED").await;
+    let mut fault = Fault::once(At::Stripe, What::Forbidden, "/v1/events");
+    fault.times = None;
+    shop.emulators.control.fault(fault);
+    assert!(matches!(heard(&shop, &db).await, Err(Error::NotReached { .. })));
+    shop.payments.dispute(&format!("paypal.{at_paypal}")).await.unwrap();
+    shop.emulators.control.clear_faults();
+    later(&shop, &db, HOUR * 9);
+    heard(&shop, &db).await.unwrap();
+    shop.payments.dispute(&format!("stripe.{at_stripe}")).await.unwrap();
+});
+
+both_engines!(one_dispute_that_cannot_be_read_hides_no_other, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let mut all = Vec::new();
+    for order in ["U-1", "U-2", "U-3"] {
+        let paid = shop.paid(order, 1999, Provider::PayPal).await;
+        let charge = charge_of(&shop, paid.id).await;
+        all.push(shop.emulators.control.open_dispute(At::Paypal, &charge, "UNAUTHORISED", None).unwrap());
+    }
+    // The first and the last of the list: whoever stops there has not read the rest.
+    for id in [&all[0], &all[2]] {
+        let mut fault = Fault::once(At::Paypal, What::ErrorBefore, &format!("/v1/customer/disputes/{id}"));
+        fault.times = None;
+        shop.emulators.control.fault(fault);
+    }
+    assert!(matches!(heard(&shop, &db).await, Err(Error::NotReached { .. })), "it is read again");
+    shop.payments.dispute(&format!("paypal.{}", all[1])).await.unwrap();
+    shop.emulators.control.clear_faults();
+    later(&shop, &db, HOUR * 9);
+    heard(&shop, &db).await.unwrap();
+    for id in all {
+        shop.payments.dispute(&format!("paypal.{id}")).await.unwrap();
+    }
+});
+
+// Down for days: lists are read from where the last good reading ended, whatever somebody writes there.
+both_engines!(what_came_while_nobody_listened_is_found, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (here, there) =
+        (shop.paid("W-1", 1999, Provider::Stripe).await, shop.paid("W-2", 1999, Provider::PayPal).await);
+    heard(&shop, &db).await.unwrap();
+    for round in 0..2 {
+        let (at, payment, reason) = if round == 0 {
+            (At::Stripe, here.id, "fraudulent")
+        } else {
+            (At::Paypal, there.id, "UNAUTHORISED")
+        };
+        let charge = charge_of(&shop, payment).await;
+        let id = shop.emulators.control.open_dispute(at, &charge, reason, None).unwrap();
+        later(&shop, &db, HOUR * 24 * 5);
+        if round == 1 {
+            let changed = "UPDATE payment_inbox SET received_at = received_at + 432000000000, done_at = 0 WHERE event = 'storeward.list_read'";
+            db.raw(changed);
+        }
+        heard(&shop, &db).await.unwrap();
+        let word = if round == 0 { "stripe" } else { "paypal" };
+        shop.payments.dispute(&format!("{word}.{id}")).await.unwrap();
+    }
+});
+
+fn hook(name: &str, shops: &Recorder) -> String {
+    format!(
+        "[[hook]]\nname = '{name}'\nurl = '{}/news'\nsecret_file = 'hook'\ninternal = true\n",
+        shops.url()
+    )
+}
+
+both_engines!(news_that_was_taken_late_is_no_difference_any_more, MIGRATIONS, async |db| {
+    let shops = Recorder::start().unwrap();
+    shops.answer_otherwise(Answer::new(500, "not now"));
+    let shop = Shop::with(&db, "", &hook("shop", &shops)).await;
+    let paid = shop.paid("N-1", 1999, Provider::Stripe).await;
+    let compare = async || shop.payments.reconcile(Provider::Stripe, paid.created_at).await.unwrap();
+    let open = async || {
+        shop.payments.differences().await.unwrap().into_iter().map(|one| one.what).collect::<Vec<_>>()
+    };
+    compare().await;
+    assert_eq!(open().await, ["shop_not_told"]);
+    shops.answer_otherwise(Answer::new(200, ""));
+    let till = Till::open(free_address(), &shop.payments, &db).await;
+    let is_taken = async || {
+        let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
+        whole.news.iter().all(|one| one.taken_at.is_some())
+    };
+    while !is_taken().await {
+        db.clock.advance(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(open().await.is_empty(), "at once");
+    drop(till);
+    // One of an earlier version, which settled none.
+    db.raw("UPDATE payment_difference SET settled_at = NULL");
+    assert_eq!(open().await, ["shop_not_told"]);
+    compare().await;
+    assert!(open().await.is_empty(), "with the next comparison");
+});
+
+// An address that hangs delays its own news alone.
+both_engines!(a_hook_that_hangs_delays_no_other, MIGRATIONS, async |db| {
+    let (hangs, takes) = (Recorder::start().unwrap(), Recorder::start().unwrap());
+    hangs.answer_otherwise(Answer::new(200, "").after(Duration::from_secs(8)));
+    let hooks = format!("{}{}", hook("hangs", &hangs), hook("takes", &takes));
+    let shop = Shop::with(&db, "", &hooks).await;
+    let mut all = Vec::new();
+    for order in 0..8 {
+        all.push(shop.paid(&format!("L-{order}"), 1999, Provider::Stripe).await.id);
+    }
+    let till = Till::open(free_address(), &shop.payments, &db).await;
+    let taken = async |hook: &str| {
+        let mut count = 0;
+        for id in &all {
+            let whole = shop.payments.whole(*id).await.unwrap().unwrap();
+            count += whole.news.iter().filter(|one| one.hook == hook && one.tries > 0).count();
+        }
+        count
+    };
+    while taken("takes").await < all.len() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(taken("hangs").await, 0, "all of the others' went before one of these ended");
+    drop(till);
+});
