@@ -34,11 +34,13 @@ statements! {
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'kept', $10, $11) ON CONFLICT (provider, mark) DO NOTHING";
     FIND_METHOD = method_columns!("WHERE id = $1");
     METHODS_OF = method_columns!("WHERE customer = $1 AND state = 'kept' ORDER BY created_at, id LIMIT 100");
+    // Whatever somebody wrote of their state.
+    METHODS_TO_GO = method_columns!("WHERE customer = $1 AND state <> 'removing' ORDER BY created_at, id LIMIT 100");
     REMOVE_UNREAD = "DELETE FROM payment_method WHERE id IN \
-                     (SELECT id FROM payment_method WHERE customer = $1 AND state = 'kept' ORDER BY created_at, id LIMIT $2)";
+                     (SELECT id FROM payment_method WHERE customer = $1 AND state <> 'removing' ORDER BY created_at, id LIMIT $2)";
     METHODS_REMOVING = method_columns!("WHERE state = 'removing' AND provider = $1 AND id > $2 ORDER BY id LIMIT $3");
     METHOD_OF_PAYMENT = method_columns!("WHERE payment = $1 AND provider = $2 LIMIT 1");
-    METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1 AND state = 'kept'";
+    METHOD_REMOVING = "UPDATE payment_method SET state = 'removing' WHERE id = $1";
     REMOVE_METHOD = "DELETE FROM payment_method WHERE id = $1";
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
     PAYMENT_OF_METHOD = "SELECT payment FROM payment_method WHERE id = $1";
@@ -53,7 +55,7 @@ const MOST_BATCHES: u32 = 500;
 const BATCH: u32 = 100;
 /// Payments of a customer who is forgotten, in one write.
 const PAGE: u32 = 200;
-/// As many does [`METHODS_OF`] read.
+/// As many does [`METHODS_TO_GO`] read.
 const METHODS_AT_ONCE: usize = 100;
 /// Kept means of payment of one customer at most.
 const MOST: usize = 50;
@@ -149,7 +151,7 @@ impl Payments {
             tx.commit_silent("nothing was kept of a customer who is forgotten");
             let mut held = Vec::new();
             loop {
-                let page = kept_of(tx, &mark)?;
+                let page = listed(tx, ("payment_method", 0), (METHODS_TO_GO, params![&mark]), method)?;
                 for one in &page {
                     removing(tx, actor, one, "erased")?;
                 }

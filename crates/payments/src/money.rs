@@ -229,7 +229,8 @@ impl fmt::Debug for Money {
 }
 
 /// The least that Stripe takes, in its units, where it publishes one.
-const STRIPE_LEAST: [(&str, i64); 19] = [
+const STRIPE_LEAST: [(&str, i64); 23] = [
+    ("AED", 200),
     ("AUD", 50),
     ("BRL", 50),
     ("CAD", 50),
@@ -243,11 +244,14 @@ const STRIPE_LEAST: [(&str, i64); 19] = [
     ("INR", 50),
     ("JPY", 50),
     ("MXN", 1000),
+    ("MYR", 200),
     ("NOK", 300),
     ("NZD", 50),
     ("PLN", 200),
     ("RON", 200),
     ("SEK", 300),
+    ("SGD", 50),
+    ("THB", 1000),
     ("USD", 50),
 ];
 

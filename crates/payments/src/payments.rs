@@ -25,7 +25,6 @@ pub const PAGES: &str = "/.storeward/pay";
 pub const WEBHOOKS: [&str; 2] = ["/.storeward/pay/webhooks/stripe", "/.storeward/pay/webhooks/paypal"];
 
 /// Days after the last change of a payment.
-const EMAIL_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the handle needs.
 pub struct PaymentsParts {
@@ -243,6 +242,8 @@ impl Payments {
         [
             sql::STATEMENTS,
             crate::ledger::STATEMENTS,
+            crate::emails::STATEMENTS,
+            crate::gaps::STATEMENTS,
             crate::inbox::STATEMENTS,
             crate::news::STATEMENTS,
             crate::reconcile::STATEMENTS,
@@ -323,28 +324,6 @@ impl Shared {
     pub fn unseal(&self, id: PaymentId, sealed: &[u8]) -> Result<Details, Error> {
         let plain = self.data_key.open(sealed, &format!("payment.details/{id}"))?;
         serde_json::from_slice(plain.expose()).map_err(|_| Error::Form("its details"))
-    }
-
-    /// An address is for the provider's form; once nobody fills that in any more it is not kept.
-    pub fn forget_emails(&self, tx: &mut storeward_store::Tx<'_>) -> Result<(), Error> {
-        let before = tx.now().minus(EMAIL_KEPT);
-        loop {
-            let rows = sql::with_email(tx, before)?;
-            let was_full = rows.len() >= sql::EMAILS_AT_ONCE;
-            for (text, sealed) in rows {
-                // Where they do not open the address is gone as well; the rest stays for whoever looks into it.
-                let opened =
-                    crate::believed::id_of(&text).and_then(|id| Some((id, self.unseal(id, &sealed).ok()?)));
-                let details = match opened {
-                    Some((id, details)) => self.seal(id, &Details { email: None, ..details }),
-                    None => sealed,
-                };
-                sql::without_email(tx, &text, details)?;
-            }
-            if !was_full {
-                return Ok(());
-            }
-        }
     }
 
     pub fn seal_address(&self, attempt: (PaymentId, u32), address: &str) -> Vec<u8> {

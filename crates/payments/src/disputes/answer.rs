@@ -25,7 +25,7 @@ statements! {
                       WHERE provider = $1 AND reference = $2 AND state = 'open' AND answer = 'none'";
     DISPUTE_ANSWER = "UPDATE payment_dispute SET answer = $4 WHERE provider = $1 AND reference = $2 AND answer = $3";
     ANSWER_UNDONE = "UPDATE payment_dispute SET answer = 'none', answered_at = NULL, digest = NULL, code = $4 \
-                     WHERE provider = $1 AND reference = $2 AND answer = $3";
+                     WHERE provider = $1 AND reference = $2 AND answer = $3 AND COALESCE(answered_at, 0) = $5";
 }
 
 /// What staff answered, and whether the provider has it.
@@ -282,7 +282,9 @@ async fn laid_down(stripe: &Stripe, files: &[SentFile], evidence: &mut Value) ->
 impl Shared {
     fn undone(&self, tx: &mut Tx<'_>, held: &Dispute, code: &str) -> Result<(), Error> {
         tx.commit_silent("the answer was settled before");
-        let values = params![held.provider.word(), &held.reference, held.answer.word(), code];
+        // This answer and no other: a person may have given another meanwhile.
+        let at = held.answered_at.map_or(0, |at| at.micros());
+        let values = params![held.provider.word(), &held.reference, held.answer.word(), code, at];
         if tx.execute(ANSWER_UNDONE, values)? == 0 {
             return Ok(());
         }

@@ -71,6 +71,11 @@ fn stripe_takes_what_it_says() {
         // Some 60 dollars.
         (100_000_000, "IDR", true),
         (17_499, "HUF", false),
+        (199, "AED", false),
+        (199, "MYR", false),
+        (49, "SGD", false),
+        (999, "THB", false),
+        (1000, "THB", true),
         (49, "JPY", false),
         (335, "KWD", false),
         (340, "KWD", true),
