@@ -24,8 +24,6 @@ pub const PAGES: &str = "/.storeward/pay";
 /// Where the providers' messages arrive, below [`PAGES`].
 pub const WEBHOOKS: [&str; 2] = ["/.storeward/pay/webhooks/stripe", "/.storeward/pay/webhooks/paypal"];
 
-/// Days after the last change of a payment.
-
 /// What the handle needs.
 pub struct PaymentsParts {
     pub db: Db,

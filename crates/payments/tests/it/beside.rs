@@ -7,7 +7,7 @@ use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_payments::{Error, MIGRATIONS, Provider, State, Strength};
 use storeward_seal::encoding::base64;
 use storeward_seal::fingerprint::hmac_sha256;
-use storeward_store::both_engines;
+use storeward_store::{Engine, both_engines};
 
 use crate::support::{Shop, books, told, wish};
 use crate::till::{Till, free_address};
@@ -194,5 +194,38 @@ both_engines!(an_address_is_forgotten, MIGRATIONS, async |db| {
     }
     drop(till);
     // What the page needs is still there.
+    assert_eq!(shop.payments.told(paid.id).await.unwrap().0, "https://shop.example/orders");
+});
+
+// Rows that somebody wrote, and that cannot be read, stand before the others: nobody's address is kept for them.
+both_engines!(rows_that_cannot_be_read_keep_no_address, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = shop.paid("U-1", 1000, Provider::Stripe).await;
+    let details = if db.engine() == Engine::Sqlite { "'no bytes'" } else { "decode('00', 'hex')" };
+    db.raw(&format!(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600) \
+         INSERT INTO payment (id, version, order_id, is_open, state, currency, amount, authorized, captured, refunded, capturing, refunding, \
+         capture, captures_ended, unsure, attempt, email, details, looks, created_at, updated_at, expires_at) \
+         SELECT 'pay_0' || n, 1, 'x' || n, 0, 'failed', 'EUR', 1, 0, 0, 0, 0, 0, 'at_once', 0, 0, 0, 'mark', {details}, 0, 0, 0, 0 FROM n"
+    ));
+    let till = Till::open(free_address(), &shop.payments, &db).await;
+    db.clock.advance(DAY * 32);
+    shop.emulators.control.advance_s(32 * 86_400);
+    let held = async || {
+        let read = db.read(|reader| {
+            reader.query_one("SELECT COUNT(*) FROM payment WHERE email IS NOT NULL", &[], |row| {
+                row.get::<i64>(0)
+            })
+        });
+        read.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"))
+    };
+    let mut rounds = 0;
+    while held().await > 0 {
+        db.clock.advance(Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        rounds += 1;
+        assert!(rounds < 200, "{} are kept", held().await);
+    }
+    drop(till);
     assert_eq!(shop.payments.told(paid.id).await.unwrap().0, "https://shop.example/orders");
 });

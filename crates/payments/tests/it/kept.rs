@@ -523,3 +523,16 @@ both_engines!(a_refusal_to_forget_holds_nothing_else_up, MIGRATIONS, async |db| 
         "it is forgotten"
     );
 });
+
+// Somebody wrote a state that there is none of: it is theirs all the same, here and at the provider.
+both_engines!(an_erasure_takes_a_method_in_whatever_state, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for provider in [Provider::Stripe, Provider::PayPal] {
+        kept(&shop, "4711", provider.word(), provider).await;
+    }
+    db.raw("UPDATE payment_method SET state = 'asleep'");
+    assert_eq!(shop.payments.forget_customer(Actor::System, "4711").await.unwrap(), 2);
+    assert_eq!(rows(&db).await, "");
+    let tokens = told(&db).await.iter().filter(|kind| **kind == "payment.method_removed").count();
+    assert_eq!(tokens, 2);
+});
