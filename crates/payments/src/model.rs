@@ -259,6 +259,8 @@ pub struct Payment {
     pub(crate) unsure: u32,
     pub(crate) looks: u32,
     pub(crate) look_at: Option<Timestamp>,
+    /// What the provider holds back or took because of disputes, as the books say.
+    pub(crate) disputed: i64,
 }
 
 impl Payment {
@@ -279,9 +281,9 @@ impl Payment {
         self.authorized - self.captured - self.capturing
     }
 
-    /// What can still be given back.
+    /// What can still be given back: not what a dispute took, or holds back until it is over.
     pub fn refundable(&self) -> i64 {
-        self.captured - self.refunded - self.refunding
+        self.captured - self.refunded - self.refunding - self.disputed
     }
 
     /// Whether the order may not have another payment beside it.

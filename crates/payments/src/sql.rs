@@ -16,7 +16,8 @@ macro_rules! payment_columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, order_id, currency, amount, state, unsure, authorized, captured, refunded, capturing, refunding, \
-             capture, captures_ended, provider, attempt, created_at, updated_at, expires_at, version, looks, look_at FROM payment ",
+             capture, captures_ended, provider, attempt, created_at, updated_at, expires_at, version, looks, look_at, (SELECT CAST(COALESCE(SUM(l.amount), 0) AS BIGINT) FROM payment_posting l \
+             WHERE l.payment = payment.id AND l.account = 'disputes') FROM payment ",
             $rest
         )
     };
@@ -51,9 +52,7 @@ statements! {
     LIST_PAYMENTS = payment_columns!("WHERE id < $1 ORDER BY id DESC LIMIT $2");
     LIST_OF_ORDER = payment_columns!("WHERE order_id = $1 ORDER BY id DESC LIMIT $2");
     FIND_DETAILS = "SELECT details FROM payment WHERE id = $1";
-    WITH_EMAIL = "SELECT id, details FROM payment WHERE email IS NOT NULL AND updated_at < $1 ORDER BY updated_at LIMIT 500";
     SET_DETAILS = "UPDATE payment SET details = $2 WHERE id = $1";
-    WITHOUT_EMAIL = "UPDATE payment SET email = NULL, details = $2 WHERE id = $1";
     SAVE_PAYMENT = "UPDATE payment SET version = version + 1, is_open = CASE WHEN EXISTS (SELECT 1 FROM payment o WHERE \
         o.order_id = payment.order_id AND o.is_open = 1 AND o.id <> payment.id) THEN 0 ELSE $3 END, state = $4, authorized = $5, captured = $6, refunded = $7, \
         capturing = $8, refunding = $9, captures_ended = $10, unsure = $11, provider = $12, attempt = $13, look_at = $14, looks = $15, \
@@ -136,6 +135,7 @@ fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
         unsure,
         looks: row.get(19).unwrap_or(0),
         look_at: row.get(20).unwrap_or(None),
+        disputed: row.get(21)?,
     })
 }
 
@@ -290,24 +290,8 @@ pub(crate) fn details(reader: &mut Reader<'_>, id: PaymentId) -> Result<Vec<u8>,
     reader.query_optional(FIND_DETAILS, params![id], |row| row.get(0))?.ok_or(Error::NoPayment)
 }
 
-/// As many as [`with_email`] gives.
-pub(crate) const EMAILS_AT_ONCE: usize = 500;
-
-pub(crate) fn with_email(
-    reader: &mut Reader<'_>,
-    before: Timestamp,
-) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    believed::listed(reader, ("payment", 0), (WITH_EMAIL, params![before]), read)
-}
-
 pub(crate) fn set_details(tx: &mut Tx<'_>, id: PaymentId, details: Vec<u8>) -> Result<(), StoreError> {
     tx.execute(SET_DETAILS, params![id, details]).map(drop)
-}
-
-/// By the text that stands there: an address goes of a row that somebody wrote, too.
-pub(crate) fn without_email(tx: &mut Tx<'_>, id: &str, details: Vec<u8>) -> Result<(), StoreError> {
-    tx.execute(WITHOUT_EMAIL, params![id, details]).map(drop)
 }
 
 /// Writes `after` in the place of the version that was read. [`Error::Raced`] where that is another by now.

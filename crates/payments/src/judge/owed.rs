@@ -116,16 +116,18 @@ impl Payments {
     async fn give_back_all(&self, id: PaymentId) -> Result<PaidOff, Error> {
         for _ in 0..MOST_WISHES {
             let read = move |reader: &mut Reader<'_>| {
-                Ok::<_, Error>((sql::get(reader, id)?, sql::unsettled_of(reader, id)?))
+                let is_held = crate::disputes::of(reader, id)?.iter().any(|one| one.state == "open");
+                Ok::<_, Error>((sql::get(reader, id)?, sql::unsettled_of(reader, id)?, is_held))
             };
-            let (payment, calls) = self.0.read(read).await?;
+            let (payment, calls, is_held) = self.0.read(read).await?;
             // It counts as given back until it is known that it was not: what is left is not known either. What is done here looks
             // at the payment itself, and so comes by here again while its own call is under way.
             if calls.iter().any(|call| call.operation == Operation::Refund) {
                 return Ok(PaidOff::Later);
             }
             if payment.refundable() <= 0 {
-                return Ok(PaidOff::Done);
+                // What a dispute holds back is still to be given back where the bank finds for the shop.
+                return Ok(if payment.disputed > 0 && is_held { PaidOff::Later } else { PaidOff::Done });
             }
             let which =
                 if payment.refunded == 0 { String::new() } else { format!("/at/{}", payment.refunded) };

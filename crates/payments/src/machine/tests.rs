@@ -133,6 +133,7 @@ mod fits {
             unsure: 0,
             looks: 0,
             look_at: None,
+            disputed: 0,
         }
     }
 

@@ -353,6 +353,7 @@ mod tests {
             unsure: 0,
             looks: 0,
             look_at: None,
+            disputed: 0,
         }
     }
 
