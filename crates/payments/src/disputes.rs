@@ -1,6 +1,7 @@
 //! Disputes: what the provider says of them, the money that it holds back meanwhile, how long there is to answer, and the answer.
 
 mod answer;
+mod earlier;
 mod facts;
 mod files;
 mod pack;
@@ -24,6 +25,7 @@ use crate::sql;
 
 pub(crate) use answer::OnTheWay;
 pub use answer::Reply;
+pub use earlier::Earlier;
 pub use facts::{Fact, FactKind};
 pub use files::{EvidenceFile, FileAbout, FileKind, MOST_BYTES as MOST_FILE_BYTES};
 pub(crate) use files::{SentFile, forget_evidence_of};
@@ -59,7 +61,15 @@ statements! {
 
 /// The statements of disputes, for the tests that prepare them.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [STATEMENTS, answer::STATEMENTS, facts::STATEMENTS, files::STATEMENTS, watch::STATEMENTS].concat()
+    [
+        STATEMENTS,
+        answer::STATEMENTS,
+        earlier::STATEMENTS,
+        facts::STATEMENTS,
+        files::STATEMENTS,
+        watch::STATEMENTS,
+    ]
+    .concat()
 }
 
 /// A dispute as it stands.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use storeward_base::{Actor, ClientIp, PaymentId, Timestamp};
-use storeward_fraud::{Engine, Source, State, Truth};
+use storeward_fraud::{Engine, Marks, Outcome, Source, State, Truth};
 use storeward_seal::{MarkKey, PseudonymKey};
 use storeward_store::{Reader, Tx};
 use storeward_web::http::HeaderMap;
@@ -191,6 +191,15 @@ impl Shared {
     pub(crate) fn forget_judgements(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         Ok(sql::forget_risks(tx, tx.now().minus(KEPT))?)
     }
+}
+
+/// What a payment was paid by, as it was judged: the marks of the attempt that was paid, and whether it is known for fraud.
+pub(crate) fn paid_by(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Option<(Marks, bool)>, Error> {
+    let risks = sql::risks_of(reader, payment)?;
+    let is_paid = |row: &&sql::RiskRow| row.outcome.is_some_and(|(outcome, _)| outcome == Outcome::Approved);
+    let Some(row) = risks.iter().rfind(is_paid) else { return Ok(None) };
+    let is_fraud = row.label.is_some_and(|label| label.truth == Truth::Fraud);
+    Ok(row.facts.map(|attempt| (attempt.marks, is_fraud)))
 }
 
 /// The statements of this module, for the test that prepares them.

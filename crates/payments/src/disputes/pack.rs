@@ -13,13 +13,19 @@ use crate::news::Delivery;
 use crate::payments::Payments;
 use crate::sql;
 
+use super::earlier::{self, Earlier};
 use super::{Dispute, EvidenceFile, Fact, FactKind, FileAbout, get, of_id};
 
 /// Signs of one note at PayPal (Disputes v1, `evidence.notes`).
 const NOTE_SIGNS: usize = 2_000;
 const MOST_NOTES: usize = 20;
-/// Signs of all of Stripe's texts together are 150,000 (`evidence`); this much of ours at most.
-const TEXT_SIGNS: usize = 100_000;
+/// Parcels of one dispute at PayPal, signs of a parcel's number, and refunds (`evidence_info`).
+const MOST_NUMBERS: usize = 10;
+const NUMBER_SIGNS: usize = 255;
+const MOST_REFUNDS: usize = 100;
+/// Signs of one of Stripe's texts, and of all of them together (`evidence`).
+const FIELD_SIGNS: usize = 20_000;
+const ALL_SIGNS: usize = 150_000;
 
 /// What is known of a disputed payment.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct Pack {
     pub refunds: Vec<Refund>,
     pub facts: Vec<Fact>,
     pub files: Vec<EvidenceFile>,
+    /// What the same buyer paid before and nobody disputed.
+    pub earlier: Vec<Earlier>,
     /// What happened when, the oldest first.
     pub course: Vec<(Timestamp, String)>,
 }
@@ -47,6 +55,7 @@ struct Known {
     news: Vec<Delivery>,
     facts: Vec<Fact>,
     files: Vec<EvidenceFile>,
+    earlier: Vec<Earlier>,
 }
 
 impl Payments {
@@ -66,6 +75,7 @@ impl Payments {
                 news: crate::news::of(reader, of)?,
                 facts: shared.facts_of(reader, provider, &reference)?,
                 files: shared.files_of(reader, provider, &reference)?,
+                earlier: earlier::of(reader, &dispute)?,
                 dispute,
             })
         });
@@ -86,6 +96,7 @@ fn gathered(known: Known, details: Details) -> Pack {
         refunds: known.refunds,
         facts: known.facts,
         files: known.files,
+        earlier: known.earlier,
         course,
     }
 }
@@ -150,8 +161,21 @@ fn plain(word: &str) -> String {
     word.replace('_', " ").to_lowercase()
 }
 
-fn cut(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
+/// What a provider gets of the evidence.
+struct Going {
+    sent: Value,
+    /// Fields, each with what it does not take of its text.
+    left: Vec<(String, String)>,
+}
+
+/// As much of a field's text as the provider takes; the rest is left out.
+fn part(left: &mut Vec<(String, String)>, field: &str, text: &str, most: usize) -> String {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+    let (goes, rest) = text.split_at(end);
+    if !rest.is_empty() {
+        left.push((field.to_owned(), rest.to_owned()));
+    }
+    goes.to_owned()
 }
 
 impl Pack {
@@ -190,6 +214,22 @@ impl Pack {
         said
     }
 
+    /// What the same buyer paid before and nobody disputed, and whether it is what Visa asks for, in sentences.
+    pub fn told_earlier(&self) -> Vec<String> {
+        let lines = earlier::told(&self.earlier);
+        if lines.is_empty() {
+            return lines;
+        }
+        let visa = if self.is_compelling() { " (Visa Compelling Evidence 3.0)" } else { "" };
+        let title = format!("Earlier payments of the same buyer that nobody disputed{visa}:");
+        [vec![title], lines].concat()
+    }
+
+    /// Whether the earlier payments are what Visa's Compelling Evidence 3.0 asks for.
+    pub fn is_compelling(&self) -> bool {
+        earlier::is_compelling(&self.dispute, &self.earlier)
+    }
+
     /// What was bought.
     pub fn bought(&self) -> String {
         if self.lines.is_empty() {
@@ -218,6 +258,10 @@ impl Pack {
         if !checked.is_empty() {
             parts.push(checked.join("\n"));
         }
+        let earlier = self.told_earlier();
+        if !earlier.is_empty() {
+            parts.push(earlier.join("\n"));
+        }
         let course = self.course.iter().map(|(at, said)| format!("{}  {said}", at.rfc3339()));
         parts.push(format!("What happened (UTC):\n{}", course.collect::<Vec<_>>().join("\n")));
         for (title, kind) in [
@@ -234,22 +278,34 @@ impl Pack {
                 parts.push(format!("{title}: {text}"));
             }
         }
-        cut(&parts.join("\n\n"), TEXT_SIGNS)
+        parts.join("\n\n")
     }
 
     /// What goes out, in the provider's own words: Stripe's `evidence`, PayPal's `evidences`.
     pub fn sent(&self) -> Value {
+        self.going().sent
+    }
+
+    /// What does not go out, as the provider takes no more of it: each field with the rest of its text.
+    pub fn left_out(&self) -> Vec<(String, String)> {
+        self.going().left
+    }
+
+    fn going(&self) -> Going {
         match self.dispute.provider {
             Provider::Stripe => self.for_stripe(),
             Provider::PayPal => self.for_paypal(),
         }
     }
 
-    fn for_stripe(&self) -> Value {
-        let mut out = Map::new();
+    fn for_stripe(&self) -> Going {
+        let (mut out, mut left, mut room) = (Map::new(), Vec::new(), ALL_SIGNS);
         let mut put = |name: &str, text: Option<String>| {
-            if let Some(text) = text {
-                out.insert(name.to_owned(), Value::String(cut(&text, 20_000)));
+            let Some(text) = text else { return };
+            let goes = part(&mut left, name, &text, FIELD_SIGNS.min(room));
+            room = room.saturating_sub(goes.chars().count());
+            if !goes.is_empty() {
+                out.insert(name.to_owned(), Value::String(goes));
             }
         };
         put("product_description", Some(self.bought()));
@@ -261,48 +317,47 @@ impl Pack {
         put("access_activity_log", self.told(FactKind::SignIn));
         put("refund_policy_disclosure", self.told(FactKind::Terms));
         put("uncategorized_text", Some(self.text()));
-        Value::Object(out)
+        Going { sent: Value::Object(out), left }
     }
 
-    fn for_paypal(&self) -> Value {
-        let mut all = Vec::new();
-        let tracking: Vec<Value> = self
-            .facts
-            .iter()
-            .filter(|fact| fact.kind == FactKind::TrackingNumber)
-            .take(10)
-            .map(|fact| {
-                let carrier = self.told(FactKind::Carrier).unwrap_or_else(|| "not named".to_owned());
-                json!({
-                    "carrier_name": "OTHER", "carrier_name_other": cut(&carrier.replace('\n', ", "), 2_000),
-                    "tracking_number": cut(&fact.text, 255),
-                })
-            })
-            .collect();
-        if !tracking.is_empty() {
+    fn for_paypal(&self) -> Going {
+        let (mut all, mut left) = (Vec::new(), Vec::new());
+        let carrier = self.told(FactKind::Carrier).unwrap_or_else(|| "not named".to_owned());
+        let numbers: Vec<&Fact> =
+            self.facts.iter().filter(|fact| fact.kind == FactKind::TrackingNumber).collect();
+        let mut tracking = Vec::new();
+        if !numbers.is_empty() {
+            let carrier = part(&mut left, "carrier_name_other", &carrier.replace('\n', ", "), NOTE_SIGNS);
+            for (at, fact) in numbers.into_iter().enumerate() {
+                let most = if at < MOST_NUMBERS { NUMBER_SIGNS } else { 0 };
+                let number = part(&mut left, "tracking_number", &fact.text, most);
+                if at < MOST_NUMBERS {
+                    tracking.push(json!({
+                        "carrier_name": "OTHER", "carrier_name_other": carrier, "tracking_number": number,
+                    }));
+                }
+            }
             all.push(json!({ "evidence_type": "PROOF_OF_FULFILLMENT", "evidence_info": { "tracking_info": tracking } }));
         }
-        let refunds: Vec<&str> = self
-            .refunds
-            .iter()
-            .filter(|one| one.state == Piece::Done && one.provider == Provider::PayPal)
-            .map(|one| one.reference.as_str())
-            .take(100)
-            .collect();
+        let given = |one: &&Refund| one.state == Piece::Done && one.provider == Provider::PayPal;
+        let mut refunds: Vec<&str> =
+            self.refunds.iter().filter(given).map(|one| one.reference.as_str()).collect();
+        let more = refunds.split_off(refunds.len().min(MOST_REFUNDS));
+        left.extend(more.into_iter().map(|one| ("refund_ids".to_owned(), one.to_owned())));
         if !refunds.is_empty() {
             all.push(
                 json!({ "evidence_type": "PROOF_OF_REFUND", "evidence_info": { "refund_ids": refunds } }),
             );
         }
-        let signs: Vec<char> = self.text().chars().collect();
-        for part in signs.chunks(NOTE_SIGNS).take(MOST_NOTES) {
+        let text = part(&mut left, "notes", &self.text(), NOTE_SIGNS * MOST_NOTES);
+        for part in text.chars().collect::<Vec<_>>().chunks(NOTE_SIGNS) {
             all.push(json!({ "evidence_type": "OTHER", "notes": part.iter().collect::<String>() }));
         }
         for file in &self.files {
             let documents = json!([{ "name": file.sent_name() }]);
             all.push(json!({ "evidence_type": "OTHER", "notes": about(file), "documents": documents }));
         }
-        json!({ "evidences": all })
+        Going { sent: json!({ "evidences": all }), left }
     }
 
     /// Each field that goes out, with its text; files by name and size.
@@ -361,6 +416,13 @@ impl Pack {
         let captures = self.captures.iter().map(|one| pieces(one.amount, &one.reference, one.state, one.at));
         let refunds = self.refunds.iter().map(|one| pieces(one.amount, &one.reference, one.state, one.at));
         let course = self.course.iter().map(|(at, said)| json!({ "at": at.rfc3339(), "what": said }));
+        let earlier = self.earlier.iter().map(|one| {
+            json!({
+                "payment": one.payment.text(), "order": one.order, "reference": one.reference, "amount": one.amount.minor,
+                "currency": one.amount.currency.code(), "at": one.at.rfc3339(), "same": one.same,
+            })
+        });
+        let left = self.left_out().into_iter().map(|(field, text)| json!({ "field": field, "text": text }));
         json!({
             "form": "storeward.dispute/1",
             "dispute": {
@@ -376,8 +438,8 @@ impl Pack {
             },
             "lines": self.lines, "email": self.email, "checks": dispute.checks, "captures": captures.collect::<Vec<_>>(),
             "refunds": refunds.collect::<Vec<_>>(), "course": course.collect::<Vec<_>>(), "facts": facts.collect::<Vec<_>>(),
-            "files": files.collect::<Vec<_>>(),
-            "goes_out": self.sent(), "digest": self.digest(),
+            "files": files.collect::<Vec<_>>(), "earlier": earlier.collect::<Vec<_>>(), "compelling_evidence_3": self.is_compelling(),
+            "goes_out": self.sent(), "left_out": left.collect::<Vec<_>>(), "digest": self.digest(),
         })
     }
 }

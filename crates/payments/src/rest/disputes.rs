@@ -38,7 +38,8 @@ pub(super) fn operations(payments: Option<&Payments>) -> Vec<Operation> {
         one(Operation::get("getDisputeEvidence", "/disputes/{dispute}/evidence", "What is known of a disputed payment"))
             .says(
                 "Gathered anew each time, as JSON of the form `storeward.dispute/1`: it holds what was bought and, while it is kept, the \
-                 buyer's address. `goes_out` is what the provider gets once a person sends it at the console.",
+                 buyer's address. `goes_out` is what the provider gets once a person sends it at the console, `left_out` what it does not \
+                 get, as it takes no more of a field.",
             )
             .gives_text(200, "application/json", "The evidence.")
             .does(with(payments, evidence)),

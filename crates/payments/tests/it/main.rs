@@ -21,6 +21,7 @@ mod mistakes;
 mod orders;
 mod owed;
 mod own;
+mod pack;
 mod parts;
 mod programs;
 mod races;

@@ -109,6 +109,7 @@ struct DisputePage<'a> {
 struct Shown {
     digest: String,
     goes_out: Vec<(String, String)>,
+    left_out: Vec<(String, String)>,
     course: Vec<(Moment, String)>,
     checked: Vec<String>,
     bought: String,
@@ -151,8 +152,9 @@ fn shown(pack: &Pack) -> Shown {
     Shown {
         digest: pack.digest(),
         goes_out: pack.goes_out(),
+        left_out: pack.left_out(),
         course: pack.course.iter().map(|(at, said)| (Moment(*at), said.clone())).collect(),
-        checked: pack.checked(),
+        checked: [pack.checked(), pack.told_earlier()].concat(),
         bought: pack.bought(),
         facts: pack.facts.iter().map(fact).collect(),
         files: pack.files.iter().map(file_line).collect(),

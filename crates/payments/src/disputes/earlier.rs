@@ -1,0 +1,114 @@
+//! Earlier payments of the same buyer that nobody disputed: what Visa asks for where somebody disputes what they bought themselves
+//! (Compelling Evidence 3.0, Visa Core Rules, dispute condition 10.4).
+
+use std::time::Duration;
+
+use storeward_base::{PaymentId, Timestamp};
+use storeward_fraud::Kind;
+use storeward_store::{Reader, params, statements};
+
+use crate::error::Error;
+use crate::judge::paid_by;
+use crate::model::{Piece, Provider};
+use crate::money::Money;
+use crate::sql;
+
+use super::Dispute;
+
+statements! {
+    EARLIER = "SELECT p.id FROM payment p WHERE p.customer = (SELECT o.customer FROM payment o WHERE o.id = $1) AND p.id <> $1 \
+               AND p.created_at >= $2 AND p.created_at <= $3 AND p.captured > p.refunded \
+               AND NOT EXISTS (SELECT 1 FROM payment_dispute d WHERE d.payment = p.id) ORDER BY p.created_at DESC, p.id DESC LIMIT 100";
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How long before the dispute they were paid.
+const OLDEST: u32 = 365;
+const NEWEST: u32 = 120;
+/// So many are needed, and so many are told.
+const LEAST: usize = 2;
+const MOST: usize = 5;
+
+/// An earlier payment, and what it has in common with the disputed one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    pub payment: PaymentId,
+    pub order: String,
+    /// The provider's object that took the money.
+    pub reference: String,
+    pub amount: Money,
+    pub at: Timestamp,
+    /// In words: the account, and at least one of device and network address.
+    pub same: Vec<&'static str>,
+}
+
+/// Those that have the account, and the device or the network address, in common with the disputed payment, the newest first. Marks are
+/// compared: the values behind them are kept nowhere.
+pub(super) fn of(reader: &mut Reader<'_>, dispute: &Dispute) -> Result<Vec<Earlier>, Error> {
+    let Some((marks, _)) = paid_by(reader, dispute.payment)? else { return Ok(Vec::new()) };
+    let between = params![
+        dispute.payment,
+        dispute.opened_at.minus(DAY * OLDEST),
+        dispute.opened_at.minus(DAY * NEWEST)
+    ];
+    let ids = reader.query_many(EARLIER, between, |row| row.get::<String>(0))?;
+    let mut found = Vec::new();
+    for id in ids.iter().filter_map(|id| crate::believed::id_of(id)) {
+        let Some((theirs, false)) = paid_by(reader, id)? else { continue };
+        let is_same = |kind| marks.get(kind).is_some() && marks.get(kind) == theirs.get(kind);
+        let same = [
+            (Kind::Device, "device"),
+            (Kind::Address, "network address"),
+            (Kind::Shipping, "place of delivery"),
+            (Kind::Card, "card"),
+        ];
+        let same: Vec<&str> =
+            same.into_iter().filter(|(kind, _)| is_same(*kind)).map(|(_, word)| word).collect();
+        if !(is_same(Kind::Device) || is_same(Kind::Address)) {
+            continue;
+        }
+        // What somebody changed is evidence of nothing.
+        let (payment, captures) = match (sql::get(reader, id), sql::captures_of(reader, id)) {
+            (Err(Error::Harmed { .. }), _) | (_, Err(Error::Harmed { .. })) => continue,
+            (payment, captures) => (payment?, captures?),
+        };
+        let is_taken =
+            |one: &&crate::model::Capture| one.state == Piece::Done && one.provider == dispute.provider;
+        let Some(capture) = captures.iter().find(is_taken) else { continue };
+        found.push(Earlier {
+            payment: id,
+            order: payment.order,
+            reference: capture.reference.clone(),
+            amount: Money { minor: capture.amount, ..payment.amount },
+            at: capture.at,
+            same: [vec!["account"], same].concat(),
+        });
+        if found.len() == MOST {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether they are what Visa asks for: a dispute of 10.4, and enough payments with the same card.
+pub(super) fn is_compelling(dispute: &Dispute, earlier: &[Earlier]) -> bool {
+    let brand = dispute.checks.as_ref().and_then(|checks| checks.brand.as_deref());
+    let is_fraud = dispute.provider == Provider::Stripe && dispute.reason == "fraudulent";
+    let with_card = earlier.iter().filter(|one| one.same.contains(&"card")).count();
+    is_fraud && brand == Some("visa") && with_card >= LEAST
+}
+
+/// A line each.
+pub(super) fn told(earlier: &[Earlier]) -> Vec<String> {
+    let line = |one: &Earlier| {
+        let same = one.same.join(", ");
+        format!(
+            "{}  Order {}, {} ({}): the same {same}.",
+            one.at.rfc3339(),
+            one.order,
+            one.amount,
+            one.reference
+        )
+    };
+    earlier.iter().map(line).collect()
+}
