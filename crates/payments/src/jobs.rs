@@ -85,15 +85,17 @@ impl Payments {
             })
             .every(DAY),
         ];
-        all.extend(news::JOBS.map(|kind| {
-            let payments = self.clone();
-            let deliver = move |job| {
-                let payments = payments.clone();
-                async move { payments.deliver(job).await }
-            };
-            Handler::new(kind, deliver).at_once(4).attempts(news::ATTEMPTS)
-        }));
+        all.extend(news::JOBS.map(|kind| self.news_handler(kind)));
         all
+    }
+
+    fn news_handler(&self, kind: &'static str) -> Handler {
+        let payments = self.clone();
+        let deliver = move |job| {
+            let payments = payments.clone();
+            async move { payments.deliver(job).await }
+        };
+        Handler::new(kind, deliver).at_once(4).attempts(news::ATTEMPTS)
     }
 
     /// Reads the orders of a shop's database from time to time. `from` is asked each time; nothing where it cannot say.
