@@ -5,6 +5,7 @@
 //! what the shop changed and nothing else, and takes back nothing of what was put right here ([`Told`]).
 
 mod cells;
+mod erased;
 mod forms;
 mod moves;
 mod report;
@@ -51,7 +52,8 @@ pub struct Mapping {
     /// The column with what names the item of a collection, such as the order's number; `own` where it is left out.
     #[serde(default)]
     pub items: BTreeMap<String, String>,
-    /// A column with another number of the same customer: who was erased under it stays erased, too.
+    /// A column with another number of the same customer: who was erased under it stays erased under this one, too, whatever else the
+    /// shop has under it.
     #[serde(default)]
     pub also: Option<String>,
     /// Whether what names an item names one in the whole shop, not one of each customer's: where a row gives it to another customer, it
@@ -364,32 +366,6 @@ impl Vault {
         format!("{}{}", Item::MARKED, hex(&mark))
     }
 
-    /// What would become of a row of the shop's customer of this number: new, known, or erased.
-    pub async fn known(&self, number: &str) -> Result<Taken, Error> {
-        let customer = self.customer_of_shop(number);
-        let found =
-            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
-        Ok(match found.await? {
-            Some(row) if row.erasure_begun_at.is_some() => Taken::Erased,
-            Some(_) => Taken::Known,
-            None if self.0.keys.is_destroyed(customer).await? => Taken::Erased,
-            None => Taken::New,
-        })
-    }
-
-    /// [`Vault::known`] of a row, which may bear two numbers. The other one decides of whom there is no record: an account that is kept goes on
-    /// where a guest of the same address was erased.
-    pub async fn known_row(&self, plan: &Plan, cells: &[String]) -> Result<Taken, Error> {
-        let known = self.known(&plan.key_of(cells)).await?;
-        if let Some(other) = plan.other_key_of(cells)
-            && known == Taken::New
-            && self.known(other).await? == Taken::Erased
-        {
-            return Ok(Taken::Erased);
-        }
-        Ok(known)
-    }
-
     /// Takes one row. The same row again changes nothing; what changed in the shop takes the place of what was there, and what did not
     /// leaves what was changed here since.
     pub async fn take(&self, plan: &Plan, cells: &[String], mut row: Row) -> Result<RowTaken, Error> {
@@ -400,8 +376,10 @@ impl Vault {
             // First, and whatever becomes of the row: nobody goes on having what is somebody else's.
             _ => self.take_from_others(customer, plan, cells, &row).await?,
         };
-        let is_nothing = plan.is_nothing(cells, &row);
-        let taken = if is_nothing { Taken::Nothing } else { self.known_row(plan, cells).await? };
+        let taken = self.known_row(plan, cells, &row).await?;
+        if taken == Taken::Erased && self.known(&number).await? != Taken::Erased {
+            self.stay_erased(customer).await?;
+        }
         if matches!(taken, Taken::Nothing | Taken::Erased) {
             return Ok(RowTaken { taken, told, moved });
         }

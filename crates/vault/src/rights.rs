@@ -261,7 +261,7 @@ impl Vault {
     }
 
     /// The key first: without it the rest says nothing any more, wherever copies of it lie.
-    async fn finish_erasure(&self, actor: Actor, customer: CustomerId) -> Result<(), Error> {
+    pub(crate) async fn finish_erasure(&self, actor: Actor, customer: CustomerId) -> Result<(), Error> {
         // Whom a shop takes out of its accounts it goes on having as a guest, by the address on their orders: they stay erased under
         // that number, too. A mark is all that is kept, as of their own number.
         for guest in self.as_guests(customer).await? {

@@ -211,8 +211,8 @@ async fn try_out(
     for (line, cells) in rows {
         let row = plan.read(&cells);
         let taken = match vault {
-            _ if plan.is_nothing(&cells, &row) => Taken::Nothing,
-            Some(vault) => vault.known_row(plan, &cells).await.context("the records")?,
+            Some(vault) => vault.known_row(plan, &cells, &row).await.context("the records")?,
+            None if plan.is_nothing(&cells, &row) => Taken::Nothing,
             None => Taken::New,
         };
         report.take(taken, line);

@@ -152,8 +152,8 @@ impl Work<'_> {
                 for (id, cells) in page.rows {
                     let row = page.plan.read(&cells);
                     let taken = match vault {
-                        _ if page.plan.is_nothing(&cells, &row) => Taken::Nothing,
-                        Some(vault) => vault.known_row(&page.plan, &cells).await?,
+                        Some(vault) => vault.known_row(&page.plan, &cells, &row).await?,
+                        None if page.plan.is_nothing(&cells, &row) => Taken::Nothing,
                         None => Taken::New,
                     };
                     report.take(taken, id);

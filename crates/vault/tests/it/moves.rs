@@ -18,7 +18,7 @@ const OSCAR: &[Migration] =
     &[Migration { domain: "oscar", number: 1, sql: include_str!("../shops/django-oscar.sql") }];
 
 /// django-oscar's tables in a database of the test's own.
-struct Oscar {
+pub struct Oscar {
     place: Arc<Place>,
     db: Db,
 }
@@ -30,7 +30,7 @@ impl Oscar {
         Oscar { place, db: blocking(move || Db::open(options).unwrap()).await }
     }
 
-    async fn run(&self, sql: &'static str) {
+    pub async fn run(&self, sql: &'static str) {
         let written = self.db.write(move |tx| -> Result<(), storeward_store::Error> {
             tx.commit_silent("a shop keeps no ledger");
             tx.execute(sql, &[]).map(drop)
@@ -39,7 +39,7 @@ impl Oscar {
     }
 
     /// What the report says of all parts.
-    async fn import(&self, vault: &Vault, text: &str) -> String {
+    pub async fn import(&self, vault: &Vault, text: &str) -> String {
         let url = ForeignUrl::parse(self.place.address()).unwrap();
         let shop = ShopFile::parse(text, url.engine(), &BTreeMap::new()).unwrap();
         let import = ShopImport { shop, url, run: Run::Real, actor: Actor::Operator };
@@ -48,7 +48,7 @@ impl Oscar {
     }
 }
 
-fn file() -> &'static str {
+pub fn file() -> &'static str {
     ShopFile::built_in("django-oscar").unwrap()
 }
 
@@ -61,7 +61,7 @@ fn file_before() -> String {
 }
 
 /// All that a customer's own page has of one record.
-async fn page(vault: &Vault, customer: CustomerId) -> String {
+pub async fn page(vault: &Vault, customer: CustomerId) -> String {
     let all: Vec<_> = FIELDS.iter().collect();
     let opened = vault.open(&own(customer), &all).await.unwrap();
     opened.values.iter().map(|one| format!("{} {}\n", one.field.full_name(), one.value.expose())).collect()
@@ -69,7 +69,7 @@ async fn page(vault: &Vault, customer: CustomerId) -> String {
 
 const VERAS: [&str; 6] = ["Secret Lane", "Vera", "1539720001", "private thing", "under the mat", "pi_vera"];
 
-fn guest(vault: &Vault, email: &str) -> CustomerId {
+pub fn guest(vault: &Vault, email: &str) -> CustomerId {
     vault.customer_of_shop(&Vault::guest_number(email))
 }
 
@@ -77,7 +77,7 @@ fn with_import() -> Vec<Migration> {
     [MIGRATIONS, storeward_vault::import::MIGRATIONS].concat()
 }
 
-fn on_both(test: impl AsyncFn(TestDb, Oscar)) {
+pub fn on_both(test: impl AsyncFn(TestDb, Oscar)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         run(engine, &with_import(), async |db| {
             let oscar = Oscar::new(&db).await;
@@ -209,7 +209,7 @@ fn an_order_goes_to_whom_the_shop_gives_it() {
     });
 }
 
-fn cells(line: &str) -> Vec<String> {
+pub fn cells(line: &str) -> Vec<String> {
     line.split('|').map(str::to_owned).collect()
 }
 

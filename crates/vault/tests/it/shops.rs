@@ -331,6 +331,41 @@ fn the_erased_stay_erased_under_every_number_of_theirs() {
     });
 }
 
+// A new account of an erased guest's address was left out, and what the shop gave it came in all the same: its orders and its cards bear the
+// account's number alone. Of an account with a role of the shop's own there is no row of its own.
+#[test]
+fn what_the_shop_gives_an_erased_guests_account_stays_out() {
+    let shop = MariaDb::start(&[]);
+    for (orders, role) in [(HPOS, "customer"), (HPOS, "wholesale"), (POSTS, "customer"), (POSTS, "wholesale")] {
+        on_both(&shop, &[TABLES, orders], async |db, shop| {
+            let (_keys, vault) = both(&db).await;
+            taken(&vault, shop).await;
+            let gus = vault.customer_of_shop(&Vault::guest_number("gus@guests.example"));
+            vault.erase(&own(gus)).await.unwrap();
+            let account = format!(
+                "INSERT INTO wp_users (ID, user_email) VALUES (9, 'Gus@guests.example');
+                 INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (9, 'wp_capabilities', 'a:1:{{s:8:\"{role}\";b:1;}}');"
+            );
+            shop.run("shop", &account);
+            shop.run(
+                "shop",
+                "INSERT INTO wp_woocommerce_payment_tokens (token_id, gateway_id, token, user_id, type) VALUES (50, 'stripe', 'pm_gus', 9, 'CC');
+                 UPDATE wp_wc_orders SET customer_id = 9, date_updated_gmt = UTC_TIMESTAMP() WHERE id = 103;
+                 UPDATE wp_postmeta SET meta_value = '9' WHERE post_id = 103 AND meta_key = '_customer_user';
+                 UPDATE wp_posts SET post_modified_gmt = UTC_TIMESTAMP() WHERE ID = 103;",
+            );
+            for _ in 0..2 {
+                taken(&vault, shop).await;
+                assert_eq!(vault.known("9").await.unwrap(), Taken::Erased);
+                assert_eq!(vault.find(field("order.number"), "103").await.unwrap(), []);
+                shop.run("shop", "UPDATE wp_users SET user_email = 'other@guests.example' WHERE ID = 9");
+            }
+            assert_eq!(vault.keys().verify().await.unwrap(), []);
+            assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+        });
+    }
+}
+
 #[test]
 fn a_run_that_was_stopped_goes_on_where_it_was() {
     let shop = MariaDb::start(&[]);

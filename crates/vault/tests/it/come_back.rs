@@ -1,0 +1,127 @@
+//! Whoever was erased does not come back by an import, whichever number the shop has for them, and in whichever order its rows come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::Actor;
+use storeward_store::both_engines;
+use storeward_vault::import::{Mapping, Plan, Taken};
+use storeward_vault::{MIGRATIONS, Vault};
+
+use crate::moves::{Oscar, cells, file, guest, on_both, page};
+use crate::support::{both, field, own};
+
+/// The shop's file without the part of this name.
+fn without(text: &str, part: &str) -> String {
+    let mut parts = text.split("[[part]]");
+    let head = parts.next().unwrap().to_owned();
+    let kept = parts.filter(|one| !one.trim_start().starts_with(&format!("name = \"{part}\"")));
+    kept.fold(head, |text, part| text + "[[part]]" + part)
+}
+
+/// What a run asks that had read the accounts before the newest of them signed up.
+fn behind_accounts() -> String {
+    without(file(), "accounts").replace("also = \"guest\"\n", "")
+}
+
+async fn nothing_of_vera(vault: &Vault) {
+    assert_eq!(vault.known("9").await.unwrap(), Taken::Erased);
+    assert_eq!(vault.find(field("order.number"), "100077").await.unwrap(), []);
+    assert_eq!(vault.find(field("contact.shop_id"), "9").await.unwrap(), []);
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+    assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+}
+
+async fn vera_is_erased(vault: &Vault, oscar: &Oscar) {
+    oscar.run("UPDATE auth_user SET email = 'mallory@evil.example' WHERE id = 7").await;
+    oscar.import(vault, file()).await;
+    vault.erase(&own(guest(vault, "vera@victim.example"))).await.unwrap();
+    oscar.run("INSERT INTO auth_user VALUES (9, 'Vera@victim.example', 'Vera', 'Victim', 0)").await;
+    oscar.run("UPDATE order_order SET user_id = 9, guest_email = ''").await;
+}
+
+// The account's row was left out, and its orders, notes and payments made a record anew: her address, without an e-mail address to find it by.
+#[test]
+fn a_guest_who_was_erased_does_not_come_back_as_an_account() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        vera_is_erased(&vault, &oscar).await;
+        oscar
+            .run("INSERT INTO address_useraddress VALUES (3, 9, 'Vera', 'Victim', '9 Secret Lane', '', '', 'Kendal', '', '', 'GB', '')")
+            .await;
+        oscar.import(&vault, file()).await;
+        nothing_of_vera(&vault).await;
+        // Nor where the account has another address later.
+        oscar.run("UPDATE auth_user SET email = 'else@people.example' WHERE id = 9").await;
+        oscar.import(&vault, file()).await;
+        nothing_of_vera(&vault).await;
+        // Nor where the shop asks for orders only, as a file of one's own may.
+        oscar.import(&vault, &behind_accounts()).await;
+        nothing_of_vera(&vault).await;
+    });
+}
+
+// The account signed up while a run was under way, behind its part.
+#[test]
+fn what_came_before_the_accounts_own_row_goes_with_it() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        vera_is_erased(&vault, &oscar).await;
+        oscar.import(&vault, &behind_accounts()).await;
+        assert!(page(&vault, vault.customer_of_shop("9")).await.contains("Secret Lane"));
+        let told = oscar.import(&vault, file()).await;
+        assert!(told.contains("rows of customers who were erased were left out"), "{told}");
+        nothing_of_vera(&vault).await;
+    });
+}
+
+// An account that is kept since before, or whose address is kept, is nobody who came back.
+#[test]
+fn an_account_that_was_there_before_goes_on() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        oscar.run("UPDATE auth_user SET email = 'mallory@evil.example' WHERE id = 7").await;
+        oscar.run("INSERT INTO auth_user VALUES (9, 'vera@victim.example', 'Vera', 'Victim', 0)").await;
+        oscar.run("INSERT INTO order_order VALUES (2, '100078', 9, '', NULL, NULL, '2026-11-21 10:00:00', 'Paid', '1.00', 'GBP')").await;
+        // Without an address: of an earlier run that was stopped, or its time was over.
+        oscar.import(&vault, &behind_accounts()).await;
+        db.clock.advance(Duration::from_secs(1));
+        vault.erase(&own(guest(&vault, "vera@victim.example"))).await.unwrap();
+        db.clock.advance(Duration::from_secs(1));
+        oscar.import(&vault, file()).await;
+        assert!(page(&vault, vault.customer_of_shop("9")).await.contains("100078"));
+        // Somebody else's takes the address later.
+        oscar.run("UPDATE auth_user SET email = 'vera@victim.example' WHERE id = 7").await;
+        oscar.import(&vault, file()).await;
+        assert!(page(&vault, vault.customer_of_shop("7")).await.contains("vera@victim.example"));
+    });
+}
+
+async fn night(vault: &Vault, also: Option<&str>, line: &str) -> Taken {
+    let also = also.map_or_else(String::new, |column| format!(r#""also": "{column}", "#));
+    let mapping = format!(
+        r#"{{"key": "id", {also}"items": {{"order": "order"}}, "fields": {{"contact.email": "mail", "order.number": "order"}}}}"#
+    );
+    let mapping: Mapping = serde_json::from_str(&mapping).unwrap();
+    let plan = Arc::new(Plan::new(&mapping, &cells("id|guest|mail|order")).unwrap());
+    vault.take_all(&plan, vec![(2, cells(line))]).await.unwrap()[0].1.taken
+}
+
+// Of a table, too, in whichever order its files come.
+both_engines!(a_guest_of_a_file_who_was_erased_does_not_come_back, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    night(&vault, None, "0||vera@victim.example|A-7").await;
+    vault.erase(&own(guest(&vault, "vera@victim.example"))).await.unwrap();
+    let account = "9|guest:vera@victim.example|vera@victim.example|";
+    assert_eq!(night(&vault, None, "9|||A-7").await, Taken::New, "nobody can know");
+    for line in [account, "9|||A-7", account] {
+        assert_eq!(night(&vault, Some("guest"), line).await, Taken::Erased, "{line}");
+    }
+    assert_eq!(night(&vault, None, "9|||A-7").await, Taken::Erased);
+    // A row of which nothing fits says as much of whose it is.
+    let bare = "10|guest:vera@victim.example|no address|";
+    assert_eq!(night(&vault, Some("guest"), bare).await, Taken::Erased);
+    assert_eq!(night(&vault, None, "10|||A-7").await, Taken::Erased);
+    assert_eq!(vault.find(field("order.number"), "A-7").await.unwrap(), []);
+    assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+});
