@@ -34,7 +34,7 @@ statements! {
               FROM vault_field WHERE customer = $1 ORDER BY collection, item, field LIMIT 20001";
     DELETE_FIELDS = "DELETE FROM vault_field WHERE customer = $1";
     OTHERS_WITH = "SELECT DISTINCT customer FROM vault_field WHERE SUBSTR(item, 1, 3) = 'of-' AND item = $1 AND collection = $2 \
-                   AND customer <> $3 ORDER BY customer LIMIT 100";
+                   AND customer <> $3 AND customer > $4 ORDER BY customer LIMIT 100";
 
     IMPORTED = "SELECT tags FROM vault_imported WHERE customer = $1 AND collection = $2 AND item = $3";
     PUT_IMPORTED = "INSERT INTO vault_imported (customer, collection, item, tags) VALUES ($1, $2, $3, $4) \
@@ -219,17 +219,16 @@ pub fn fields(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<Field
     reader.query_many(FIELDS, params![customer], field)
 }
 
-/// Whose records beside this customer's hold an item of this collection and name, which is a mark of the shop's own name for it.
+/// A hundred behind one whose records beside this customer's hold an item of this collection and name, which is a mark of the shop's own
+/// name for it: texts as they lie there.
 pub fn others_with(
     reader: &mut Reader<'_>,
     customer: CustomerId,
     (collection, item): &(&'static str, String),
-) -> Result<Vec<CustomerId>, Error> {
-    let found: Vec<String> = reader.query_many(OTHERS_WITH, params![item, *collection, customer], |row| {
-        Ok(row.get(0).unwrap_or_default())
-    })?;
-    // What is no customer's is told by `verify`.
-    Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+    behind: &str,
+) -> Result<Vec<String>, Error> {
+    let values = params![item, *collection, customer, behind];
+    reader.query_many(OTHERS_WITH, values, |row| Ok(row.get(0).unwrap_or_default()))
 }
 
 pub fn delete_fields(tx: &mut Tx<'_>, customer: CustomerId) -> Result<u64, Error> {

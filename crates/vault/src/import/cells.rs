@@ -119,6 +119,11 @@ impl<'a> Cells<'a> {
         self.said.values().flatten().any(|one| one.starts_with(SWEPT))
     }
 
+    /// Whether an import ever brought something of the item that the shop has still.
+    pub fn are_imports(&self) -> bool {
+        self.said.keys().any(|name| !name.starts_with(PROGRAMS))
+    }
+
     /// Whether what a program says of a field is written. Its last word is remembered: said again it changes nothing, whatever people
     /// put right or took away here since, nor does the first word of any program over theirs; another one is newer, and is taken. What
     /// a program or an import wrote it writes over.

@@ -36,17 +36,39 @@ fn is_import(row: &FieldRow) -> bool {
     row.provenance == Provenance::Import.name()
 }
 
+/// Items, by collection and name.
+type Places = Vec<(&'static str, String)>;
+
 /// What a row gives to its customer.
 struct Given {
-    /// Items, by collection and name.
-    places: Vec<(&'static str, String)>,
+    places: Places,
     /// What else it says, by field and item.
     beside: Vec<(&'static Field, String, Secret<String>)>,
 }
 
+fn has(places: &Places, kept: &FieldRow) -> bool {
+    places.iter().any(|(class, item)| kept.collection == *class && kept.item == *item)
+}
+
 impl Given {
-    fn has(&self, kept: &FieldRow) -> bool {
-        self.places.iter().any(|(class, item)| kept.collection == *class && kept.item == *item)
+    /// Those of its items that an import brought into a record. What a program calls by the same name there is something else: nobody's
+    /// row takes it away.
+    fn brought(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &CustomerKey,
+        customer: CustomerId,
+        kept: &[FieldRow],
+    ) -> Result<Places, Error> {
+        let mut brought = Places::new();
+        for place @ (class, item) in &self.places {
+            let is_it = |row: &FieldRow| row.collection == *class && row.item == *item && is_import(row);
+            // Also where people, or a program, wrote over all that it brought.
+            if kept.iter().any(is_it) || Cells::read(tx, key, customer, (class, item))?.are_imports() {
+                brought.push(place.clone());
+            }
+        }
+        Ok(brought)
     }
 
     /// Whether the row says this value word for word.
@@ -76,15 +98,10 @@ impl Vault {
         if places.is_empty() {
             return Ok((Vec::new(), 0));
         }
-        let asked = places.clone();
-        let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            let mut others = BTreeSet::new();
-            for place in &asked {
-                others.extend(sql::others_with(reader, customer, place)?);
-            }
-            Ok(others)
-        });
-        let found = found.await?;
+        let mut found = BTreeSet::new();
+        for place in &places {
+            found.extend(self.others_with(customer, place).await?);
+        }
         let of_part = |part: &super::Part| match &part.name {
             PartName::Fixed(item) => {
                 part.values.iter().map(|(field, value)| (*field, item.clone(), value.clone())).collect()
@@ -106,6 +123,28 @@ impl Vault {
         Ok((told, count))
     }
 
+    /// In whose records beside this customer's an item is, whoever wrote it there.
+    async fn others_with(
+        &self,
+        customer: CustomerId,
+        place: &(&'static str, String),
+    ) -> Result<Vec<CustomerId>, Error> {
+        let (mut all, mut behind) = (Vec::new(), String::new());
+        loop {
+            let (place, from) = (place.clone(), behind);
+            let page = self.0.db.read(move |reader| -> Result<_, Error> {
+                Ok(sql::others_with(reader, customer, &place, &from)?)
+            });
+            let page = page.await?;
+            // What is no customer's is told by `verify`.
+            all.extend(page.iter().filter_map(|id| id.parse::<CustomerId>().ok()));
+            match page.into_iter().rfind(|id| !id.is_empty()) {
+                Some(last) => behind = last,
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// Takes items out of a record, and what an import wrote beside them: what the row that moves them says word for word, and how a guest
     /// is reached who has no order left. What the customer's own rows say as well, they bring again.
     async fn leave(&self, customer: CustomerId, given: Arc<Given>) -> Result<Moved, Error> {
@@ -117,7 +156,12 @@ impl Vault {
             let mut manifest = manifest_for(tx, customer, &held)?;
             let row = sql::customer(tx, customer)?.ok_or(Error::NoCustomer)?;
             let kept = whole(tx, customer, &held, &row, |_| true)?;
-            let (gone, moved) = leaving(&kept, &given, &held, customer)?;
+            let brought = given.brought(tx, &held.key, customer, &kept)?;
+            if !kept.iter().any(|one| has(&brought, one)) {
+                tx.commit_silent("it left meanwhile, or is a program's");
+                return Ok(None);
+            }
+            let (gone, moved) = leaving(&kept, &brought, &given, &held, customer)?;
             for ((class, item), fields) in &gone {
                 manifest.load(tx, &held.key, class, item)?;
                 for field in fields {
@@ -128,10 +172,6 @@ impl Vault {
                 let names = fields.iter().map(|field| field.name.to_owned()).collect();
                 let collection = (*class).to_owned();
                 tx.append(Actor::Operator, None, FieldsRemoved { customer, collection, fields: names })?;
-            }
-            if gone.is_empty() {
-                tx.commit_silent("it left meanwhile");
-                return Ok(None);
             }
             Ok(Some((manifest.save(tx, &held.key, entropy.as_ref(), 0)?, moved)))
         });
@@ -147,17 +187,18 @@ type ByItem = BTreeMap<(&'static str, String), Vec<&'static Field>>;
 /// Which values leave a record.
 fn leaving(
     kept: &[FieldRow],
+    brought: &Places,
     given: &Given,
     held: &Held,
     customer: CustomerId,
 ) -> Result<(ByItem, Moved), Error> {
-    let is_order_left = kept.iter().any(|row| row.collection == Class::Order.name() && !given.has(row));
+    let is_order_left = kept.iter().any(|row| row.collection == Class::Order.name() && !has(brought, row));
     let is_left_guest = !is_order_left && is_guest(kept, &held.key, customer)?;
     let (mut gone, mut told, mut items) = (ByItem::new(), Vec::new(), BTreeSet::new());
     for one in kept {
         let Ok(field) = Field::find(&format!("{}.{}", one.collection, one.field)) else { continue };
         let is_reached = matches!(field.class, Class::Contact | Class::Address) && !says_whose(field);
-        if given.has(one) {
+        if has(brought, one) {
             items.insert((field.class, &one.item));
             told.extend((!is_import(one)).then_some((field, Told::LeftBehind)));
         } else if !is_import(one)

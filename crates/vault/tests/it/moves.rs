@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, ApiKeyId, CustomerId};
 use storeward_policy::Purpose;
 use storeward_store::foreign::ForeignUrl;
 use storeward_store::testing::{Place, TestDb, blocking, fresh, options, run};
 use storeward_store::{Db, Engine, Migration, both_engines};
 use storeward_vault::catalogue::FIELDS;
 use storeward_vault::import::{Mapping, Plan, Report, Run, ShopFile, ShopImport};
-use storeward_vault::{Class, MIGRATIONS, Vault};
+use storeward_vault::{Class, Item, MIGRATIONS, Provenance, Vault};
 
 use crate::support::{asks, both, field, item, own, shown};
 
@@ -253,6 +253,44 @@ both_engines!(an_order_of_a_file_goes_with_what_came_beside_it, MIGRATIONS, asyn
         kept.sort_unstable();
         assert_eq!(kept, expected);
     }
+});
+
+// A program calls an item by a name of its own, which the shop gives to another customer's order: it is not that order, and nobody's row takes
+// it away. It was gone, with what the row said word for word beside it.
+both_engines!(what_a_program_names_as_the_shop_names_anothers_stays, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let (alice, bob) = (vault.customer_of_shop("17"), vault.customer_of_shop("18"));
+    let name = vault.item_of_shop(Class::Order, "17");
+    let key = Actor::Key { id: ApiKeyId::from_bits(5) };
+    let bobs = Item { provenance: Provenance::Shop, ..item(&name, &[("order.number", "17"), ("order.shipping", "Bob, 1 Mill Lane")]) };
+    vault.write(key, bob, bobs).await.unwrap();
+    // A hundred others, whom the one that the import must find stands behind.
+    for n in 0..100 {
+        let other = Item { provenance: Provenance::Shop, ..item(&name, &[("order.status", "sent")]) };
+        vault.write(key, CustomerId::from_bits(n), other).await.unwrap();
+    }
+    night(&vault, &["18|b@shop.example|Bob|Ockham|home||"]).await;
+    for told in ["1 customers new", "1 known before"] {
+        let line = "17|a@shop.example|Alice|Ockham|home|17|ring";
+        let report = night(&vault, &[line]).await;
+        assert!(report.contains(told) && !report.contains("left the record"), "{report}");
+    }
+    for (who, says) in [(alice, "a@shop.example"), (bob, "Bob, 1 Mill Lane"), (bob, "Ockham")] {
+        assert!(page(&vault, who).await.contains(says), "{says}");
+    }
+    assert!(!page(&vault, alice).await.contains("Mill Lane"));
+    // What the shop gave to Alice goes to whom it gives it next, also where all of it was put right or written anew since.
+    let right = Item { provenance: Provenance::Shop, ..item(&name, &[("order.number", "seventeen"), ("note.text", "knock")]) };
+    for values in [&right.values[..1], &right.values[1..]] {
+        vault.write(key, alice, Item { values: values.to_vec(), ..right.clone() }).await.unwrap();
+    }
+    let carl = vault.customer_of_shop("19");
+    let report = night(&vault, &["19|c@shop.example|Carl|Ripley|home|17|ring"]).await;
+    assert!(report.contains("2 items (orders, notes and the like) left"), "{report}");
+    for (who, has) in [(alice, false), (bob, true), (carl, true)] {
+        assert_eq!(page(&vault, who).await.contains("order.number"), has);
+    }
+    assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
 });
 
 // Shops write 0 for whoever has no account: it was one customer, and whose address came last read all guests' orders.
