@@ -298,13 +298,6 @@ impl Vault {
         for rule in self.alarm(Actor::System, rules).await? {
             count += self.forget_by(rule, now, &mut told).await?;
         }
-        if count > 0 {
-            let written = self.0.db.write(move |tx| -> Result<(), Error> {
-                tx.append(Actor::System, None, FieldsForgotten { count })?;
-                Ok(())
-            });
-            written.await?;
-        }
         Ok(count)
     }
 
@@ -391,10 +384,13 @@ impl Vault {
                 }
                 cells.save(tx)?;
             }
-            tx.commit_silent("the sweep tells how many values there were");
-            let revision =
-                if count > 0 { Some(manifest.save(tx, &held.key, entropy.as_ref(), 0)?) } else { None };
-            Ok((count, flaws, revision))
+            if count == 0 {
+                tx.commit_silent("what was due is gone, or is left because something is not as it was written last");
+                return Ok((0, flaws, None));
+            }
+            // Here, and not when the sweep is through: one that is killed has told what it deleted.
+            tx.append(Actor::System, None, FieldsForgotten { count })?;
+            Ok((count, flaws, Some(manifest.save(tx, &held.key, entropy.as_ref(), 0)?)))
         });
         let (count, flaws, revision) = written.await?;
         if let Some(revision) = revision {

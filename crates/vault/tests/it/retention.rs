@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
-use storeward_store::testing::TestDb;
+use storeward_store::testing::{TestDb, blocking};
 use storeward_store::{Engine, both_engines, ledger};
 use storeward_vault::catalogue::Class;
 use storeward_vault::{Harm, MIGRATIONS, Vault};
 
-use crate::support::{ada, bob, both, item, shown, staff};
+use crate::support::{self, ada, bob, both, item, shown, staff};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -163,4 +163,25 @@ both_engines!(what_says_nothing_is_told_and_keeps_nobody_elses_values, MIGRATION
         "{:?}",
         harms(&db, since).await
     );
+});
+
+// It was told when the whole sweep was through: one that was killed had deleted, and said nothing of it.
+both_engines!(a_sweep_that_stops_has_told_what_it_deleted, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    vault.set_retention(staff(), Class::Order, Some(30)).await.unwrap();
+    for who in [ada(), bob()] {
+        order(&vault, who, "A-1").await;
+    }
+    db.clock.advance(DAY * 31);
+    // The key store goes away behind the first of them, whose key is known.
+    let away = keys.db().await;
+    let broken = support::vault(&db, keys.try_open(away.clone()).await.unwrap());
+    broken.keys().key(ada().min(bob())).await.unwrap();
+    blocking(move || away.close()).await;
+    assert!(broken.forget().await.is_err());
+    let filter =
+        ledger::Filter { kind_prefix: Some("vault.fields_forgotten".to_owned()), ..ledger::Filter::default() };
+    let page = db.read(move |reader| ledger::search(reader, &filter, PageSize::new(PageSize::MAX)));
+    let told: Vec<Event> = page.await.unwrap().rows.into_iter().map(|(_, record)| record.event).collect();
+    assert!(matches!(&told[..], [Event::FieldsForgotten(fact)] if fact.count == 2), "{told:?}");
 });
