@@ -25,6 +25,10 @@ impl MariaDb {
         let mut common = vec!["--no-defaults".to_owned(), format!("--datadir={}", data.display())];
         // As root it wants to be told so; for anybody else the option means nothing.
         common.push("--user=root".to_owned());
+        // Else all that are made at once have their temporary tables in one folder, and some of those have one name.
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("a directory can be made");
+        common.push(format!("--tmpdir={}", temporary.display()));
         // Many servers at once take more of the kernel's own queues than there are.
         common.push("--innodb-use-native-aio=0".to_owned());
         let made = Command::new("mariadb-install-db")
