@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, PageSize, Secret, Timestamp};
 use storeward_events::vault::{
-    CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RestrictionChanged,
+    CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RecordHarmed, RestrictionChanged,
 };
 use storeward_events::{Event, Record};
 use storeward_policy::Act;
@@ -199,15 +199,19 @@ impl Vault {
     /// were.
     pub async fn finish_erasures(&self) -> Result<usize, Error> {
         self.begin_again().await?;
-        let (mut count, mut last) = (0, String::new());
-        loop {
-            let after = last.clone();
-            let open =
-                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::unfinished(reader, &after)?) });
-            let open = open.await?;
-            let Some(end) = open.last() else { return Ok(count) };
-            last = end.to_string();
-            for customer in open {
+        let (mut count, mut last) = (0, Some(String::new()));
+        while let Some(after) = last {
+            let begun =
+                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::begun(reader, &after)?) });
+            let begun = begun.await?;
+            last = begun.iter().rev().map(|(id, _)| id).find(|id| !id.is_empty()).cloned();
+            for (id, is_left) in begun {
+                // A row of nobody's is named by the look over all records.
+                let Ok(customer) = id.parse() else { continue };
+                // The row may say what it likes of the end: the key says whether it came.
+                if !is_left && self.0.keys.is_destroyed(customer).await? {
+                    continue;
+                }
                 if self.is_unasked(customer).await? {
                     let flaw = Box::new(Flaw::whole(customer, Harm::Unasked));
                     // Named in the ledger; the others' erasures go on.
@@ -220,6 +224,7 @@ impl Vault {
                 count += 1;
             }
         }
+        Ok(count)
     }
 
     /// Whether only the row says that an erasure began: the key is there, and the ledger has no beginning. Whoever writes into
@@ -267,11 +272,21 @@ impl Vault {
         for guest in self.as_guests(customer).await? {
             self.0.keys.destroy(guest, actor).await?;
         }
-        self.0.keys.destroy(customer, actor).await?;
+        let had_key = self.0.keys.destroy(customer, actor).await?;
         let epoch = self.0.keys.current_epoch().0;
         let ended = self.0.db.write(move |tx| -> Result<(), Error> {
             let fields = sql::delete_fields(tx, customer)?;
-            if sql::end_erasure(tx, customer)? {
+            let is_ended = sql::end_erasure(tx, customer)?;
+            // Whoever says in the row that it ended before does not keep it from ending, nor from being told.
+            let is_row_changed = !is_ended
+                && (had_key || fields > 0)
+                && sql::customer(tx, customer)?.is_some()
+                && epoch_of_erasure(tx, customer)?.is_none();
+            if is_row_changed {
+                let harm = Harm::Changed.name().to_owned();
+                tx.append(actor, None, RecordHarmed { customer, place: String::new(), harm })?;
+            }
+            if is_ended || is_row_changed {
                 tx.append(actor, None, CustomerErased { customer, fields, epoch })?;
             } else {
                 tx.commit_silent("the erasure was ended before");

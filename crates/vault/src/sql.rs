@@ -13,8 +13,9 @@ statements! {
     BEGIN_ERASURE = "UPDATE vault_customer SET erasure_begun_at = $2 WHERE id = $1 AND erasure_begun_at IS NULL";
     END_ERASURE = "UPDATE vault_customer SET erased_at = $2 WHERE id = $1 AND erased_at IS NULL";
     RESTRICT = "UPDATE vault_customer SET restricted_at = $2 WHERE id = $1";
-    UNFINISHED = "SELECT id FROM vault_customer WHERE erasure_begun_at IS NOT NULL AND erased_at IS NULL AND id > $1 \
-                  ORDER BY id LIMIT 500";
+    BEGUN = "SELECT c.id, CASE WHEN c.erased_at IS NULL OR EXISTS (SELECT 1 FROM vault_field f WHERE f.customer = c.id) \
+             OR EXISTS (SELECT 1 FROM vault_mark m WHERE m.customer = c.id) THEN 1 ELSE 0 END \
+             FROM vault_customer c WHERE c.erasure_begun_at IS NOT NULL AND c.id > $1 ORDER BY c.id LIMIT 500";
 
     HOLD = "UPDATE vault_customer SET created_at = created_at WHERE id = $1";
     PAGE = "SELECT id FROM vault_customer WHERE id > $1 ORDER BY id LIMIT 200";
@@ -124,9 +125,11 @@ pub fn restrict(tx: &mut Tx<'_>, id: CustomerId, since: Option<Timestamp>) -> Re
     tx.execute(RESTRICT, params![id, since]).map(drop)
 }
 
-/// Erasures that were begun and not ended.
-pub fn unfinished(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {
-    reader.query_many(UNFINISHED, params![after], |row| row.get(0))
+/// Whose erasures were begun, as texts that are empty where they are none, and whether something of them is left here to be done.
+pub fn begun(reader: &mut Reader<'_>, after: &str) -> Result<Vec<(String, bool)>, Error> {
+    reader.query_many(BEGUN, params![after], |row| {
+        Ok((row.get(0).unwrap_or_default(), row.get::<i64>(1)? == 1))
+    })
 }
 
 /// Nobody else changes the customer's record until the transaction ends, also from another machine.

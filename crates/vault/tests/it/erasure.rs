@@ -1,8 +1,9 @@
 //! An erased customer is gone, at once, after a crash, and from every backup.
 
+use storeward_base::PageSize;
 use storeward_policy::Purpose;
 use storeward_store::testing::{blocking, options};
-use storeward_store::{Db, both_engines};
+use storeward_store::{Db, both_engines, ledger};
 use storeward_vault::{Error, KEY_MIGRATIONS, MIGRATIONS, Vault};
 
 use crate::support::{
@@ -48,6 +49,43 @@ both_engines!(an_erasure_that_was_interrupted_holds_from_its_first_moment, MIGRA
     assert_eq!(again.finish_erasures().await.unwrap(), 1);
     assert_eq!(again.finish_erasures().await.unwrap(), 0);
     is_gone(&again).await;
+});
+
+/// How often the ledger has a kind of event.
+async fn count(db: &storeward_store::testing::TestDb, kind: &str) -> usize {
+    let filter = ledger::Filter { kind_prefix: Some(kind.to_owned()), ..ledger::Filter::default() };
+    let page = db.read(move |reader| ledger::search(reader, &filter, PageSize::new(PageSize::MAX)));
+    page.await.unwrap().rows.len()
+}
+
+// Whoever wrote into the row that it had ended kept it from ending: after a crash nobody went on with it, and its end was never told.
+both_engines!(an_end_that_somebody_wrote_into_the_row_keeps_no_erasure_from_ending, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
+        first.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
+    }
+    // While it is under way.
+    db.tamper(&format!("UPDATE vault_customer SET erased_at = 1 WHERE id = '{}'", bob()));
+    first.erase(&own(bob())).await.unwrap();
+    assert_eq!(count(&db, "vault.record_harmed").await, 1);
+    assert_eq!(count(&db, "vault.customer_erased").await, 1);
+    // Before a crash is made up for: the key was never destroyed.
+    let away = keys.db().await;
+    let broken = vault(&db, keys.try_open(away.clone()).await.unwrap());
+    blocking(move || away.close()).await;
+    assert!(broken.erase(&own(ada())).await.is_err());
+    db.tamper(&format!("UPDATE vault_customer SET erased_at = 1 WHERE id = '{}'", ada()));
+    // Nor does a row of nobody's.
+    db.tamper("INSERT INTO vault_customer (id, created_at, erasure_begun_at) VALUES ('a nobody', 1, 1)");
+    let again = vault(&db, keys.open().await);
+    assert_eq!(again.finish_erasures().await.unwrap(), 1);
+    assert_eq!(again.finish_erasures().await.unwrap(), 0);
+    is_gone(&again).await;
+    assert_eq!(again.keys().key(ada()).await.unwrap().map(|_| ()), None);
+    assert_eq!(count(&db, "vault.record_harmed").await, 2);
+    assert_eq!(count(&db, "vault.customer_erased").await, 2);
+    again.erase(&own(ada())).await.unwrap();
+    assert_eq!(count(&db, "vault.record_harmed").await, 2, "told once");
 });
 
 // The proof that somebody is beyond backups went by a moment in their row, which whoever writes the database puts where they like.
