@@ -137,9 +137,32 @@ pub fn hold(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
     tx.execute(HOLD, params![customer]).map(drop)
 }
 
+/// Customers, and what stands in the place of an id and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub customers: Vec<CustomerId>,
+    /// Texts; empty where it is no text either.
+    pub others: Vec<String>,
+    /// Behind which the next page begins; nothing where this is the last.
+    pub last: Option<String>,
+}
+
 /// The customers behind `after`; the empty text begins.
-pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Vec<CustomerId>, Error> {
-    reader.query_many(PAGE, params![after], |row| row.get(0))
+pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Page, Error> {
+    let ids: Vec<String> =
+        reader.query_many(PAGE, params![after], |row| Ok(row.get(0).unwrap_or_default()))?;
+    let mut page = Page { customers: Vec::new(), others: Vec::new(), last: None };
+    for id in ids {
+        match id.parse() {
+            Ok(customer) => page.customers.push(customer),
+            Err(_) => page.others.push(id.clone()),
+        }
+        // What is no text stands behind all that is one.
+        if !id.is_empty() {
+            page.last = Some(id);
+        }
+    }
+    Ok(page)
 }
 
 /// A part of a manifest with its revision.

@@ -115,8 +115,8 @@ impl Vault {
         progress: &mut (impl FnMut(Making) + Send),
     ) -> Result<(), Error> {
         let after = position.to_owned();
-        let (page, of) = self.page_of(after).await?;
-        let Some(last) = page.last().map(ToString::to_string) else { return self.end_walk(group).await };
+        let (page, last, of) = self.page_of(after).await?;
+        let Some(last) = last else { return self.end_walk(group).await };
         let mut held: Vec<(CustomerId, Option<Held>)> = Vec::new();
         for customer in page {
             let key = match self.keys().held_in_store(customer).await {
@@ -153,10 +153,11 @@ impl Vault {
         Ok(())
     }
 
-    /// The next customers, and how many there are.
-    async fn page_of(&self, after: String) -> Result<(Vec<CustomerId>, u64), Error> {
+    /// The next customers, behind which text those after them are, and how many there are.
+    async fn page_of(&self, after: String) -> Result<(Vec<CustomerId>, Option<String>, u64), Error> {
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            Ok((crate::sql::page(reader, &after)?, crate::sql::size(reader)?.customers))
+            let page = crate::sql::page(reader, &after)?;
+            Ok((page.customers, page.last, crate::sql::size(reader)?.customers))
         });
         found.await
     }
@@ -196,8 +197,8 @@ impl Vault {
 
     async fn end_some(&self, row: Row, progress: &mut (impl FnMut(Making) + Send)) -> Result<(), Error> {
         let after = row.position.clone();
-        let (page, of) = self.page_of(after).await?;
-        let Some(last) = page.last().map(ToString::to_string) else {
+        let (page, last, of) = self.page_of(after).await?;
+        let Some(last) = last else {
             if row.field.is_empty() {
                 self.keys().end_index(row.root).await?;
             }
@@ -260,7 +261,11 @@ fn make_of(
     roots: &[(u32, storeward_seal::IndexRoot)],
 ) -> Result<bool, Error> {
     crate::sql::hold(tx, customer)?;
-    let row = crate::sql::customer(tx, customer)?;
+    let row = match crate::sql::customer(tx, customer) {
+        // Named by the look over all records; nobody else is kept from being found by it.
+        Err(storeward_store::Error::Column { .. }) => return Ok(false),
+        row => row?,
+    };
     if row.is_none_or(|row| row.erasure_begun_at.is_some()) {
         return Ok(true);
     }

@@ -447,3 +447,33 @@ both_engines!(periods_that_the_ledger_does_not_have_erase_nothing, MIGRATIONS, a
     assert_eq!(look(&vault).await.faults, 0);
     assert_eq!(shown(&vault, ada(), &["contact.email"]).await, ["own email ada@shop.example"]);
 });
+
+// The look ended at the first row whose id is nobody's, with an error in which no row is named, and found nothing behind it.
+both_engines!(a_row_of_nobodys_is_named_and_hides_nobody_elses, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    for who in [ada(), bob()] {
+        vault.write(staff(), who, item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    }
+    let mut expected = vec![(CustomerId::from_bits(0), "vault_customer.id".to_owned(), Harm::Row)];
+    db.tamper("INSERT INTO vault_customer (id, created_at) VALUES ('a nobody', 1)");
+    if db.engine() == Engine::Sqlite {
+        // What is no text stands behind all texts, and a column holds what it likes.
+        db.tamper("INSERT INTO vault_customer (id, created_at) VALUES (X'00FF', 1), (X'01FF', 1)");
+        db.tamper(&format!("UPDATE vault_customer SET created_at = 'ago' WHERE id = '{}'", ada()));
+        expected.extend([expected[0].clone(), (ada(), String::new(), Harm::Row)]);
+    } else {
+        db.tamper(&format!("UPDATE vault_customer SET created_at = 1 WHERE id = '{}'", ada()));
+        expected.push((ada(), String::new(), Harm::Changed));
+    }
+    db.tamper(&format!("UPDATE vault_field SET version = 7 WHERE customer = '{}'", bob()));
+    expected.push((bob(), "contact.own.email".to_owned(), Harm::Changed));
+    let verified = vault.verify(Actor::System, |_| {}).await.unwrap();
+    let mut found: Vec<_> =
+        verified.flaws.into_iter().map(|flaw| (flaw.customer, flaw.place, flaw.harm)).collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    // Nor do they end what else goes through all of them.
+    vault.accept_older(Actor::System).await.unwrap();
+    vault.settle_indexes(&[]).await.unwrap();
+});
