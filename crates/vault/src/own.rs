@@ -469,4 +469,14 @@ mod tests {
     fn the_prefix_is_one() {
         assert_eq!(PREFIX, format!("{}{HERE}", storeward_host::OWN_PREFIX));
     }
+
+    // Of a status 403 the page says that it was open for too long, and whoever opened it anew was denied the same again.
+    #[test]
+    fn a_denial_is_told_as_one() {
+        let told = refused(Error::Denied("not_own"));
+        assert_eq!((told.status().as_u16(), told.code()), (400, "vault.denied"));
+        assert_eq!(told.detail(), "This is not done here (not_own). Ask the shop.");
+        let nobody = refused(Error::NoCustomer);
+        assert_eq!(nobody.code(), Failure::from(Error::NoCustomer).code());
+    }
 }
