@@ -94,6 +94,25 @@ impl Vault {
         Ok(found)
     }
 
+    /// Other records with an e-mail address of this one, such as of somebody who ordered without their account: whoever asks to be erased
+    /// means them all. Nothing of them is handed out; nobody where the record is not as it was written last.
+    pub async fn of_same_address(&self, customer: CustomerId) -> Result<Vec<CustomerId>, Error> {
+        let (key, rows) = match self.rows(customer).await {
+            Ok(found) => found,
+            Err(Error::Harmed(_) | Error::NoCustomer) => return Ok(Vec::new()),
+            Err(other) => return Err(other),
+        };
+        let mut others = Vec::new();
+        for row in emails(&rows) {
+            let Ok(email) = open_row(&key, customer, row) else { continue };
+            others.extend(self.of_email(email.expose()).await?);
+        }
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|other| *other != customer);
+        Ok(others)
+    }
+
     /// The records that are theirs who read the mails of this address: an account's, and what the shop has of them as a guest; nothing where
     /// nobody can tell, because several accounts have the address. A guest's is theirs whatever addresses accounts were given.
     ///

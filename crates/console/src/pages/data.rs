@@ -105,6 +105,8 @@ struct CustomerPage<'a> {
     is_restricted: bool,
     confirm: Option<String>,
     roles: Roles,
+    /// Records with the same e-mail address.
+    others: Vec<String>,
     /// What the rules kept back, for a second person to be asked.
     more: Option<More>,
     /// What may be added or put right, by its full name.
@@ -401,6 +403,7 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
         is_restricted,
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
         roles,
+        others: vault.of_same_address(id).await?.iter().map(ToString::to_string).collect(),
         more: None,
         correctable: FIELDS
             .iter()

@@ -239,6 +239,13 @@ both_engines!(a_customer_gets_a_copy_is_restricted_and_erased, &TABLES, async |d
         browser.post(&path, &format!("csrf={csrf}&act=allow")).await.location().ends_with("?done=allowed")
     );
 
+    // Somebody who ordered without their account has two records: one is erased, and nothing said that the other is kept.
+    let form = browser.get(&format!("/data/{}", ada())).await;
+    assert!(!form.body.contains("another record"), "{}", form.body);
+    let guest = CustomerId::from_bits(0x6E57);
+    keep(&bench, guest, "own", &[("contact.email", "Ada@shop.example")]).await;
+    let form = browser.get(&format!("/data/{}", ada())).await;
+    assert!(form.body.contains(&format!("<a href=\"/data/{guest}\">another record</a>")), "{}", form.body);
     let unsure = browser.post(&path, &format!("csrf={csrf}&act=erase&sure=yes")).await;
     assert!(unsure.status == 422 && unsure.body.contains("Nothing was erased"));
     let erased = browser.post(&path, &format!("csrf={csrf}&act=erase&sure=erase")).await;
@@ -250,9 +257,11 @@ both_engines!(a_customer_gets_a_copy_is_restricted_and_erased, &TABLES, async |d
         proof.body
     );
     assert_eq!(open(&mut browser, &csrf, "purpose=support&contact=yes").await.status, 404);
-    let missing =
-        browser.post("/data/find", &format!("csrf={csrf}&by=contact.email&value=ada%40shop.example")).await;
-    assert_eq!(missing.status, 422);
+    let find = format!("csrf={csrf}&by=contact.email&value=ada%40shop.example");
+    let left = browser.post("/data/find", &find).await;
+    assert_eq!(left.location(), format!("/data/{guest}"));
+    browser.post(&format!("/data/{guest}/act"), &format!("csrf={csrf}&act=erase&sure=erase")).await;
+    assert_eq!(browser.post("/data/find", &find).await.status, 422);
 });
 
 both_engines!(the_page_of_rules_says_what_each_role_sees, &TABLES, async |db| {
