@@ -90,10 +90,15 @@ fn an_account_that_was_there_before_goes_on() {
         db.clock.advance(Duration::from_secs(1));
         oscar.import(&vault, file()).await;
         assert!(page(&vault, vault.customer_of_shop("9")).await.contains("100078"));
-        // Somebody else's takes the address later.
-        oscar.run("UPDATE auth_user SET email = 'vera@victim.example' WHERE id = 7").await;
+        // Somebody else's takes the address later, also one that came since.
+        oscar.run("INSERT INTO auth_user VALUES (12, 'twelve@people.example', 'Twelve', '', 0)").await;
         oscar.import(&vault, file()).await;
-        assert!(page(&vault, vault.customer_of_shop("7")).await.contains("vera@victim.example"));
+        oscar.run("UPDATE auth_user SET email = 'vera@victim.example' WHERE id IN (7, 12)").await;
+        oscar.import(&vault, file()).await;
+        for number in ["7", "12"] {
+            let page = page(&vault, vault.customer_of_shop(number)).await;
+            assert!(page.contains("vera@victim.example"), "{number}: {page}");
+        }
     });
 }
 
