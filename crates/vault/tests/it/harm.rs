@@ -454,8 +454,10 @@ both_engines!(a_row_of_nobodys_is_named_and_hides_nobody_elses, MIGRATIONS, asyn
     for who in [ada(), bob()] {
         vault.write(staff(), who, item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
     }
-    let mut expected = vec![(CustomerId::from_bits(0), "vault_customer.id".to_owned(), Harm::Row)];
-    db.tamper("INSERT INTO vault_customer (id, created_at) VALUES ('a nobody', 1)");
+    // More than stand on one page.
+    let mut expected = vec![(CustomerId::from_bits(0), "vault_customer.id".to_owned(), Harm::Row); 250];
+    let rows: Vec<String> = (0..250).map(|n| format!("('a nobody {n}', 1)")).collect();
+    db.tamper(&format!("INSERT INTO vault_customer (id, created_at) VALUES {}", rows.join(", ")));
     if db.engine() == Engine::Sqlite {
         // What is no text stands behind all texts, and a column holds what it likes.
         db.tamper("INSERT INTO vault_customer (id, created_at) VALUES (X'00FF', 1), (X'01FF', 1)");

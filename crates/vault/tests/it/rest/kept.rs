@@ -119,6 +119,15 @@ both_engines!(what_a_program_says_again_undoes_no_correction, &migrations(), asy
     let body = json!({ "values": { "name": "Ada Byron" } });
     assert_eq!(stand.put(&shop, &format!("/customers/{id}/items/contact/own"), body).await.status, 200);
     assert_eq!(kept().await[0], "Ada Byron shop");
+    // What no program said before is theirs who said it first; the program's next word is newer.
+    let first = Item { provenance: Provenance::Customer, ..item("own", &[("contact.birthday", "1815-12-10")]) };
+    stand.vault.correct(&theirs, first).await.unwrap();
+    for (said, wanted) in [("1815-12-11", "1815-12-10"), ("1815-12-11", "1815-12-10"), ("1815-12-12", "1815-12-12")] {
+        let body = json!({ "shop_id": "4711", "items": [{ "collection": "contact", "values": { "birthday": said } }] });
+        assert_eq!(stand.post(&shop, "/customers", body).await.status, 201);
+        let opened = stand.vault.open(&theirs, &[field("contact.birthday")]).await.unwrap();
+        assert_eq!(opened.values[0].value.expose(), wanted, "{said}");
+    }
 });
 
 // A value that somebody took out of the database was not taken away here: the next night brings it back.
