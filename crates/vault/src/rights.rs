@@ -201,8 +201,7 @@ impl Vault {
         self.begin_again().await?;
         let (mut count, mut last) = (0, Some(String::new()));
         while let Some(after) = last {
-            let begun =
-                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::begun(reader, &after)?) });
+            let begun = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::begun(reader, &after)?) });
             let begun = begun.await?;
             last = begun.iter().rev().map(|(id, _)| id).find(|id| !id.is_empty()).cloned();
             for (id, is_left) in begun {
@@ -400,7 +399,9 @@ impl Vault {
                 cells.save(tx)?;
             }
             if count == 0 {
-                tx.commit_silent("what was due is gone, or is left because something is not as it was written last");
+                tx.commit_silent(
+                    "what was due is gone, or is left because something is not as it was written last",
+                );
                 return Ok((0, flaws, None));
             }
             // Here, and not when the sweep is through: one that is killed has told what it deleted.

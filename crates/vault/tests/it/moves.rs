@@ -262,7 +262,10 @@ both_engines!(what_a_program_names_as_the_shop_names_anothers_stays, MIGRATIONS,
     let (alice, bob) = (vault.customer_of_shop("17"), vault.customer_of_shop("18"));
     let name = vault.item_of_shop(Class::Order, "17");
     let key = Actor::Key { id: ApiKeyId::from_bits(5) };
-    let bobs = Item { provenance: Provenance::Shop, ..item(&name, &[("order.number", "17"), ("order.shipping", "Bob, 1 Mill Lane")]) };
+    let bobs = Item {
+        provenance: Provenance::Shop,
+        ..item(&name, &[("order.number", "17"), ("order.shipping", "Bob, 1 Mill Lane")])
+    };
     vault.write(key, bob, bobs).await.unwrap();
     // A hundred others, whom the one that the import must find stands behind.
     for n in 0..100 {
@@ -280,7 +283,10 @@ both_engines!(what_a_program_names_as_the_shop_names_anothers_stays, MIGRATIONS,
     }
     assert!(!page(&vault, alice).await.contains("Mill Lane"));
     // What the shop gave to Alice goes to whom it gives it next, also where all of it was put right or written anew since.
-    let right = Item { provenance: Provenance::Shop, ..item(&name, &[("order.number", "seventeen"), ("note.text", "knock")]) };
+    let right = Item {
+        provenance: Provenance::Shop,
+        ..item(&name, &[("order.number", "seventeen"), ("note.text", "knock")])
+    };
     for values in [&right.values[..1], &right.values[1..]] {
         vault.write(key, alice, Item { values: values.to_vec(), ..right.clone() }).await.unwrap();
     }

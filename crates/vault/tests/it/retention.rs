@@ -179,8 +179,10 @@ both_engines!(a_sweep_that_stops_has_told_what_it_deleted, MIGRATIONS, async |db
     broken.keys().key(ada().min(bob())).await.unwrap();
     blocking(move || away.close()).await;
     assert!(broken.forget().await.is_err());
-    let filter =
-        ledger::Filter { kind_prefix: Some("vault.fields_forgotten".to_owned()), ..ledger::Filter::default() };
+    let filter = ledger::Filter {
+        kind_prefix: Some("vault.fields_forgotten".to_owned()),
+        ..ledger::Filter::default()
+    };
     let page = db.read(move |reader| ledger::search(reader, &filter, PageSize::new(PageSize::MAX)));
     let told: Vec<Event> = page.await.unwrap().rows.into_iter().map(|(_, record)| record.event).collect();
     assert!(matches!(&told[..], [Event::FieldsForgotten(fact)] if fact.count == 2), "{told:?}");

@@ -336,7 +336,8 @@ fn the_erased_stay_erased_under_every_number_of_theirs() {
 #[test]
 fn what_the_shop_gives_an_erased_guests_account_stays_out() {
     let shop = MariaDb::start(&[]);
-    for (orders, role) in [(HPOS, "customer"), (HPOS, "wholesale"), (POSTS, "customer"), (POSTS, "wholesale")] {
+    for (orders, role) in [(HPOS, "customer"), (HPOS, "wholesale"), (POSTS, "customer"), (POSTS, "wholesale")]
+    {
         on_both(&shop, &[TABLES, orders], async |db, shop| {
             let (_keys, vault) = both(&db).await;
             taken(&vault, shop).await;

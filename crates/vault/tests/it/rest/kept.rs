@@ -120,9 +120,12 @@ both_engines!(what_a_program_says_again_undoes_no_correction, &migrations(), asy
     assert_eq!(stand.put(&shop, &format!("/customers/{id}/items/contact/own"), body).await.status, 200);
     assert_eq!(kept().await[0], "Ada Byron shop");
     // What no program said before is theirs who said it first; the program's next word is newer.
-    let first = Item { provenance: Provenance::Customer, ..item("own", &[("contact.birthday", "1815-12-10")]) };
+    let first =
+        Item { provenance: Provenance::Customer, ..item("own", &[("contact.birthday", "1815-12-10")]) };
     stand.vault.correct(&theirs, first).await.unwrap();
-    for (said, wanted) in [("1815-12-11", "1815-12-10"), ("1815-12-11", "1815-12-10"), ("1815-12-12", "1815-12-12")] {
+    for (said, wanted) in
+        [("1815-12-11", "1815-12-10"), ("1815-12-11", "1815-12-10"), ("1815-12-12", "1815-12-12")]
+    {
         let body = json!({ "shop_id": "4711", "items": [{ "collection": "contact", "values": { "birthday": said } }] });
         assert_eq!(stand.post(&shop, "/customers", body).await.status, 201);
         let opened = stand.vault.open(&theirs, &[field("contact.birthday")]).await.unwrap();
