@@ -69,7 +69,8 @@ pub struct Jar {
     /// the second factor.
     #[serde(default)]
     pub waiting: Vec<String>,
-    /// The hash of our own session's token when the handle was made: a step-up gives that session another.
+    /// The hash of our own session's token when the handle was made: a step-up gives that session another. Empty in a jar that was
+    /// kept before this was written down, until the browser first shows a token.
     #[serde(default)]
     pub shown: String,
     pub made_at: Timestamp,

@@ -1,5 +1,6 @@
 //! The back office behind the shield: what customers may show is not enough there, by whatever way, on both engines.
 
+use storeward_base::SystemEntropy;
 use storeward_identity::staff::{Act, Done, OfficeView};
 use storeward_identity::{FirstFactor, LetterKind, MIGRATIONS, ShieldSection, StaffPolicy};
 use storeward_seal::totp::TotpSecret;
@@ -285,4 +286,49 @@ both_engines!(a_copied_handle_gains_nothing_by_its_owners_step_up, MIGRATIONS, a
     assert_eq!(behind.shop.email_of("42"), ADDRESS);
     assert_eq!(owner.post("/account/email", &change).await.status, 200);
     assert_eq!(behind.shop.email_of("42"), "new@people.example");
+});
+
+/// What an earlier build kept of a handle: nothing of the token that the browser held when it was made.
+async fn forget_what_was_shown(behind: &Behind) {
+    let bench = &behind.bench;
+    let (key, _) = bench.keys();
+    let read = bench.db.read(|reader| {
+        reader.query_many("SELECT handle_hash, jar_sealed FROM shop_session", &[], |row| {
+            Ok((row.get::<String>(0)?, row.get::<Vec<u8>>(1)?))
+        })
+    });
+    for (hash, sealed) in read.await.unwrap() {
+        let place = format!("identity/{hash}.jar");
+        let opened = key.open(&sealed, &place).unwrap();
+        let mut jar: serde_json::Value = serde_json::from_slice(opened.expose()).unwrap();
+        assert!(jar.as_object_mut().unwrap().remove("shown").is_some());
+        let sealed = key.seal(jar.to_string().as_bytes(), &place, &SystemEntropy);
+        let blob = bench.db.blob(&sealed);
+        bench.db.raw(&format!("UPDATE shop_session SET jar_sealed = {blob} WHERE handle_hash = '{hash}'"));
+    }
+}
+
+// After an update the first request of a signed-in customer exchanged the handle, and the second tab's lost its session.
+both_engines!(after_an_update_two_tabs_keep_their_session, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let (mut owner, app) = with_app(&behind, "").await;
+    assert!(owner.sees_account().await);
+    behind.shield.sweep().await.unwrap();
+    forget_what_was_shown(&behind).await;
+    let updated = behind.restarted();
+    owner.shield = &updated;
+    let mut tab = behind.browser();
+    tab.browser.cookies.clone_from(&owner.browser.cookies);
+    tab.shield = &updated;
+    let handle = owner.handle();
+    assert!(owner.sees_account().await && tab.sees_account().await);
+    assert!(owner.handle() == handle && tab.handle() == handle, "the same as before");
+    // From then on a step-up gives it another one, and the one of before leads nowhere.
+    behind.bench.advance(3_600);
+    let code = behind.bench.next_totp(&app);
+    step_up(&mut owner, "totp", &code).await;
+    assert!(owner.get("/admin").await.body.contains(SECRET));
+    assert!(owner.handle() != handle);
+    tab.browser.cookies.retain(|(name, _)| name == "__Host-storeward-shop");
+    assert!(!tab.sees_account().await);
 });

@@ -171,7 +171,13 @@ impl Crossing {
         if self.has_moved(entry) {
             return Ok(self.overtaken());
         }
-        entry.lock().jar.shown = hash;
+        let earlier = std::mem::replace(&mut entry.lock().jar.shown, hash);
+        if earlier.is_empty() {
+            // Kept before this was written down: nothing says that a step-up came between, and the browser's next request may be
+            // under way with the handle that it has.
+            guard.handles.note_change(entry);
+            return Ok(None);
+        }
         let token = guard.handles.rotate(entry).await?;
         self.cookies.extend(guard.handle_cookie(&token));
         self.held = Some(Handle { token, entry: entry.clone(), is_new: false });
