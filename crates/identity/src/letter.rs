@@ -41,8 +41,10 @@ words! {
         FactorTaken = "factor_taken",
         /// Parameters: `link`.
         PasswordChanged = "password_changed",
-        /// So many wrong passwords that it counts on known devices only. Parameters: `link` (leads to the way back).
+        /// So many wrong passwords that it counts on known devices only. Parameters: `link` (leads to a new password, for a day).
         PasswordDisabled = "password_disabled",
+        /// So many letters were asked for that few more go out. Parameters: `link`, as above.
+        LettersStopped = "letters_stopped",
         /// The password was right, and no more was shown. Parameters: `device`, `when`, `link`.
         FactorMissed = "factor_missed",
         /// Parameters: `count`, `device`, `when`, `link`.

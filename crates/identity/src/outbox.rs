@@ -84,7 +84,9 @@ fn written(letter: &Letter) -> mail::Letter {
                 let minutes = letter.parameter("minutes");
                 (t.f("letter.minutes", "minutes", minutes), t.s("letter.password_link.button"))
             }
-            (LetterKind::PasswordDisabled, _) => (said("why"), t.s("letter.password_link.button")),
+            (LetterKind::PasswordDisabled | LetterKind::LettersStopped, _) => {
+                (said("why"), t.s("letter.password_link.button"))
+            }
             (LetterKind::AddressPutAway, _) => (said("why"), t.s("letter.stop_button")),
             (_, "") => (t.s("letter.not_me"), t.s("letter.button")),
             (_, _) => (t.s("letter.stop"), t.s("letter.stop_button")),

@@ -38,6 +38,8 @@ pub enum Key {
     MailKnown(String),
     /// Codes to new addresses that one account asks for: whoever is signed in writes to few strangers.
     NewAddress(String),
+    /// Letters that say that so many were asked for: one a day for an account.
+    Crowded(String),
     /// Letters with a link to a new password that staff had sent for one account: apart from what strangers can use up.
     ByStaff(String),
     /// Short messages to one number, or for one account.
@@ -68,7 +70,7 @@ pub enum Key {
     /// The same for a name or an address, in one network: nobody uses it up from elsewhere, with however many puzzles.
     SolvedAt(Box<Key>, AddressBlock),
     /// Puzzles that were solved for one name or address, wherever. The next ones are harder. Nobody waits for it but who guesses
-    /// at an app's code, whose six digits bear no more tries than that.
+    /// at an app's code, whose six digits bear no more tries than that, and who has letters sent, of which a mailbox bears no more.
     SolvedFor(Box<Key>),
 }
 
@@ -96,6 +98,8 @@ const REWRITTEN_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
 /// chance of one in a thousand (318 tries, 3 in a million each).
 const SOLVED_FOR_CODES: Pace = Pace { free: 30, longest: Duration::from_secs(5 * 60) };
 const SOLVED_FOR_CODES_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(5 * 60));
+/// With the plain count's: some forty letters in the first hour, three in each hour after that.
+const SOLVED_FOR_LETTERS: Pace = Pace { free: 16, longest: Duration::from_secs(60 * 60) };
 const BEGUN: Pace = Pace { free: 120, longest: Duration::from_secs(60) };
 /// As fast as they may come at the longest wait: an address that many share is not slower for what it did hours ago.
 const BEGUN_DRAINS: Drain = Drain::OneEvery(Duration::from_secs(60));
@@ -124,7 +128,9 @@ impl Paced for Key {
             Key::NetworkAround(network) => pace::around(*network, NETWORK),
             Key::BegunAround(network) | Key::PasskeyAround(network) => pace::around(*network, BEGUN),
             Key::Solved(key) | Key::SolvedAt(key, _) => key.pace(),
+            Key::Crowded(_) => Pace { free: 1, longest: pace::MEMORY },
             Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES,
+            Key::SolvedFor(key) if matches!(**key, Key::Mail(_)) => SOLVED_FOR_LETTERS,
             Key::SolvedFor(_) => Pace { free: 1_000, longest: Duration::ZERO },
         }
     }
@@ -136,7 +142,7 @@ impl Paced for Key {
                 OnSuccess::GiveBack
             }
             Key::Mail(_) | Key::MailKnown(_) | Key::ByStaff(_) | Key::Sms(_) => OnSuccess::GiveBack,
-            Key::NewAddress(_) => OnSuccess::GiveBack,
+            Key::NewAddress(_) | Key::Crowded(_) => OnSuccess::GiveBack,
             Key::Begun(_) | Key::Unread(_) | Key::Rewritten => OnSuccess::GiveBack,
             Key::Passkey(_) | Key::PasskeyAround(_) | Key::PasskeyOn(_) => OnSuccess::GiveBack,
             Key::SolvedFor(_) | Key::Typed(_) | Key::TypedAround(_) => OnSuccess::GiveBack,
@@ -168,6 +174,8 @@ impl Paced for Key {
             Key::Passkey(_) | Key::PasskeyAround(_) | Key::PasskeyOn(_) => PASSKEY_DRAINS,
             Key::Typed(_) | Key::TypedAround(_) | Key::Token(_) | Key::TokenAround(_) => TYPED_DRAINS,
             Key::SolvedFor(key) if matches!(**key, Key::Factor(_)) => SOLVED_FOR_CODES_DRAINS,
+            // What is forgotten by the half minute is no bound on letters.
+            Key::SolvedFor(key) if matches!(**key, Key::Mail(_)) => Drain::Never,
             Key::SolvedFor(_) => SOLVED_DRAINS,
             Key::Rewritten => REWRITTEN_DRAINS,
             Key::Solved(key) | Key::SolvedAt(key, _) => key.drain(),
@@ -179,7 +187,7 @@ impl Paced for Key {
         match self {
             // A device that signed in, a password that was right, a puzzle that was solved.
             Key::KnownDevice(_) | Key::PasskeyOn(_) | Key::Factor(_) | Key::Sms(_) => Vouched::Yes,
-            Key::MailKnown(_) | Key::NewAddress(_) | Key::ByStaff(_) => Vouched::Yes,
+            Key::MailKnown(_) | Key::NewAddress(_) | Key::ByStaff(_) | Key::Crowded(_) => Vouched::Yes,
             Key::Solved(_) | Key::SolvedAt(..) | Key::SolvedFor(_) => Vouched::Yes,
             _ => Vouched::No,
         }
@@ -218,6 +226,10 @@ mod tests {
             (
                 Key::MailKnown(String::new()),
                 "letters that a device asks for that signed in before, or, behind the right password, each network that did and all others together",
+            ),
+            (
+                Key::SolvedFor(Box::new(Key::Mail(String::new()))),
+                "puzzles solved for letters to one address, from all networks together",
             ),
             (Key::NewAddress(String::new()), "codes to new addresses that one account asks for"),
             (Key::ByStaff(String::new()), "links to a new password that staff send for one account"),

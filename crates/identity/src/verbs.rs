@@ -62,6 +62,7 @@ pub use mailed::{Mailed, Sent};
 pub use meter::Whose;
 pub use not_me::Contained;
 pub use passkeys::PasskeyAnswer;
+pub use password_link::CROWDED_SECONDS;
 pub use prove::{Given, ProveFault};
 pub use recover::NewPasswordFault;
 pub use sign_in::{SignInFault, SignInForm};

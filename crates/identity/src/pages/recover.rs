@@ -16,7 +16,7 @@ use super::view::{Later, Page, View, follow, show, show_again, show_later};
 use crate::error::Error;
 use crate::gate::own;
 use crate::tokens::FlowToken;
-use crate::verbs::{Need, NewPasswordFault, SignUpFault, Step};
+use crate::verbs::{CROWDED_SECONDS, Need, NewPasswordFault, SignUpFault, Step};
 
 #[derive(Deserialize)]
 pub struct Fields {
@@ -98,7 +98,11 @@ pub async fn begin(
             page.page = page.page.misfit(misfit);
             return show_again(&page, view.language, StatusCode::UNPROCESSABLE_ENTITY);
         }
-        SignUpFault::Throttled { seconds } => Later::too_often(seconds),
+        SignUpFault::Throttled { seconds } => {
+            // Whether the address has an account or not.
+            page.page.notice = (seconds >= CROWDED_SECONDS).then(|| view.texts().s("recover.crowded"));
+            Later::too_often(seconds)
+        }
         SignUpFault::Failed(error) => Later::of(error)?,
     };
     page.page.puzzle = Some(app.identity.puzzle_now(Purpose::Recovery, &view.visit, &page.email));

@@ -3,7 +3,9 @@
 //! Whoever knows the password, or just the address, can ask for letters until strangers have to wait. Its owner is asked for
 //! none of that: a device that signed in before has a count of its own, and, behind the right password, so has a network that
 //! did, and all others together have one more: what is asked for with a password there is an account for, and it must not show
-//! in the count of those who have none. Elsewhere a solved puzzle has one. Where none goes out, the page says so.
+//! in the count of those who have none. Elsewhere a solved puzzle has one, in its network, and all puzzles for one address have one
+//! together: however many networks somebody has, few letters reach a mailbox. Where none goes out, the page says so, and the last
+//! one that does has a link that is good for a day.
 
 use storeward_base::CustomerId;
 use storeward_puzzle::Purpose as Puzzle;
@@ -224,6 +226,7 @@ impl Identity {
         let account = means.as_ref().map(|means| &means.account);
         let key = shared.letter_key(visit, &to, account, Asks::of(flow.purpose), way).await?;
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&[key], shared.now()) {
+            shared.tell_crowded(visit, account, seconds).await?;
             return Ok(Sent::Wait { seconds });
         }
         let code = shared.new_code();

@@ -65,6 +65,7 @@ impl Identity {
         let letter = shared.letter_key(visit, &email, account.as_ref(), Asks::Stranger, way).await?;
         let keys = [way.key(Key::Begun(block), block), letter];
         if let Leave::Wait { seconds, .. } = shared.throttle.attempt(&keys, shared.now()) {
+            shared.tell_crowded(visit, account.as_ref(), seconds).await?;
             return Err(SignUpFault::Throttled { seconds });
         }
         let customer = account.as_ref().map(|account| account.id);
@@ -141,6 +142,7 @@ impl Identity {
             sql::account::set_password(tx, customer, &hash, now)?;
             sql::told::forget_taken_out(tx, customer)?;
             sql::flow::end_stop_links(tx, customer)?;
+            sql::flow::end_password_links(tx, customer)?;
             let actor = Actor::Customer { id: customer };
             end_everything(tx, actor, customer, reason)?;
             note_activity(tx, customer, &activity)?;

@@ -6,7 +6,6 @@ use storeward_detect::sign_in::Password as Standing;
 use storeward_events::identity::{
     CustomerPasswordDisabled, CustomerSignInFailed, RecoveryBegun, StepUpAsked,
 };
-use storeward_host::OWN_PREFIX;
 use storeward_passwords::{Lane, Ticket};
 use storeward_puzzle::Purpose as Puzzle;
 use storeward_store::Reader;
@@ -20,7 +19,7 @@ use super::risk::Ask;
 use super::{Identity, Shared, note_activity};
 use crate::error::Error;
 use crate::held::What;
-use crate::letter::{Letter, LetterKind};
+use crate::letter::LetterKind;
 use crate::model::{Account, Email, Proof};
 use crate::passwords::{Fit, ticket};
 use crate::sql;
@@ -327,7 +326,9 @@ impl Shared {
         let has_password = account.password_hash.is_some();
         let held = self.held_failure(customer, reason);
         let activity = self.activity("password_disabled", "");
-        let letter = self.disabled_letter(account);
+        // Once for each time that it happens: the owner would learn of it at a new device only, which takes the right password for wrong.
+        // The link goes through whatever else strangers use up.
+        let link = self.lasting_link(LetterKind::PasswordDisabled, account);
         let post = self.post.clone();
         let written = self.db.write(move |tx| -> Result<(), Error> {
             let failures = sql::account::count_failure(tx, customer)?;
@@ -338,21 +339,14 @@ impl Shared {
             if is_over && sql::account::disable_password(tx, customer, now)? {
                 tx.append(actor, None, CustomerPasswordDisabled { customer, failures })?;
                 note_activity(tx, customer, &activity)?;
-                if let Some(letter) = &letter {
-                    post.post(tx, letter)?;
+                if let Some(link) = &link {
+                    sql::flow::end_password_links(tx, customer)?;
+                    link.write(tx, &*post)?;
                 }
             }
             Ok(())
         });
         written.await
-    }
-
-    /// Once for each time that it happens: the owner would learn of it at a new device only, which takes the right password for wrong.
-    fn disabled_letter(&self, account: &Account) -> Option<Letter> {
-        let mut letter = self.plain_notice(LetterKind::PasswordDisabled, account)?;
-        let link = format!("{}{OWN_PREFIX}/recover", self.origin());
-        letter.parameters.push(("link", Secret::new(link)));
-        Some(letter)
     }
 
     async fn upgrade_password(

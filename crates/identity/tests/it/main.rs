@@ -11,6 +11,7 @@ mod bench;
 mod calls;
 mod class;
 mod contained;
+mod crowded;
 mod disabled;
 mod doors;
 mod earlier_mailbox;
