@@ -471,8 +471,18 @@ impl<'g> Stranger<'g> {
     }
 
     async fn told_rights(&mut self, probe: &StaffProbe) -> Result<Rights, NoAnswer> {
-        let answer = self.ask("GET", &probe.path, &[], String::new()).await?;
-        let rights = self.guard.rights_in(probe, &answer, &self.asker).await?;
+        let (guard, own) = (self.guard, self.asker.clone());
+        let mut led = Led::to(&own, probe.path.clone());
+        let answer = loop {
+            self.asker = led.asker.clone();
+            let answer = self.ask("GET", &led.target, &[], String::new()).await;
+            self.asker = own.clone();
+            let answer = answer?;
+            if !guard.moves_on(&mut led, &probe.path, &answer) {
+                break answer;
+            }
+        };
+        let rights = guard.rights_in(probe, &answer, &led).await?;
         let (Rights::Customer, Some(told)) = (rights, &probe.told) else { return Ok(rights) };
         let mut bears = None;
         if let Some(nonce) = &told.nonce {

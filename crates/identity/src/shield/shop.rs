@@ -77,7 +77,11 @@ pub(super) struct Led {
 
 impl Led {
     pub fn new(asker: &Asker, probe: &Probe) -> Self {
-        Led { asker: asker.clone(), target: probe.target(), left: MOST_LED }
+        Led::to(asker, probe.target())
+    }
+
+    pub fn to(asker: &Asker, target: String) -> Self {
+        Led { asker: asker.clone(), target, left: MOST_LED }
     }
 
     /// Goes on to an address, where it is one of the shop's.
@@ -258,8 +262,14 @@ impl Guard {
         if self.section.staff == StaffPolicy::AsCustomers {
             return Ok(Rights::Unknown);
         }
-        let answer = self.ask(entry, asker, "GET", &probe.path, [], Bytes::new()).await?;
-        let mut rights = self.rights_in(probe, &answer, asker).await?;
+        let mut led = Led::to(asker, probe.path.clone());
+        let answer = loop {
+            let answer = self.ask(entry, &led.asker, "GET", &led.target, [], Bytes::new()).await?;
+            if !self.moves_on(&mut led, &probe.path, &answer) {
+                break answer;
+            }
+        };
+        let mut rights = self.rights_in(probe, &answer, &led).await?;
         if let (Told::Customer, Some(told)) = (rights, &probe.told) {
             rights = self.told_rights(entry, asker, told).await?;
         }
@@ -273,20 +283,29 @@ impl Guard {
         })
     }
 
+    /// Whether the shop has the same page elsewhere, below a language or at another of its names: it is to be asked there.
+    pub(super) fn moves_on(&self, led: &mut Led, page: &str, answer: &Response<Bytes>) -> bool {
+        let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
+        let Some(to) = location.filter(|_| answer.status().is_redirection()) else { return false };
+        let path = to.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        path.ends_with(page.trim_end_matches('/')) && led.goes_to(to, &self.identity.0.shop_names)
+    }
+
     /// What an answer to the question after rights says, when compared with what the shop tells somebody without a session who asks
     /// from the same place.
     pub(super) async fn rights_in(
         &self,
         probe: &StaffProbe,
         answer: &Response<Bytes>,
-        asker: &Asker,
+        led: &Led,
     ) -> Result<Told, NoAnswer> {
+        let Led { asker, target, .. } = led;
         let shown = shown(answer, asker)?;
         let rights = self.adapter.rights(probe, shown);
         if rights != Told::Customer {
             return Ok(rights);
         }
-        let asked = question(asker, ("GET", &probe.path), String::new(), [], Bytes::new())?;
+        let asked = question(asker, ("GET", target), String::new(), [], Bytes::new())?;
         let to_nobody = self.shop.ask(asked).await?;
         let is_its_word = shown.is_of_session(&self::shown(&to_nobody, asker)?);
         Ok(if is_its_word { Told::Customer } else { Told::Unsaid })

@@ -123,6 +123,9 @@ impl Serves for Moor {
                 answer
             }
             ("GET", "/me" | "/en-gb/me") => self.me(target, headers, is_in),
+            ("GET", "/office") if self.is_at == Where::Language => led("/en-gb/office"),
+            ("GET", "/en-gb/office") if is_in => say(403, "<p>for staff"),
+            ("GET", "/en-gb/office") => led("/en-gb/login?next=/office"),
             ("GET", "/account") if is_in => say(200, SECRET),
             ("POST", "/account/email") if is_in => say(200, SECRET),
             _ => say(200, "welcome"),
@@ -139,6 +142,19 @@ impl AskShop for Moor {
         })
     }
 }
+
+// Every customer of a shop whose back office lies below a language counted as staff.
+both_engines!(who_is_staff_is_asked_where_the_shop_leads_too, MIGRATIONS, async |db| {
+    let file = format!(
+        "{FILE}[staff]\npaths = [\"/{{language}}/office\"]\n[staff.probe]\npath = \"/office\"\ncustomer = [403]\n"
+    );
+    let policy = Policy { customers: SecondFactor::Off, ..Policy::default() };
+    let shop = Arc::new(Moor { is_at: Where::Language, sessions: Mutex::default() });
+    let behind = Behind::taught(Bench::with_policy(db, policy), shop, &file);
+    let mut ella = behind.browser();
+    steal(&mut ella, HOST, "en").await.leads_to("/account");
+    assert!(ella.sees_account().await);
+});
 
 fn moor(db: TestDb, is_at: Where) -> Behind {
     let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
