@@ -11,33 +11,76 @@ pub(crate) struct Base<'a> {
     pub path: &'a str,
 }
 
-/// A URL that stands in a page, as a browser reads it (URL Standard, as far as pages go); nothing for one without a host. What is
-/// written into the page (`data:`) or made in it (`blob:`) keeps its scheme alone.
+/// A URL that stands in a page, as a browser reads it (URL Standard, as far as pages go); nothing for one without a host that can be
+/// read here. What is written into the page (`data:`) or made in it (`blob:`) keeps its scheme alone.
 pub(crate) fn resolve(base: Base<'_>, written: &str) -> Option<String> {
-    let written: String = written.trim().chars().filter(|sign| !matches!(sign, '\t' | '\n' | '\r')).collect();
-    let (scheme, rest) =
-        scheme_of(&written).map_or(("https", written.as_str()), |(scheme, rest)| (scheme, rest));
-    let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
+    from(("https", base.authority, base.path), written)
+}
+
+/// The same below the address that a page's `base` names.
+pub(crate) fn resolve_below(base: &str, written: &str) -> Option<String> {
+    let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
+    from((scheme, host(base), path(base)), written)
+}
+
+/// How an address is named that a browser may read and Storeward does not (a host of other letters than ASCII): as it is written; nothing
+/// for one that no browser fetches.
+pub(crate) fn unresolved(written: &str) -> Option<String> {
+    let written = clean(written);
+    let is_fetched = |scheme: &str| ["https", "http"].iter().any(|own| scheme.eq_ignore_ascii_case(own));
+    if scheme_of(&written).is_some_and(|(scheme, _)| !is_fetched(scheme)) {
+        return None;
+    }
+    let kept = written.split(['?', '#']).next().unwrap_or_default();
+    // Without credentials.
+    let at = kept.find("//").map_or(0, |at| at + 2);
+    let (start, kept) = kept.split_at(at);
+    let end = kept.find('/').unwrap_or(kept.len());
+    let host = kept.get(..end).unwrap_or_default().rsplit('@').next().unwrap_or_default();
+    let kept = format!("{start}{host}{}", kept.get(end..).unwrap_or_default());
+    let plain = |sign: u8| match sign {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'%' => {
+            char::from(sign).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    (!written.is_empty()).then(|| cut(&format!("unread:{}", kept.bytes().map(plain).collect::<String>())))
+}
+
+/// Without what browsers leave out: blanks and control signs around it, tabs and line ends in it.
+fn clean(written: &str) -> String {
+    let written = written.trim_matches(|sign| sign <= ' ');
+    written.chars().filter(|sign| !matches!(sign, '\t' | '\n' | '\r')).collect()
+}
+
+fn from((base_scheme, base_authority, base_path): (&str, &str, &str), written: &str) -> Option<String> {
+    let written = clean(written);
+    let named = scheme_of(&written).map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+    let (scheme, rest) = match &named {
+        Some((scheme, rest)) => (scheme.as_str(), *rest),
+        None => (base_scheme, written.as_str()),
+    };
+    match scheme {
         "https" | "http" => {}
         "data" | "blob" => return Some(format!("{scheme}:")),
         _ => return None,
     }
     let rest = rest.split(['?', '#']).next().unwrap_or_default().replace('\\', "/");
-    let is_absolute = scheme_of(&written).is_some();
-    if is_absolute || rest.starts_with("//") {
+    // With the base's own scheme and without slashes behind it, it is relative all the same.
+    let is_absolute = scheme != base_scheme || rest.starts_with("//");
+    if is_absolute {
         let rest = rest.trim_start_matches('/');
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-        let authority = host_of(&scheme, authority)?;
+        let authority = host_of(scheme, authority)?;
         return Some(cut(&format!("{scheme}://{authority}{}", folded(path))));
     }
-    let authority = host_of("https", base.authority)?;
+    let authority = host_of(scheme, base_authority)?;
     let path = match rest.as_str() {
-        "" => base.path.to_owned(),
+        "" => base_path.to_owned(),
         whole if whole.starts_with('/') => rest,
-        _ => format!("{}/{rest}", base.path.rsplit_once('/').map_or("", |(folder, _)| folder)),
+        _ => format!("{}/{rest}", base_path.rsplit_once('/').map_or("", |(folder, _)| folder)),
     };
-    Some(cut(&format!("https://{authority}{}", folded(&path))))
+    Some(cut(&format!("{scheme}://{authority}{}", folded(&path))))
 }
 
 /// Scheme, host and port of an address.
@@ -64,15 +107,45 @@ fn scheme_of(written: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
-/// Lower case, without the scheme's own port, without credentials.
+/// Lower case, its escapes read, without the scheme's own port, without credentials.
 fn host_of(scheme: &str, authority: &str) -> Option<String> {
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'[' | b']');
-    if authority.is_empty() || authority.len() > 260 || !authority.bytes().all(is_plain) {
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            (name, port.trim_start_matches('0'))
+        }
+        _ => (authority, ""),
+    };
+    let name = unescaped(name)?.to_ascii_lowercase();
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let is_v6 = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
+    let is_host = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inside) => inside.bytes().all(is_v6),
+        None => name.bytes().all(is_plain),
+    };
+    if name.is_empty() || name.len() > 260 || !is_host {
         return None;
     }
-    let own = if scheme == "https" { ":443" } else { ":80" };
-    Some(authority.strip_suffix(own).unwrap_or(&authority).to_owned())
+    let own = if scheme == "https" { "443" } else { "80" };
+    Some(if port.is_empty() || port == own { name } else { format!("{name}:{port}") })
+}
+
+/// `%31` is `1` in a host.
+fn unescaped(name: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [sign, behind @ ..] = rest {
+        rest = behind;
+        let digit = |at: usize| behind.get(at).and_then(|b| char::from(*b).to_digit(16));
+        match (sign, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(u8::try_from(high * 16 + low).ok()?);
+                rest = &behind[2..];
+            }
+            _ => out.push(*sign),
+        }
+    }
+    String::from_utf8(out).ok()
 }
 
 /// Without `.` and `..`, and without what a policy's grammar would take for an end of its own.
@@ -133,6 +206,13 @@ mod tests {
             ("https://js.stripe.com/v3/", "https://js.stripe.com/v3/"),
             ("https://cdn.example/café.js", "https://cdn.example/caf%C3%A9.js"),
             ("?x", "https://shop.example:8443/checkout/step/2"),
+            ("http://127.0.0.%31:0080/a.js", "http://127.0.0.1/a.js"),
+            ("//%63dn.%65xample:/a.js", "https://cdn.example/a.js"),
+            ("\u{1} //cdn.example/a.js", "https://cdn.example/a.js"),
+            ("https:a.js", "https://shop.example:8443/checkout/step/a.js"),
+            ("https:/a.js", "https://shop.example:8443/a.js"),
+            ("http:cdn.example/a.js", "http://cdn.example/a.js"),
+            ("https://[::1]:8443/a.js", "https://[::1]:8443/a.js"),
             ("data:text/javascript,steal()", "data:"),
             ("blob:https://shop.example/1", "blob:"),
         ] {
@@ -144,11 +224,39 @@ mod tests {
             "https://",
             "//",
             "https://a b/x",
+            "https://b\u{fc}cher.example/x.js",
+            "https://b%C3%BCcher.example/x.js",
+            "https://a%2Fb/x",
+            "https://a%3A80/x",
             "about:blank",
         ] {
             assert_eq!(resolve(base, written), None, "{written}");
         }
         assert!(resolve(base, &format!("/{}", "x".repeat(9_000))).unwrap().len() <= MOST_BYTES);
+    }
+
+    #[test]
+    fn what_a_base_names_counts_and_what_is_not_read_is_named_as_it_is_written() {
+        for (base, written, expected) in [
+            ("http://evil.example/a/", "x.js", "http://evil.example/a/x.js"),
+            ("http://evil.example/a/", "//cdn.example/x.js", "http://cdn.example/x.js"),
+            ("http://evil.example:81/a/", "http:x.js", "http://evil.example:81/a/x.js"),
+            ("http://evil.example/a/", "https:x.js", "https://x.js/"),
+            ("https://evil.example/", "/x.js", "https://evil.example/x.js"),
+        ] {
+            assert_eq!(resolve_below(base, written).as_deref(), Some(expected), "{base} {written}");
+        }
+        for (written, expected) in [
+            (
+                " https://me@b\u{fc}cher.example/x.js?customer=7",
+                Some("unread:https://b%C3%BCcher.example/x.js"),
+            ),
+            ("//b;,'\u{fc}/x", Some("unread://b%3B%2C%27%C3%BC/x")),
+            ("javascript:steal('x');", None),
+            (" ", None),
+        ] {
+            assert_eq!(unresolved(written).as_deref(), expected, "{written}");
+        }
     }
 
     #[test]

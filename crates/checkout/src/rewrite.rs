@@ -20,6 +20,7 @@ pub(crate) use inflate::{Coding, Inflate};
 use long::Long;
 use notes::{Mark, Notes};
 
+use crate::address;
 use crate::model::Kind;
 use crate::shape;
 
@@ -29,6 +30,9 @@ const READER_BYTES: usize = 2 * 1024 * 1024;
 const CODE_BYTES: usize = 512 * 1024;
 /// Scripts of one page that are noted.
 const MOST_NOTED: usize = 300;
+
+/// Where code stands that a link or a form names as its address: no policy of ours lets it run.
+pub(crate) const IN_ADDRESS: &str = "javascript:";
 
 /// What is put into a page.
 #[derive(Clone, Debug)]
@@ -46,8 +50,11 @@ pub(crate) trait Approvals {
     /// The hash that a script of this address is held to, and whether its tag has to ask for it as one of another site.
     fn pinned(&self, address: &str) -> Option<Pin>;
 
-    /// A script's address as the inventory has it; nothing for one that is none.
-    fn address(&self, source: &str) -> Option<String>;
+    /// A script's address as the inventory has it, below the one that the page's `base` names; nothing for one that is none.
+    fn address(&self, base: Option<&str>, source: &str) -> Option<String>;
+
+    /// What a `base` names, and whether it is another place than the page's own.
+    fn base(&self, source: &str) -> Option<(String, bool)>;
 }
 
 /// A script that is held to its hash.
@@ -104,6 +111,8 @@ pub(crate) struct PageRewrite<A, R: Reader> {
     /// Browsers may read it in another way from here on: nothing more is put in.
     is_ambiguous: bool,
     long: Option<Long>,
+    /// What the page's `base` names.
+    base: Option<String>,
     inserts: Inserts,
     approvals: A,
     reader: R,
@@ -148,6 +157,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             is_declared: encoding.is_some(),
             is_ambiguous: false,
             long: None,
+            base: None,
             inserts,
             approvals,
             reader,
@@ -232,7 +242,9 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                 Some(Mark::File { tag_end, source, has_integrity, is_elsewhere_asked }) => {
                     self.file(tag_end, &source, (has_integrity, is_elsewhere_asked), out);
                 }
-                Some(Mark::Handler(code)) => self.handler(&code),
+                Some(Mark::Handler(code)) => self.handler("inline", &code),
+                Some(Mark::Link(code)) => self.handler(IN_ADDRESS, &format!("{IN_ADDRESS}{code}")),
+                Some(Mark::Base(source)) => self.base(&source),
                 Some(Mark::Frame(address, code)) => self.frame(address, &code),
                 Some(Mark::Charset(encoding, is_found)) => self.declare(encoding, is_found),
                 Some(Mark::Ambiguous) => {
@@ -283,13 +295,13 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         }
     }
 
-    fn note_code(&mut self, kind: Kind, code: &str, hash: String, shape: Option<String>) {
-        let (address, beginning) = ("inline".to_owned(), Some(shape::beginning(code)));
+    fn note_code(&mut self, kind: (Kind, &str), code: &str, hash: String, shape: Option<String>) {
+        let ((kind, address), beginning) = ((kind.0, kind.1.to_owned()), Some(shape::beginning(code)));
         self.note(Noted { kind, address, hash: Some(hash), shape, beginning, bytes: Some(code.len()) });
     }
 
     fn file(&mut self, tag_end: usize, source: &str, has: (bool, bool), out: &mut Vec<u8>) {
-        let Some(address) = self.approvals.address(source) else { return };
+        let Some(address) = self.approvals.address(self.base.as_deref(), source) else { return };
         let pin = self.approvals.pinned(&address).filter(|_| !has.0 && !self.is_ambiguous);
         if let Some(pin) = pin {
             self.let_go(tag_end.saturating_sub(1), out);
@@ -298,21 +310,27 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                 out.extend_from_slice(b" crossorigin=\"anonymous\"");
             }
         }
-        self.note(Noted {
-            kind: Kind::Script,
-            address,
-            hash: None,
-            shape: None,
-            beginning: None,
-            bytes: None,
-        });
+        self.note_place(Kind::Script, address);
+    }
+
+    fn note_place(&mut self, kind: Kind, address: String) {
+        self.note(Noted { kind, address, hash: None, shape: None, beginning: None, bytes: None });
+    }
+
+    /// What stands in the page relative to another place leads there, forms and links, too.
+    fn base(&mut self, source: &str) {
+        let Some((named, is_elsewhere)) = self.approvals.base(source) else { return };
+        if is_elsewhere {
+            self.note_place(Kind::Navigate, address::origin(&named).unwrap_or(&named).to_owned());
+        }
+        self.base = Some(named);
     }
 
     /// Nothing is put in: where its hash was approved, the policy names it.
-    fn handler(&mut self, code: &str) {
+    fn handler(&mut self, address: &str, code: &str) {
         let code = code.replace("\r\n", "\n").replace('\r', "\n");
         let (hash, shape) = (notes::hash_of(&code), shape::of(&code));
-        self.note_code(Kind::Handler, &code, hash, shape);
+        self.note_code((Kind::Handler, address), &code, hash, shape);
     }
 
     /// It runs as soon as it is there. What there is of it has no address, and nothing in a policy lets it run.
@@ -357,7 +375,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             self.let_go(tag_end.saturating_sub(1), out);
             out.extend_from_slice(format!(" nonce=\"{}\"", self.inserts.nonce).as_bytes());
         }
-        self.note_code(Kind::Inline, &code, hash, shape);
+        self.note_code((Kind::Inline, "inline"), &code, hash, shape);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

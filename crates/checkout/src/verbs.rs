@@ -15,6 +15,7 @@ use crate::model::{
     Status, Wanted, Whole,
 };
 use crate::policy::{self, Settings};
+use crate::rewrite::IN_ADDRESS;
 use crate::{sql, staff};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -278,6 +279,11 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
     if row.kind == Kind::Frame && row.hash.is_some() {
         return misfit(
             "code in a frame's address, or in its `srcdoc`, runs nowhere by an approval: move it into a file",
+        );
+    }
+    if row.address == IN_ADDRESS {
+        return misfit(
+            "code in the address of a link or a form runs nowhere by an approval: move it into a file",
         );
     }
     if what.scope == Scope::Exact && what.hash.as_ref().is_some_and(|seen| row.hash.as_ref() != Some(seen)) {

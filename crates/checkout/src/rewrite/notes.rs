@@ -24,6 +24,10 @@ pub(super) enum Mark {
     Code { tag_end: usize, end: usize, has_nonce: bool },
     /// Code in an attribute.
     Handler(String),
+    /// Code in the address of a link or a form.
+    Link(String),
+    /// What the page's first `base` with an address names: addresses behind it are relative to that.
+    Base(String),
     /// Code that a frame brings with it: `javascript:` or `srcdoc`.
     Frame(&'static str, String),
     /// What a `meta` says of the encoding, and whether it stands where every browser looks for it.
@@ -50,6 +54,9 @@ pub(super) struct Notes {
     pub marks: VecDeque<Mark>,
     leaving: Leaving,
     is_placed: bool,
+    has_base: bool,
+    /// How many are open.
+    templates: usize,
     open: Option<usize>,
 }
 
@@ -62,6 +69,15 @@ impl Notes {
     /// Nothing that was noted of scripts counts.
     pub(super) fn keep_first(&mut self) {
         self.marks.retain(|mark| matches!(mark, Mark::First(_)));
+    }
+
+    /// A `base` in a template counts nowhere, and whether it stands in one browsers may see in another way.
+    fn base(&mut self, address: String) {
+        if self.templates > 0 {
+            self.marks.push_back(Mark::Ambiguous);
+        } else if !std::mem::replace(&mut self.has_base, true) {
+            self.marks.push_back(Mark::Base(address));
+        }
     }
 
     /// Follows where tags may be left out, by their start.
@@ -113,8 +129,12 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
     own.follow(&name);
     for attribute in element.attributes() {
         // `on` and a letter: HTML names no other attribute so.
-        if attribute.name().starts_with("on") {
+        let of = attribute.name();
+        if of.starts_with("on") {
             own.marks.push_back(Mark::Handler(plain(&attribute.value())));
+        } else if matches!(of.as_str(), "href" | "xlink:href" | "action" | "formaction") {
+            let code = code_in_address(&plain(&attribute.value())).filter(|code| does_something(code));
+            own.marks.extend(code.map(Mark::Link));
         }
     }
     match name.as_str() {
@@ -122,6 +142,22 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
             let label = charset_of(element);
             if let Some(encoding) = label.and_then(|label| Encoding::for_label(label.as_bytes())) {
                 own.marks.push_back(Mark::Charset(of_meta(encoding), at.end <= META_BYTES));
+            }
+        }
+        "base" if element.namespace_uri() == "http://www.w3.org/1999/xhtml" => {
+            if let Some(address) = element.get_attribute("href") {
+                own.base(plain(&address));
+            }
+        }
+        "template" => {
+            let later = Rc::clone(notes);
+            let handler = move |_: &mut EndTag<'_>| {
+                let mut notes = later.borrow_mut();
+                notes.templates = notes.templates.saturating_sub(1);
+                Ok(())
+            };
+            if element.on_end_tag(Box::new(handler)).is_ok() {
+                own.templates += 1;
             }
         }
         "iframe" | "frame" | "embed" | "object" => own.marks.extend(frames(element)),
@@ -191,6 +227,12 @@ fn code_in_address(source: &str) -> Option<String> {
     let plain: String = source.trim_start_matches(is_blank).replace(['\t', '\n', '\r'], "");
     let scheme = plain.get(.."javascript:".len())?;
     scheme.eq_ignore_ascii_case("javascript:").then(|| plain["javascript:".len()..].to_owned())
+}
+
+/// What shops write into links that scripts listen to (`javascript:void(0)`) does nothing.
+fn does_something(code: &str) -> bool {
+    let code: String = code.chars().filter(|sign| !sign.is_whitespace() && *sign != ';').collect();
+    !matches!(code.as_str(), "" | "//" | "void(0)" | "void0" | "void%200" | "returnfalse")
 }
 
 /// A page in UTF-16 could not have said so in bytes that are read here (HTML, "prescan a byte stream to determine its encoding").

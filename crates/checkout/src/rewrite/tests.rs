@@ -29,8 +29,13 @@ impl Approvals for Few {
         })
     }
 
-    fn address(&self, source: &str) -> Option<String> {
-        (!source.is_empty()).then(|| source.split('?').next().unwrap().to_owned())
+    fn address(&self, base: Option<&str>, source: &str) -> Option<String> {
+        let source = source.split('?').next().unwrap();
+        (!source.is_empty()).then(|| format!("{}{source}", base.unwrap_or_default()))
+    }
+
+    fn base(&self, source: &str) -> Option<(String, bool)> {
+        source.contains("//").then(|| (source.to_owned(), true))
     }
 }
 
