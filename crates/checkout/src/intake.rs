@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use storeward_base::{ClientIp, WiderNetwork};
 use tokio::sync::Notify;
 
 use crate::model::{Kind, ScriptId, Source};
@@ -19,10 +20,39 @@ const MOST_CODE: usize = 300;
 const MOST_HEARD: usize = 200;
 const MOST_COUNTS: usize = 500;
 const MOST_PAGES: usize = 50;
+/// Networks that have to see the same where one client alone may have brought it about, and things of which that is counted.
+const NETWORKS: usize = 3;
+const MOST_COUNTED: usize = 2_000;
+
+/// Rows that reports of one network may make in a day, and networks of which that is counted; beyond them all others are one.
+const MOST_OF_NETWORK: u32 = 100;
+const MOST_REPORTERS: usize = 4_096;
+
+/// How many rows the reports of each network made on a day.
+#[derive(Debug, Default)]
+struct Reporters {
+    day: i64,
+    made: HashMap<Option<WiderNetwork>, u32>,
+}
+
+impl Reporters {
+    /// Whether a network may make another one.
+    fn takes(&mut self, network: Option<WiderNetwork>, day: i64) -> bool {
+        if self.day != day {
+            *self = Reporters { day, ..Reporters::default() };
+        }
+        let is_counted = self.made.len() < MOST_REPORTERS || self.made.contains_key(&network);
+        let made = self.made.entry(network.filter(|_| is_counted)).or_default();
+        *made = made.saturating_add(1);
+        *made <= MOST_OF_NETWORK
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
     state: Mutex<Waiting>,
+    networks: Mutex<HashMap<String, Vec<WiderNetwork>>>,
+    reporters: Mutex<Reporters>,
     /// Something that nobody knew has come.
     pub wake: Notify,
 }
@@ -37,10 +67,31 @@ pub(crate) struct Waiting {
     pub hashes: HashMap<(ScriptId, String), i64>,
     pub counts: HashMap<Counting, i64>,
     pub headers: HashMap<String, Headers>,
-    pub unguarded: HashMap<(String, &'static str), i64>,
+    pub unguarded: HashMap<(String, &'static str), Unguarded>,
     /// Reports, and what was seen, that found no room.
     pub dropped: u64,
     pub noise: u64,
+}
+
+/// Who asked for a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    network: Option<WiderNetwork>,
+    /// Nothing of the request but its path may stand in the answer.
+    is_plain: bool,
+}
+
+impl Asker {
+    pub(crate) fn new(client: ClientIp, is_plain: bool) -> Self {
+        Asker { network: client.block().wider().pop(), is_plain }
+    }
+}
+
+/// A page that went out without the guard, or was not read whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unguarded {
+    pub count: i64,
+    pub may_arm: bool,
 }
 
 /// Each name with its value.
@@ -64,6 +115,8 @@ pub(crate) struct Seen {
     pub initiator: Option<String>,
     pub source: Source,
     pub count: i64,
+    /// Whether it may take pages to their last good state: the request of one client alone did not bring it about.
+    pub may_arm: bool,
     /// Of code, how long it is.
     pub bytes: Option<u64>,
     pub place: Option<Place>,
@@ -122,8 +175,28 @@ impl Intake {
         std::mem::take(&mut *self.lock())
     }
 
+    /// Whether clients of several networks were shown the same: what one client sent the shop may show again to that one.
+    fn is_of_several(&self, what: &str, asker: Asker) -> bool {
+        let mut all = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_COUNTED && !all.contains_key(what) {
+            // What one network alone was shown goes first, so that nobody by themselves keeps what several see from being counted.
+            all.retain(|_, networks| networks.len() > 1);
+            if all.len() >= MOST_COUNTED {
+                all.clear();
+            }
+        }
+        let networks = all.entry(what.to_owned()).or_default();
+        match asker.network {
+            Some(network) if networks.len() < NETWORKS && !networks.contains(&network) => {
+                networks.push(network);
+            }
+            _ => {}
+        }
+        networks.len() >= NETWORKS
+    }
+
     /// What ran in a page as it went out.
-    pub(crate) fn page(&self, page: &str, noted: Vec<Noted>, known: &Known) {
+    pub(crate) fn page(&self, page: &str, noted: Vec<Noted>, asker: Asker, known: &Known) {
         let mut is_new = false;
         let mut unknown = Unknown::default();
         let mut waiting = self.lock();
@@ -143,12 +216,14 @@ impl Intake {
                 (Some(beginning), false) => Some(unknown.place(one.kind, beginning, one.shape.is_some())),
                 _ => None,
             };
+            let may_arm = asker.is_plain || self.is_of_several(id.as_str(), asker);
             let (room, most) = match one.kind {
                 Kind::Inline | Kind::Handler => (&mut waiting.code, MOST_CODE),
                 _ => (&mut waiting.files, MOST_FILES),
             };
             if let Some(seen) = room.get_mut(&id) {
                 seen.count += 1;
+                seen.may_arm |= may_arm;
                 seen.hash = one.hash.or(seen.hash.take());
             } else if room.len() < most {
                 let sample = one.shape.as_deref().map(shape::sample).unwrap_or_default();
@@ -161,6 +236,7 @@ impl Intake {
                     initiator: None,
                     source: Source::Page,
                     count: 1,
+                    may_arm,
                     bytes: one.bytes.and_then(|bytes| u64::try_from(bytes).ok()),
                     place,
                 };
@@ -196,10 +272,16 @@ impl Intake {
     }
 
     /// A page that went out without the guard, or whose inventory is not whole; the reason says which.
-    pub(crate) fn unguarded(&self, page: &str, reason: &'static str) {
+    pub(crate) fn unguarded(&self, page: &str, reason: &'static str, asker: Asker) {
+        // Whoever sends the shop enough may see these, also in what they ask for afterwards.
+        let is_of_size = matches!(reason, "unread.unreadable" | "unread.too_many" | "unread.encoding");
+        let is_of_page = asker.is_plain && !is_of_size;
+        let may_arm = is_of_page || self.is_of_several(&format!("{page}\n{reason}"), asker);
         let mut waiting = self.lock();
         if waiting.unguarded.len() < MOST_PAGES {
-            *waiting.unguarded.entry((page.to_owned(), reason)).or_default() += 1;
+            let unguarded = waiting.unguarded.entry((page.to_owned(), reason)).or_default();
+            unguarded.count += 1;
+            unguarded.may_arm |= may_arm;
         }
     }
 
@@ -208,9 +290,11 @@ impl Intake {
         self.lock().dropped += count;
     }
 
-    /// What a message said about a page.
-    pub(crate) fn heard(&self, page: &str, heard: Heard, known: &Known) {
+    /// What a message said about a page, by a client, on a day.
+    pub(crate) fn heard(&self, page: &str, heard: Heard, (client, day): (ClientIp, i64), known: &Known) {
         let mut is_new = false;
+        let network = client.block().wider().pop();
+        let mut reporters = self.reporters.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = self.lock();
         waiting.noise += heard.noise;
         for said in heard.said {
@@ -230,15 +314,19 @@ impl Intake {
                         continue;
                     }
                     let id = ScriptId::of(kind, &address);
-                    is_new |= !known.rows.contains_key(&id);
-                    waiting.hear(id, kind, address, (page, initiator));
+                    if waiting.may_hear(&id, known, || reporters.takes(network, day)) {
+                        is_new |= !known.rows.contains_key(&id);
+                        waiting.hear(id, kind, address, (page, initiator));
+                    }
                 }
                 Said::Hash { address, hash } => {
                     let id = ScriptId::of(Kind::Script, &address);
                     let is_other = known.rows.get(&id).is_none_or(|known| known.as_deref() != Some(&hash));
                     if !known.rows.contains_key(&id) {
-                        is_new = true;
-                        waiting.hear(id, Kind::Script, address, (page, None));
+                        if waiting.may_hear(&id, known, || reporters.takes(network, day)) {
+                            is_new = true;
+                            waiting.hear(id, Kind::Script, address, (page, None));
+                        }
                     } else if is_other && waiting.hashes.len() < MOST_HEARD {
                         is_new = true;
                         *waiting.hashes.entry((id, hash)).or_default() += 1;
@@ -272,6 +360,13 @@ impl Waiting {
         }
     }
 
+    /// What nobody knows yet takes of the room of whoever reports it.
+    fn may_hear(&mut self, id: &ScriptId, known: &Known, takes: impl FnOnce() -> bool) -> bool {
+        let may = known.rows.contains_key(id) || self.heard.contains_key(id) || takes();
+        self.dropped += u64::from(!may);
+        may
+    }
+
     fn hear(&mut self, id: ScriptId, kind: Kind, address: String, (page, initiator): (&str, Option<String>)) {
         if let Some(seen) = self.heard.get_mut(&id) {
             seen.count += 1;
@@ -285,6 +380,7 @@ impl Waiting {
                 initiator,
                 source: Source::Report,
                 count: 1,
+                may_arm: true,
                 bytes: None,
                 place: None,
             };

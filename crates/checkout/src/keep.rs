@@ -212,13 +212,13 @@ impl Telling<'_, '_> {
         about: &str,
         (what, seen): (&str, i64),
     ) -> Result<bool, StoreError> {
-        self.alert_of(Happens::Still, kind, (script, source), about, (what, seen))
+        self.alert_of((Happens::Still, true), kind, (script, source), about, (what, seen))
     }
 
-    /// The same of what became so now.
+    /// The same of what became so now, or may take no page to its last good state.
     fn alert_of(
         &mut self,
-        happens: Happens,
+        (happens, may_arm): (Happens, bool),
         kind: &str,
         (script, source): (Option<&ScriptId>, Source),
         about: &str,
@@ -231,7 +231,8 @@ impl Telling<'_, '_> {
             _ => Room::Rest,
         };
         let id = alert_id(kind, about);
-        sql::alert(self.tx, &NewAlert { id: &id, kind, script, source, what, seen, happens, room })
+        let alert = NewAlert { id: &id, kind, script, source, what, seen, happens, may_arm, room };
+        sql::alert(self.tx, &alert)
     }
 }
 
@@ -287,6 +288,9 @@ impl Telling<'_, '_> {
                     self.tell_new(id, seen, room)?;
                 }
             }
+            if seen.may_arm && row.approval.is_none() {
+                sql::arm(self.tx, &alert_id("script_new", id.as_str()), Room::of(seen.kind))?;
+            }
             if let Some(hash) = &seen.hash {
                 self.hash(&row, hash, seen.source, seen.bytes)?;
             }
@@ -329,6 +333,7 @@ impl Telling<'_, '_> {
             what: &what,
             seen: seen.count,
             happens: Happens::Still,
+            may_arm: seen.may_arm,
             room,
         };
         sql::alert(self.tx, &alert)?;
@@ -373,7 +378,13 @@ impl Telling<'_, '_> {
         let what = format!("{} is not what was approved", row.address);
         let about = format!("{}\n{hash}", row.id);
         // `hash` comes here when it changed, and not when it is so still.
-        if self.alert_of(Happens::Now, "script_changed", (Some(&row.id), source), &about, (&what, 1))? {
+        if self.alert_of(
+            (Happens::Now, true),
+            "script_changed",
+            (Some(&row.id), source),
+            &about,
+            (&what, 1),
+        )? {
             self.tell(facts::ScriptChanged {
                 script: row.id.to_string(),
                 address: row.address.clone(),
@@ -470,7 +481,7 @@ impl Telling<'_, '_> {
             };
             let about = format!("{page}\n{name}\n{}", value.as_deref().unwrap_or("-"));
             let what = format!("{name} of {page} was {how}");
-            if self.alert_of(happens, "header_changed", (None, Source::Page), &about, (&what, 1))? {
+            if self.alert_of((happens, true), "header_changed", (None, Source::Page), &about, (&what, 1))? {
                 self.tell(facts::HeaderChanged {
                     page: page.to_owned(),
                     header: (*name).to_owned(),

@@ -127,7 +127,7 @@ impl Desk {
         let named = headers.get(header::HOST).and_then(|line| line.to_str().ok());
         let authority = uri.authority().map(|own| own.as_str()).or(named).unwrap_or_default();
         let heard = report::read(body, Base { authority, path: &page });
-        shared.intake.heard(&page, heard, &shared.known.load());
+        shared.intake.heard(&page, heard, (client, minute.div_euclid(24 * 60)), &shared.known.load());
     }
 }
 

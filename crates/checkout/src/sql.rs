@@ -1,17 +1,19 @@
 //! The inventory in the database.
 
+pub(crate) mod alerts;
 pub(crate) mod code;
 
 use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
 use crate::approved::held;
-use crate::keep::Room;
-use crate::model::{
-    Alert, Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version,
-};
+use crate::model::{Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version};
 
-pub(crate) use code::{count_new_code, count_so, drop_code, drop_so, stays};
+pub(crate) use alerts::{
+    Happens, NewAlert, alert, alert_of, alerts, arm, close_alert, close_alerts_of, is_triggered, open_alerts,
+    read_alert,
+};
+pub(crate) use code::{count_new_code, count_so, drop_code, drop_heard, drop_so, stays};
 
 /// Rows that are read at once, and that there can be.
 pub(crate) const MOST_ROWS: u32 = 4_000;
@@ -19,10 +21,6 @@ pub(crate) const MOST_ROWS: u32 = 4_000;
 const MOST_VERSIONS: u32 = 60;
 /// Beside them, those that were only reported.
 const MOST_REPORTED: u32 = 20;
-/// Alerts that wait for staff, of each room.
-const MOST_ALERTS: u64 = 1_000;
-/// Of the changes of one script.
-const MOST_CHANGES: u64 = 20;
 
 /// The columns of a row, in the order in which [`script`] reads them.
 macro_rules! columns {
@@ -80,29 +78,8 @@ statements! {
         (SELECT hash FROM checkout_version WHERE script = $1 AND source NOT IN ('page', 'fetch') ORDER BY last_seen DESC LIMIT $2)";
     VERSIONS = "SELECT hash, first_seen, last_seen, bytes, source FROM checkout_version WHERE script = $1 ORDER BY last_seen DESC, hash LIMIT $2";
 
-    FIND_ALERT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1";
-    COUNT_OWN_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') AND room = $1";
-    COUNT_CHANGES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') \
-        AND kind = 'script_changed' AND script = $1";
-    COUNT_HEARD_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch')";
-    INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by, room) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL, $9)";
-    ALERT_AGAIN = "UPDATE checkout_alert SET seen = seen + $2, last_at = $3 WHERE id = $1";
-    ALERT_ANEW = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL \
-        WHERE id = $1 AND (closed_at IS NOT NULL OR source NOT IN ('page', 'fetch'))";
-    ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL \
-        WHERE id = $1 AND source NOT IN ('page', 'fetch')";
-    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert \
-        ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
-    ALERT_OF = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert WHERE id = $1";
-    OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
-    TRIGGERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND is_armed = 1 AND source IN ('page', 'fetch') \
-        AND kind IN ('script_new', 'script_changed', 'unread')";
-    CLOSE_ALERT = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL";
-    CLOSE_ALERTS_OF = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE script = $1 AND closed_at IS NULL";
     HEADER_ALERTS = "SELECT id, what FROM checkout_alert WHERE kind = 'header_changed' AND closed_at IS NULL";
     FORGET_ALERTS = "DELETE FROM checkout_alert WHERE closed_at IS NOT NULL AND closed_at < $1";
-
     PUT_HEADER = "INSERT INTO checkout_header (page, name, value, seen_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (page, name) DO UPDATE SET value = excluded.value, seen_at = excluded.seen_at";
     HEADERS = "SELECT page, name, value, approved, seen_at, approved_at, approved_by FROM checkout_header ORDER BY page, name LIMIT 2000";
@@ -386,114 +363,6 @@ pub(crate) fn revoke(tx: &mut Tx<'_>, row: &Script) -> Result<bool, StoreError> 
     let now = tx.now();
     let version = i64::try_from(row.version).unwrap_or(i64::MAX);
     Ok(tx.execute(REVOKE, params![row.id.as_str(), version, now])? == 1)
-}
-
-/// An alert, by what it is about.
-pub(crate) struct NewAlert<'a> {
-    pub id: &'a str,
-    pub kind: &'a str,
-    pub script: Option<&'a ScriptId>,
-    pub source: Source,
-    pub what: &'a str,
-    pub seen: i64,
-    pub happens: Happens,
-    pub room: Room,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happens {
-    /// It is so, as it may have been before: one that staff have closed stays closed.
-    Still,
-    /// It became so now: they are told again.
-    Now,
-}
-
-/// Whether it is news: never told, told by others only and now seen by Storeward itself, or happening again. One for which there is no
-/// room is none; what is only heard has a room of its own.
-pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, StoreError> {
-    let now = tx.now();
-    let is_armed = has_approvals(tx)?;
-    if count(tx, FIND_ALERT, params![alert.id])? > 0 {
-        if alert.source.is_own() {
-            let renewed = match alert.happens {
-                Happens::Now => ALERT_ANEW,
-                Happens::Still => ALERT_OURS,
-            };
-            let values = params![alert.id, alert.source.word(), alert.seen, is_armed, now];
-            if tx.execute(renewed, values)? == 1 {
-                return Ok(true);
-            }
-        }
-        tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
-        return Ok(false);
-    }
-    let script = alert.script.map(|id| id.as_str().to_owned());
-    let has_room = match (alert.source.is_own(), alert.room) {
-        (false, _) => count(tx, COUNT_HEARD_ALERTS, &[])? < MOST_ALERTS,
-        // As many as there are approved scripts at most, times this.
-        (true, Room::Changed) => count(tx, COUNT_CHANGES, params![script.clone()])? < MOST_CHANGES,
-        (true, room) => count(tx, COUNT_OWN_ALERTS, params![room.word()])? < MOST_ALERTS,
-    };
-    if !has_room {
-        return Ok(false);
-    }
-    let values = params![
-        alert.id,
-        alert.kind,
-        script,
-        alert.source.word(),
-        alert.what,
-        alert.seen,
-        is_armed,
-        now,
-        alert.room.word()
-    ];
-    tx.execute(INSERT_ALERT, values)?;
-    Ok(true)
-}
-
-pub(crate) fn read_alert(row: &Row<'_>) -> Result<Alert, StoreError> {
-    let script: Option<String> = row.get(2)?;
-    Ok(Alert {
-        id: row.get(0)?,
-        kind: row.get(1)?,
-        script: script.and_then(|id| id.parse().ok()),
-        source: read(Source::of_word(&row.get::<String>(3)?), 3)?,
-        what: row.get(4)?,
-        at: row.get(5)?,
-        last_at: row.get(6)?,
-        count: row.get(7)?,
-        closed_at: row.get(8)?,
-        closed_by: row.get(9)?,
-    })
-}
-
-pub(crate) fn alerts(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Alert>, StoreError> {
-    reader.query_many(ALERTS, params![most], read_alert)
-}
-
-pub(crate) fn alert_of(reader: &mut Reader<'_>, id: &str) -> Result<Option<Alert>, StoreError> {
-    reader.query_optional(ALERT_OF, params![id], read_alert)
-}
-
-/// How many alerts of each kind wait for staff.
-pub(crate) fn open_alerts(reader: &mut Reader<'_>) -> Result<Vec<(String, u64)>, StoreError> {
-    reader.query_many(OPEN_ALERTS, &[], |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-/// Whether something that Storeward saw itself waits for staff, found after the first look.
-pub(crate) fn is_triggered(reader: &mut Reader<'_>) -> Result<bool, StoreError> {
-    Ok(count(reader, TRIGGERS, &[])? > 0)
-}
-
-pub(crate) fn close_alert(tx: &mut Tx<'_>, id: &str, by: &str) -> Result<bool, StoreError> {
-    let now = tx.now();
-    Ok(tx.execute(CLOSE_ALERT, params![id, now, by])? == 1)
-}
-
-pub(crate) fn close_alerts_of(tx: &mut Tx<'_>, script: &ScriptId, by: &str) -> Result<(), StoreError> {
-    let now = tx.now();
-    tx.execute(CLOSE_ALERTS_OF, params![script.as_str(), now, by]).map(drop)
 }
 
 fn header(row: &Row<'_>) -> Result<HeaderLine, StoreError> {

@@ -11,9 +11,13 @@ use crate::address::{self, Base};
 use crate::config::Mode;
 use crate::guard::{Checkout, PAGES, Shared};
 use crate::headers;
+use crate::intake::Asker;
 use crate::model::{Kind, ScriptId};
 use crate::policy::{Known, Rules};
 use crate::rewrite::{Approvals, Coding, Inflate, Inserts, PageRewrite, Pin, Read, Reader, notes};
+
+/// A longer path may bring with it what stands in the answer.
+const PLAIN_PATH: usize = 200;
 
 /// What is true of the shop's bytes only, or lets a browser keep a page whose policy names another nonce.
 const NOT_OURS: [HeaderName; 4] =
@@ -41,6 +45,7 @@ impl SessionStage for Checkout {
             number,
             page: Arc::clone(&own.page),
             method: head.method.clone(),
+            asker: Asker::new(head.client, is_plain(head)),
             is_document: is_document(head.headers),
             is_taken_in: !is_document(head.headers) && !asks_from_guarded(head, &known),
             authority: head.authority.to_owned(),
@@ -62,6 +67,12 @@ fn is_document(headers: &HeaderMap) -> bool {
     let shown = ["document", "iframe", "frame", "embed", "object"];
     let says = headers.get("sec-fetch-dest").and_then(|value| value.to_str().ok());
     says.is_none_or(|says| shown.contains(&says))
+}
+
+/// Whether nothing that the client sent with this request may be what stands in the answer: no body, no query, no long path.
+fn is_plain(head: &RequestHead<'_>) -> bool {
+    let has_query = head.query.is_some_and(|query| !query.is_empty());
+    *head.method == Method::GET && !has_query && head.written.len() <= PLAIN_PATH
 }
 
 /// Whether the page that asks is guarded itself: what its scripts take in is held to its policy.
@@ -145,6 +156,7 @@ struct Crossing {
     number: usize,
     page: Arc<str>,
     method: Method,
+    asker: Asker,
     is_document: bool,
     /// A script asks for it, to put it into a page that is not guarded.
     is_taken_in: bool,
@@ -188,7 +200,7 @@ impl Crossing {
             let is_bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
             let is_page = !status.is_informational() && !is_bare && !leads_on(status, headers);
             if self.is_taken_in && is_html(headers) && status.is_success() && self.method != Method::HEAD {
-                self.shared.intake.unguarded(&self.page, "fetched");
+                self.shared.intake.unguarded(&self.page, "fetched", self.asker);
             }
             if is_html(headers) || (is_page && !is_part(headers)) {
                 do_not_keep(headers);
@@ -206,7 +218,7 @@ impl Crossing {
         self.add_policy(headers, &rules, (&nonce, &report));
         if !is_page {
             if status == StatusCode::OK && self.method == Method::GET && may_run(headers) {
-                self.shared.intake.unguarded(&self.page, "type");
+                self.shared.intake.unguarded(&self.page, "type", self.asker);
             }
             return Passage::On;
         }
@@ -276,8 +288,8 @@ impl Crossing {
             .map(|line| line.to_str().unwrap_or("unreadable"))
             .collect();
         let Ok(coding) = Coding::of(&codings.join(", ")) else {
-            self.shared.intake.unguarded(&self.page, "encoding");
-            self.shared.intake.unguarded(&self.page, "unread.encoding");
+            self.shared.intake.unguarded(&self.page, "encoding", self.asker);
+            self.shared.intake.unguarded(&self.page, "unread.encoding", self.asker);
             return Passage::On;
         };
         if coding.is_some() {
@@ -285,7 +297,12 @@ impl Crossing {
         }
         let encoding = encoding_of(headers);
         let asked = Asked { rules, authority: self.authority.clone(), path: self.path.clone() };
-        let noting = Noting { shared: Arc::clone(&self.shared), page: Arc::clone(&self.page), known };
+        let noting = Noting {
+            shared: Arc::clone(&self.shared),
+            page: Arc::clone(&self.page),
+            asker: self.asker,
+            known,
+        };
         Passage::Through(Box::new(PageRewrite::new(
             inserts,
             encoding,
@@ -380,8 +397,21 @@ impl Approvals for Asked {
         Some(Pin { hash, is_elsewhere })
     }
 
-    fn address(&self, source: &str) -> Option<String> {
-        address::resolve(Base { authority: &self.authority, path: &self.path }, source)
+    fn address(&self, base: Option<&str>, source: &str) -> Option<String> {
+        let own = Base { authority: &self.authority, path: &self.path };
+        let found =
+            base.map_or_else(|| address::resolve(own, source), |base| address::resolve_below(base, source));
+        found.or_else(|| address::unresolved(source))
+    }
+
+    fn base(&self, source: &str) -> Option<(String, bool)> {
+        let own = Base { authority: &self.authority, path: &self.path };
+        let named = address::resolve(own, source).or_else(|| address::unresolved(source));
+        // Browsers take none that is written into the page.
+        let named = named.filter(|named| !matches!(named.as_str(), "data:" | "blob:"))?;
+        let is_elsewhere =
+            address::origin(&named) != address::resolve(own, "/").as_deref().and_then(address::origin);
+        Some((named, is_elsewhere))
     }
 }
 
@@ -389,17 +419,18 @@ impl Approvals for Asked {
 struct Noting {
     shared: Arc<Shared>,
     page: Arc<str>,
+    asker: Asker,
     known: Arc<Known>,
 }
 
 impl Reader for Noting {
     fn read(&self, read: Read) {
-        self.shared.intake.page(&self.page, read.noted, &self.known);
+        self.shared.intake.page(&self.page, read.noted, self.asker, &self.known);
         if let Some(reason) = read.without_guard {
-            self.shared.intake.unguarded(&self.page, reason);
+            self.shared.intake.unguarded(&self.page, reason, self.asker);
         }
         if let Some(reason) = read.unread {
-            self.shared.intake.unguarded(&self.page, reason);
+            self.shared.intake.unguarded(&self.page, reason, self.asker);
         }
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use storeward_store::Error as StoreError;
 
-use super::Telling;
+use super::{Telling, alert_id};
 use crate::address;
 use crate::intake::{Place, Seen};
 use crate::model::{Kind, ScriptId};
-use crate::sql::{self, NewRow};
+use crate::sql::{self, Happens, NewRow};
 
 /// Files that stood in pages and that nobody approved or rejected: all, those of one host, and beside them the first one of each further host.
 const MOST_FILES: u64 = 1_000;
@@ -32,8 +32,10 @@ const MOST_ONCE: u64 = 100;
 const MOST_SO: u64 = 20;
 /// But not what is the same after so long: no session's code is.
 const STAYS_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Rows that were only reported.
+/// Rows that were only reported. Of a full room goes the one that nobody reported for longest, once that is a day: what runs in a page is
+/// reported by whoever looks at it.
 const MOST_HEARD: u64 = 400;
+const HEARD_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
 const MOST_WORKERS: u64 = 20;
 
@@ -48,10 +50,20 @@ pub(crate) enum Room {
     Changed,
     /// That another room is full.
     Full,
+    /// What the request of one client alone may have brought about.
+    Asked,
     Rest,
 }
 
 impl Room {
+    /// Of what has a row already.
+    pub(super) const fn of(kind: Kind) -> Room {
+        match kind {
+            Kind::Inline | Kind::Handler => Room::Code,
+            _ => Room::File,
+        }
+    }
+
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Room::File => "file",
@@ -59,6 +71,7 @@ impl Room {
             Room::Code => "code",
             Room::Changed => "changed",
             Room::Full => "full",
+            Room::Asked => "asked",
             Room::Rest => "",
         }
     }
@@ -93,9 +106,12 @@ impl Telling<'_, '_> {
     /// Where there is room for another row.
     pub(super) fn room(&mut self, seen: &Seen) -> Result<Option<Room>, StoreError> {
         if !seen.source.is_own() {
-            let is_full = sql::count_heard(self.tx)? >= MOST_HEARD
-                || seen.kind == Kind::Worker && sql::count_workers(self.tx)? >= MOST_WORKERS;
-            return Ok((!is_full).then_some(Room::Rest));
+            if seen.kind == Kind::Worker && sql::count_workers(self.tx)? >= MOST_WORKERS {
+                return Ok(None);
+            }
+            let before = self.tx.now().minus(HEARD_WITHIN);
+            let has_room = sql::count_heard(self.tx)? < MOST_HEARD || sql::drop_heard(self.tx, before)?;
+            return Ok(has_room.then_some(Room::Rest));
         }
         if matches!(seen.kind, Kind::Inline | Kind::Handler) {
             if sql::count_code(self.tx, false)? >= MOST_CODE {
@@ -151,6 +167,9 @@ impl Telling<'_, '_> {
         let id = &changing.id;
         if sql::find(self.tx, id, now)?.is_some() {
             sql::touch(self.tx, id, seen.count, None)?;
+            if seen.may_arm {
+                sql::arm(self.tx, &alert_id("script_new", id.as_str()), Room::Code)?;
+            }
         } else if sql::count_code(self.tx, true)? >= MOST_CHANGING {
             return Ok(false);
         } else {
@@ -197,6 +216,7 @@ impl Telling<'_, '_> {
             seen.address
         );
         let about = format!("no room\n{of}\n{so}\n{hour}");
-        self.alert("script_new", (None, seen.source), &about, (&what, seen.count))
+        let how = (Happens::Still, seen.may_arm);
+        self.alert_of(how, "script_new", (None, seen.source), &about, (&what, seen.count))
     }
 }

@@ -4,6 +4,7 @@ use storeward_events::checkout as facts;
 use storeward_store::Error as StoreError;
 
 use super::{Telling, alert_id, day_of};
+use crate::intake::Unguarded;
 use crate::model::Source;
 use crate::sql::{self, Happens};
 
@@ -13,7 +14,7 @@ const UNREAD_BEGINS: &str = "unread.";
 
 impl Telling<'_, '_> {
     /// Told anew on the next day where somebody closed it and it is so still: by then another one may make use of it.
-    pub(super) fn unguarded(&mut self, page: &str, reason: &str, seen: i64) -> Result<(), StoreError> {
+    pub(super) fn unguarded(&mut self, page: &str, reason: &str, seen: Unguarded) -> Result<(), StoreError> {
         let (kind, what) = match reason.strip_prefix(UNREAD_BEGINS) {
             Some(why) => (
                 UNREAD,
@@ -30,7 +31,8 @@ impl Telling<'_, '_> {
             Some(at) if day_of(at) != today => Happens::Now,
             _ => Happens::Still,
         };
-        if self.alert_of(happens, kind, (None, Source::Page), &about, (&what, seen))? {
+        let how = (happens, seen.may_arm);
+        if self.alert_of(how, kind, (None, Source::Page), &about, (&what, seen.count))? {
             self.tell(facts::Unguarded { page: page.to_owned(), reason: reason.to_owned() })?;
         }
         Ok(())

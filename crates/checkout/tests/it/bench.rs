@@ -57,6 +57,8 @@ impl Went {
 pub struct Visit<'a> {
     pub method: Method,
     pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub client: u32,
     pub asked: &'a [(&'static str, &'static str)],
     pub status: StatusCode,
     pub answered: &'a [(&'static str, &'static str)],
@@ -68,6 +70,8 @@ impl<'a> Visit<'a> {
         Visit {
             method: Method::GET,
             path: "/checkout",
+            query: None,
+            client: 1,
             asked: &[],
             status: StatusCode::OK,
             answered: &[("content-type", "text/html; charset=utf-8")],
@@ -122,11 +126,11 @@ impl Bench {
         self.checkout.stage().enter(&RequestHead {
             id: RequestId::from_bits(1),
             at: self.db.clock.now(),
-            client: client(1),
+            client: client(visit.client),
             method: &visit.method,
             path: visit.path,
             written: visit.path,
-            query: None,
+            query: visit.query,
             host: "shop.example",
             authority: "shop.example",
             wants_problem: false,

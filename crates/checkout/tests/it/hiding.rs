@@ -174,3 +174,114 @@ both_engines!(a_paying_page_that_a_script_takes_in_is_told_of, MIGRATIONS, async
     }
     assert_eq!(bench.told("checkout.unguarded").await.len(), told + 1);
 });
+
+/// Clients of as many networks see the same page.
+async fn seen_by(bench: &Bench, networks: u32, visit: impl Fn() -> Visit<'static>) -> bool {
+    let mut is_held = false;
+    for number in 0..networks {
+        is_held = is_held_after_visit(bench, Visit { client: number << 8, ..visit() }).await;
+    }
+    is_held
+}
+
+// One POST of more than 2 MiB that the shop wrote into one attribute took every client's page to its last good state.
+both_engines!(what_one_client_sends_takes_no_page_from_the_others, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    let large: &str = Box::leak(format!("<head><p title='{}", "x".repeat(3 << 20)).into_boxed_str());
+    let code = "<head><script>reflected()</script>";
+    let kept = || Visit { client: 1, ..Visit::page(large) };
+    let sent = || Visit { method: http::Method::POST, ..Visit::page(large) };
+    let posted = || Visit { method: http::Method::POST, ..Visit::page(code) };
+    let queried =
+        || Visit { query: Some("q=reflected()"), ..Visit::page("<head><script>reflected2()</script>") };
+    let long: &str = Box::leak(format!("/checkout/{}", "x".repeat(300)).into_boxed_str());
+    let named = || Visit { path: long, ..Visit::page("<head><script src=/reflected.js></script>") };
+    for (visit, kind) in [
+        (&sent as &dyn Fn() -> Visit<'static>, "unread"),
+        (&kept, "unread"),
+        (&posted, "script_new"),
+        (&queried, "script_new"),
+        (&named, "script_new"),
+    ] {
+        for _ in 0..4 {
+            assert!(!is_held_after_visit(&bench, visit()).await, "{kind}: one client sees it");
+        }
+        assert!(!seen_by(&bench, 2, visit).await, "{kind}: two networks are few");
+        assert_eq!(kinds(&bench).await, [kind], "it is told all the same");
+        // What the shop shows to everybody is another matter.
+        assert!(seen_by(&bench, 3, visit).await, "{kind}: several networks see it");
+        assert_eq!(kinds(&bench).await, [kind], "once");
+        close_all(&bench).await;
+        if kind == "unread" {
+            // The networks that saw it are remembered; what somebody looked at stays so for the day.
+            assert!(!is_held_after_visit(&bench, visit()).await);
+            bench.db.clock.advance(DAY);
+            assert!(is_held_after_visit(&bench, visit()).await);
+            close_all(&bench).await;
+            bench.db.clock.advance(DAY);
+            break;
+        }
+    }
+    // Code that one client's POST brought first, and that then stands in the page that anybody asks for.
+    for (first, page) in
+        [("<head><script>a1()</script>", "script_new"), ("<head><script src=/a2.js></script>", "script_new")]
+    {
+        let visit = || Visit { method: http::Method::POST, ..Visit::page(first) };
+        assert!(!is_held_after_visit(&bench, visit()).await, "{page}");
+        assert!(is_held_after(&bench, first).await, "{page}");
+        close_all(&bench).await;
+    }
+});
+
+// The scripts ran in a page that learns, and what told of them was a browser's report alone.
+both_engines!(addresses_are_read_as_browsers_do_and_what_is_not_read_is_a_row, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    for (page, kind, address) in [
+        (
+            "<head><base href=//evil.example/a/><script src=x.js></script>",
+            Kind::Script,
+            "https://evil.example/a/x.js",
+        ),
+        ("<head><base href=https://form.example>", Kind::Navigate, "https://form.example"),
+        (
+            "<head><script src=http://127.0.0.%31:21541/pct.js></script>",
+            Kind::Script,
+            "http://127.0.0.1:21541/pct.js",
+        ),
+        (
+            "<head><script src='https://b\u{fc}cher.example/x.js?c=7'></script>",
+            Kind::Script,
+            "unread:https://b%C3%BCcher.example/x.js",
+        ),
+        (
+            "<head><base href=https://b\u{fc}cher.example/><script src=rel.js></script>",
+            Kind::Script,
+            "unread:rel.js",
+        ),
+        ("<head><a href=' JavaScript:steal(1)'>pay</a>", Kind::Handler, "javascript:"),
+        ("<head><form action='java&Tab;script:steal(2,3)'></form>", Kind::Handler, "javascript:"),
+        ("<head><button formaction=javascript:steal(4,5,6)>", Kind::Handler, "javascript:"),
+    ] {
+        assert!(is_held_after(&bench, page).await, "{page}");
+        let rows = bench.scripts().await;
+        let row = rows.iter().filter(|row| row.kind == kind && row.address == address).last();
+        let row = row.unwrap_or_else(|| panic!("{page}: {rows:?}"));
+        assert_eq!(row.source.word(), "page", "{page}");
+        if address == "javascript:" {
+            for scope in [Scope::Address, Scope::Exact, Scope::Shape] {
+                let refused = bench.checkout.approve(&row.id, because(scope), STAFF).await;
+                assert!(matches!(refused, Err(Error::Misfit { .. })), "{refused:?}");
+            }
+        }
+        close_all(&bench).await;
+        assert!(!is_held_after(&bench, OWN).await, "{page}");
+    }
+    // One in a template counts nowhere, so what it hides is told; what shops write for scripts to listen to does nothing.
+    let before = bench.scripts().await.len();
+    let hidden = "<head><template><base href=https://js.stripe.com/></template><script src=v3/></script>";
+    bench.settled(hidden).await;
+    assert!(kinds(&bench).await.contains(&"unread".to_owned()));
+    assert!(bench.scripts().await.iter().any(|row| row.address == "https://shop.example/v3/"));
+    bench.settled("<head><a href=javascript:void(0)>x</a><a href='javascript:;'>y</a>").await;
+    assert_eq!(bench.scripts().await.len(), before + 1);
+});

@@ -234,3 +234,38 @@ both_engines!(who_has_no_key_takes_nobody_s_room, MIGRATIONS, async |db| {
     assert_eq!(bench.checkout.counted(10).await.unwrap().len(), 1);
     assert!(bench.told("checkout.reports_flooded").await.is_empty());
 });
+
+// Whoever had a page's key filled the room of reports with 25 messages: what a script that nobody approved did was then nowhere.
+both_engines!(one_network_does_not_fill_the_room_of_reports, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let key = bench.page("<head>").await.report_key();
+    let flood = async |from: u32, rows: std::ops::Range<u32>| {
+        for row in rows {
+            let body = violation("script-src-elem", &format!("https://flood{row}.example/x.js"));
+            bench.post(&key, from + row % 200, body).await;
+        }
+        bench.checkout.settle().await.unwrap();
+    };
+    flood(0, 0..150).await;
+    assert_eq!(bench.scripts().await.len(), 100, "the rest is none of others' room");
+    assert_eq!(bench.told("checkout.reports_flooded").await.len(), 1);
+    bench.post(&key, 7 << 8, violation("script-src-elem", "https://true.example/x.js")).await;
+    bench.checkout.settle().await.unwrap();
+    bench.row("https://true.example/x.js").await;
+    // Four networks fill it, and have to do so each day.
+    for number in 1..5 {
+        flood(number << 8, number * 100 + 100..number * 100 + 200).await;
+    }
+    let count = async || bench.checkout.scripts(None, 500).await.unwrap().len();
+    assert_eq!(count().await, 400);
+    let key = bench.page("<head>").await.report_key();
+    bench.post(&key, 9 << 8, violation("script-src-elem", "https://late.example/x.js")).await;
+    bench.checkout.settle().await.unwrap();
+    assert!(bench.scripts().await.iter().all(|row| row.address != "https://late.example/x.js"));
+    bench.db.clock.advance(std::time::Duration::from_secs(25 * 3_600));
+    let key = bench.page("<head>").await.report_key();
+    bench.post(&key, 9 << 8, violation("script-src-elem", "https://late.example/x.js")).await;
+    bench.checkout.settle().await.unwrap();
+    bench.row("https://late.example/x.js").await;
+    assert_eq!(count().await, 400);
+});

@@ -1,0 +1,157 @@
+//! What waits for staff.
+
+use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
+
+use super::{count, has_approvals, read};
+use crate::keep::Room;
+use crate::model::{Alert, ScriptId, Source};
+
+/// Alerts that wait for staff, of each room.
+const MOST_ALERTS: u64 = 1_000;
+/// Of the changes of one script.
+const MOST_CHANGES: u64 = 20;
+
+statements! {
+    FIND_ALERT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1";
+    COUNT_OWN_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') AND room = $1";
+    COUNT_CHANGES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') \
+        AND kind = 'script_changed' AND script = $1";
+    COUNT_HEARD_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch')";
+    INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by, room) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL, $9)";
+    ALERT_AGAIN = "UPDATE checkout_alert SET seen = seen + $2, last_at = $3 WHERE id = $1";
+    ALERT_ANEW = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL, room = $6 \
+        WHERE id = $1 AND (closed_at IS NOT NULL OR source NOT IN ('page', 'fetch'))";
+    ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL, room = $6 \
+        WHERE id = $1 AND source NOT IN ('page', 'fetch')";
+    ARM = "UPDATE checkout_alert SET is_armed = 1, room = $2 WHERE id = $1 AND room = 'asked' AND closed_at IS NULL";
+    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert \
+        ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
+    ALERT_OF = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert WHERE id = $1";
+    OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
+    TRIGGERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND is_armed = 1 AND source IN ('page', 'fetch') \
+        AND kind IN ('script_new', 'script_changed', 'unread')";
+    CLOSE_ALERT = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL";
+    CLOSE_ALERTS_OF = "UPDATE checkout_alert SET closed_at = $2, closed_by = $3 WHERE script = $1 AND closed_at IS NULL";
+}
+
+/// An alert, by what it is about.
+pub(crate) struct NewAlert<'a> {
+    pub id: &'a str,
+    pub kind: &'a str,
+    pub script: Option<&'a ScriptId>,
+    pub source: Source,
+    pub what: &'a str,
+    pub seen: i64,
+    pub happens: Happens,
+    /// Whether it may take pages to their last good state.
+    pub may_arm: bool,
+    pub room: Room,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happens {
+    /// It is so, as it may have been before: one that staff have closed stays closed.
+    Still,
+    /// It became so now: they are told again.
+    Now,
+}
+
+/// Whether it is news: never told, told by others only and now seen by Storeward itself, or happening again. One for which there is no
+/// room is none; what is only heard has a room of its own.
+pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, StoreError> {
+    let now = tx.now();
+    let has_approvals = has_approvals(tx)?;
+    let is_armed = has_approvals && alert.may_arm;
+    // What waits there is armed once it may be; what was part of the first look never is.
+    let room = if has_approvals && !alert.may_arm { Room::Asked } else { alert.room };
+    if count(tx, FIND_ALERT, params![alert.id])? > 0 {
+        if alert.source.is_own() {
+            let renewed = match alert.happens {
+                Happens::Now => ALERT_ANEW,
+                Happens::Still => ALERT_OURS,
+            };
+            let values = params![alert.id, alert.source.word(), alert.seen, is_armed, now, room.word()];
+            if tx.execute(renewed, values)? == 1 {
+                return Ok(true);
+            }
+        }
+        if alert.may_arm {
+            arm(tx, alert.id, alert.room)?;
+        }
+        tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
+        return Ok(false);
+    }
+    let script = alert.script.map(|id| id.as_str().to_owned());
+    let has_room = match (alert.source.is_own(), room) {
+        (false, _) => count(tx, COUNT_HEARD_ALERTS, &[])? < MOST_ALERTS,
+        // As many as there are approved scripts at most, times this.
+        (true, Room::Changed) => count(tx, COUNT_CHANGES, params![script.clone()])? < MOST_CHANGES,
+        (true, room) => count(tx, COUNT_OWN_ALERTS, params![room.word()])? < MOST_ALERTS,
+    };
+    if !has_room {
+        return Ok(false);
+    }
+    let values = params![
+        alert.id,
+        alert.kind,
+        script,
+        alert.source.word(),
+        alert.what,
+        alert.seen,
+        is_armed,
+        now,
+        room.word()
+    ];
+    tx.execute(INSERT_ALERT, values)?;
+    Ok(true)
+}
+
+/// What one client alone may have brought about stood in the page without it.
+pub(crate) fn arm(tx: &mut Tx<'_>, id: &str, room: Room) -> Result<(), StoreError> {
+    tx.execute(ARM, params![id, room.word()]).map(drop)
+}
+
+pub(crate) fn read_alert(row: &Row<'_>) -> Result<Alert, StoreError> {
+    let script: Option<String> = row.get(2)?;
+    Ok(Alert {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        script: script.and_then(|id| id.parse().ok()),
+        source: read(Source::of_word(&row.get::<String>(3)?), 3)?,
+        what: row.get(4)?,
+        at: row.get(5)?,
+        last_at: row.get(6)?,
+        count: row.get(7)?,
+        closed_at: row.get(8)?,
+        closed_by: row.get(9)?,
+    })
+}
+
+pub(crate) fn alerts(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Alert>, StoreError> {
+    reader.query_many(ALERTS, params![most], read_alert)
+}
+
+pub(crate) fn alert_of(reader: &mut Reader<'_>, id: &str) -> Result<Option<Alert>, StoreError> {
+    reader.query_optional(ALERT_OF, params![id], read_alert)
+}
+
+/// How many alerts of each kind wait for staff.
+pub(crate) fn open_alerts(reader: &mut Reader<'_>) -> Result<Vec<(String, u64)>, StoreError> {
+    reader.query_many(OPEN_ALERTS, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Whether something that Storeward saw itself waits for staff, found after the first look.
+pub(crate) fn is_triggered(reader: &mut Reader<'_>) -> Result<bool, StoreError> {
+    Ok(count(reader, TRIGGERS, &[])? > 0)
+}
+
+pub(crate) fn close_alert(tx: &mut Tx<'_>, id: &str, by: &str) -> Result<bool, StoreError> {
+    let now = tx.now();
+    Ok(tx.execute(CLOSE_ALERT, params![id, now, by])? == 1)
+}
+
+pub(crate) fn close_alerts_of(tx: &mut Tx<'_>, script: &ScriptId, by: &str) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(CLOSE_ALERTS_OF, params![script.as_str(), now, by]).map(drop)
+}
