@@ -78,7 +78,7 @@ impl Paid {
         for one in payments {
             paid.taken = paid.taken.saturating_add(one.captured);
             paid.back = paid.back.saturating_add(one.refunded);
-            paid.is_set_aside |= one.state == State::Authorized;
+            paid.is_set_aside |= matches!(one.state, State::Authorized | State::PartiallyCaptured);
             // The newest first: the first that brought something.
             if paid.payment.is_none() && (one.captured > 0 || one.state == State::Authorized) {
                 paid.payment = Some(one.clone());
@@ -121,6 +121,15 @@ fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
             if order.amount.minor > 0 && paid.taken == 0 && !paid.is_set_aside && !order.is_elsewhere =>
         {
             all.push(found("order_without_payment", Some(0), Some(order.amount.minor)));
+        }
+        // A part was taken, and the rest set free: the shop thinks that it has all of it.
+        OrderState::Paid
+            if all.is_empty()
+                && paid.taken < order.amount.minor
+                && !paid.is_set_aside
+                && !order.is_elsewhere =>
+        {
+            all.push(found("order_amount", Some(paid.taken), Some(order.amount.minor)));
         }
         _ => {}
     }
@@ -384,6 +393,16 @@ mod tests {
         let other = [payment(State::Failed, 1999, 0, 0)];
         check(&order(PaidFor, eur(1999), None), &other, &["order_without_payment"]);
         check(&order(PaidFor, eur(2000), None), &taken, &["order_amount"]);
+        // A part was taken: of the rest there is something still to come, or nothing.
+        let some = |state| [payment(state, 5000, 500, 0)];
+        check(&order(PaidFor, eur(5000), None), &some(State::PartiallyCaptured), &[]);
+        check(&order(PaidFor, eur(5000), None), &some(State::Captured), &["order_amount"]);
+        check(&order(Open, eur(5000), None), &some(State::Captured), &["order_unpaid"]);
+        check(&order(Refunded, eur(5000), None), &[payment(State::Refunded, 5000, 500, 500)], &[]);
+        let gone = [payment(State::Refunded, 5000, 500, 500)];
+        check(&order(PaidFor, eur(5000), Some(500)), &gone, &["order_amount"]);
+        let two = [payment(State::Captured, 5000, 4500, 0), payment(State::Captured, 5000, 500, 0)];
+        check(&order(PaidFor, eur(5000), None), &two, &[]);
         let usd = Money { minor: 1999, currency: "USD".parse().unwrap() };
         check(&order(PaidFor, usd, None), &taken, &["order_currency"]);
         check(&order(PaidFor, eur(1999), None), &back, &["order_not_refunded"]);
