@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::fraud as facts;
-use storeward_fraud::{Answer, Category, Decision, Engine, Kind, Mode, Outcome, Sign};
+use storeward_fraud::{Answer, Attempt, Category, Decision, Engine, Kind, Mode, Outcome, Sign};
 use storeward_store::Reader;
 
 use super::front::Front;
@@ -15,7 +15,7 @@ use super::kept::{StoredDecision, answer_word, category_word, permille};
 use super::sql::{self, NewRisk, RiskRow};
 use crate::error::Error;
 use crate::model::{Attempt as Page, Payment, Provider, State, Strength, Terms};
-use crate::payments::{Payments, Shared};
+use crate::payments::Payments;
 
 /// A refusal of an order stands so long, from wherever it is begun anew.
 const REFUSED_FOR: Duration = Duration::from_secs(15 * 60);
@@ -53,7 +53,7 @@ struct Case {
 
 impl Payments {
     /// Judges an attempt to pay, counts it, writes it down, and says how it may go on. Fails with [`Error::Stopped`] where it may
-    /// not: nothing goes to a provider then.
+    /// not: nothing goes to a provider then, and a page that was begun before is closed.
     pub(crate) async fn judge_begin(
         &self,
         id: PaymentId,
@@ -61,34 +61,47 @@ impl Payments {
         front: &Front,
     ) -> Result<Way, Error> {
         self.heart().await?;
+        let (way, given_up) = self.judge_in_turn(id, terms, front).await?;
+        // Behind the turn: what comes of closing is looked at, and judged.
+        let closed = match &given_up {
+            Some(page) => self.give_up(page).await,
+            None => Ok(()),
+        };
+        way.and_then(|way| closed.map(|()| way))
+    }
+
+    /// How it may go on, or why not; and the page that must not be used any more.
+    async fn judge_in_turn(
+        &self,
+        id: PaymentId,
+        terms: Option<&Terms>,
+        front: &Front,
+    ) -> Result<(Result<Way, Error>, Option<Page>), Error> {
         let _turn = self.0.judge.turn.lock().await;
         let now = self.0.now();
         let case = self.0.read(move |reader| case(reader, id, now)).await?;
         crate::verbs::may_begin(&case.payment, now)?;
-        if let Some(known) = terms.and_then(|terms| self.0.known_way(&case, terms, now)) {
-            return Ok(known);
+        let attempt = self.gather_begin(&case, front, now)?;
+        let known = terms.and_then(|terms| known_page(&case, terms, now));
+        let cards = self.0.with_heart(|heart| goes_by_cards(&heart.engine))?;
+        // Where the shop has said something else of the order since, the page that is there was judged by what is not so any more.
+        if let Some((page, row)) = known.filter(|(_, row)| !was_told_anew(row, &attempt)) {
+            return Ok((Ok(Way { strength: page.strength, ..way(row.answer, cards) }), None));
         }
-        let details = self.0.unseal(id, &case.sealed)?;
-        let mut around = case.around.clone();
-        // An account is counted as a customer whom the shop named by its id, where it names nobody.
-        if let Some(id) = front.account.and_then(|account| account.customer) {
-            let customer = self.0.customers.mark(&id.to_string());
-            let mark = self.0.judge.mark(Kind::Customer, &customer);
-            around.has_paid = self.0.with_heart(|heart| heart.state.has_paid(mark, now))?;
-            around.customer.get_or_insert(customer);
-        }
-        let attempt = self.0.judge.gather(&case.payment, &details, &around, front, now);
         let country = front.country.as_deref().map(|country| self.0.judge.country(country));
-        let (decision, told, cards) = self.0.with_heart(|heart| {
+        let (decision, told) = self.0.with_heart(|heart| {
             let decision = heart.engine.decide(&mut heart.state, &attempt);
-            (decision.clone(), heart.notice(&decision, now), goes_by_cards(&heart.engine))
+            (decision.clone(), heart.notice(&decision, now))
         })?;
         let (answer, category, is_held) = floor(&case, &decision, now);
         let stopped = answer == Answer::Block;
+        let stays = known.filter(|(page, row)| answer <= row.answer && !asks_for_more(answer, page));
+        // What was judged of a page that stays, or that is closed for it, belongs to that page.
+        let of_page = stays.or(known.filter(|_| stopped)).map(|(page, _)| page.number);
         let row = NewRisk {
             payment: id,
             order: case.payment.order.clone(),
-            attempt: case.payment.attempt.saturating_add(1),
+            attempt: of_page.unwrap_or_else(|| case.payment.attempt.saturating_add(1)),
             facts: attempt,
             country,
             answer,
@@ -100,15 +113,30 @@ impl Payments {
             outcome: stopped.then_some(Outcome::Blocked),
         };
         self.write_judged(row, decision, told).await?;
+        let given_up = known.filter(|_| stays.is_none()).map(|(page, _)| page.clone());
         if stopped {
             self.0.with_heart(|heart| {
                 heart.engine.settle(&mut heart.state, &attempt, Outcome::Blocked);
             })?;
-            return Err(Error::Stopped {
-                category: category_word(category.unwrap_or(Category::OtherMethod)),
-            });
+            let category = category_word(category.unwrap_or(Category::OtherMethod));
+            return Ok((Err(Error::Stopped { category }), given_up));
         }
-        Ok(way(answer, cards))
+        let way = way(answer, cards);
+        let strength = stays.map_or(way.strength, |(page, _)| page.strength.max(way.strength));
+        Ok((Ok(Way { strength, ..way }), given_up))
+    }
+
+    fn gather_begin(&self, case: &Case, front: &Front, now: Timestamp) -> Result<Attempt, Error> {
+        let details = self.0.unseal(case.payment.id, &case.sealed)?;
+        let mut around = case.around.clone();
+        // An account is counted as a customer whom the shop named by its id, where it names nobody.
+        if let Some(id) = front.account.and_then(|account| account.customer) {
+            let customer = self.0.customers.mark(&id.to_string());
+            let mark = self.0.judge.mark(Kind::Customer, &customer);
+            around.has_paid = self.0.with_heart(|heart| heart.state.has_paid(mark, now))?;
+            around.customer.get_or_insert(customer);
+        }
+        Ok(self.0.judge.gather(&case.payment, &details, &around, front, now))
     }
 
     async fn write_judged(&self, row: NewRisk, decision: Decision, told: Option<Told>) -> Result<(), Error> {
@@ -127,29 +155,31 @@ impl Payments {
     }
 }
 
-impl Shared {
-    /// The page that is there already, or is being made, is no new attempt: what was said of it stands.
-    fn known_way(&self, case: &Case, terms: &Terms, now: Timestamp) -> Option<Way> {
-        // Of one that was begun with what is kept, only the bank's question is left.
-        let is_asked = |page: &Page| page.method.is_some() && case.payment.state == State::RequiresAction;
-        let is_good = |page: &&Page| {
-            page.is_open
-                && (terms.is_met_by(page) || (page.provider == terms.provider && is_asked(page)))
-                && page.strength >= terms.strength
-                && page.number == case.payment.attempt
-                && page.expires_at > now.plus(Duration::from_secs(60))
-        };
-        let page = case.pages.iter().find(is_good)?;
-        // The newest: further cards on the page may have been too much, and closing it has not worked yet.
-        let mut rows = case.before.iter();
-        let row = rows.find(|row| row.payment == case.payment.id && row.attempt == page.number)?;
-        if asks_for_more(row.answer, page) {
-            return None;
-        }
-        let cards = self.with_heart(|heart| goes_by_cards(&heart.engine)).ok()?;
-        let way = way(row.answer, cards);
-        Some(Way { strength: page.strength, ..way })
-    }
+/// The page that is there already, or is being made, is no new attempt: what was said of it stands.
+fn known_page<'a>(case: &'a Case, terms: &Terms, now: Timestamp) -> Option<(&'a Page, &'a RiskRow)> {
+    // Of one that was begun with what is kept, only the bank's question is left.
+    let is_asked = |page: &Page| page.method.is_some() && case.payment.state == State::RequiresAction;
+    let is_good = |page: &&Page| {
+        page.is_open
+            && (terms.is_met_by(page) || (page.provider == terms.provider && is_asked(page)))
+            && page.strength >= terms.strength
+            && page.number == case.payment.attempt
+            && page.expires_at > now.plus(Duration::from_secs(60))
+    };
+    let page = case.pages.iter().find(is_good)?;
+    // The newest: further cards on the page may have been too much, and closing it has not worked yet.
+    let mut rows = case.before.iter();
+    let row = rows.find(|row| row.payment == case.payment.id && row.attempt == page.number)?;
+    (!asks_for_more(row.answer, page)).then_some((page, row))
+}
+
+/// Whether a page was judged by something else than what the shop says of the order now.
+fn was_told_anew(row: &RiskRow, now: &Attempt) -> bool {
+    let Some(then) = &row.facts else { return false };
+    let marks = [Kind::Email, Kind::Shipping, Kind::Product, Kind::Coupon];
+    marks.into_iter().any(|kind| then.marks.get(kind) != now.marks.get(kind))
+        || then.signals.express != now.signals.express
+        || then.signals.first_order_coupon != now.signals.first_order_coupon
 }
 
 fn case(reader: &mut Reader<'_>, id: PaymentId, now: Timestamp) -> Result<Case, Error> {
@@ -161,7 +191,7 @@ fn case(reader: &mut Reader<'_>, id: PaymentId, now: Timestamp) -> Result<Case, 
         let since = sql::customer_since(reader, customer, now.minus(KNOWN_AFTER))?;
         customer_since = since.map(|since| now.since(since));
         if let Some(shipping) = told.shipping {
-            was_sent_there = Some(sql::was_sent_there(reader, customer, shipping, id)?);
+            was_sent_there = Some(sql::was_sent_there(reader, customer, shipping, now.minus(KNOWN_AFTER))?);
         }
     }
     Ok(Case {

@@ -16,24 +16,40 @@ impl Payments {
     /// before it, and a call that did not go out, leave it to the next look.
     pub(super) async fn shut(&self, page: &Page) -> Result<(), Error> {
         let (shared, of) = (self.0.clone(), (page.payment, page.number));
-        match self.0.write(move |tx| shared.plan_shut(tx, of)).await? {
+        match self.0.write(move |tx| shared.plan_shut(tx, of, false)).await? {
             // Boxed: what it does is looked at again, and judged.
             Some(call) => Box::pin(self.perform(&call)).await.map(drop).or_else(soft),
             None => Ok(()),
         }
     }
+
+    /// Closes a page of which the order is judged more strictly since, before another one takes its place. Fails while it stands open.
+    pub(super) async fn give_up(&self, page: &Page) -> Result<(), Error> {
+        let (shared, of) = (self.0.clone(), (page.payment, page.number));
+        if let Some(call) = self.0.write(move |tx| shared.plan_shut(tx, of, true)).await? {
+            Box::pin(self.perform(&call)).await?;
+        }
+        let left = self.0.read(move |reader| crate::sql::find_attempt(reader, of.0, of.1)).await?;
+        if left.is_some_and(|page| page.is_open) { Err(Error::Raced) } else { Ok(()) }
+    }
 }
 
 impl Shared {
-    fn plan_shut(&self, tx: &mut Tx<'_>, of: (PaymentId, u32)) -> Result<Option<Call>, Error> {
+    fn plan_shut(
+        &self,
+        tx: &mut Tx<'_>,
+        of: (PaymentId, u32),
+        is_given_up: bool,
+    ) -> Result<Option<Call>, Error> {
         tx.commit_silent("that a page is closed is told by what was judged, and by what comes of it");
         let Some(page) = crate::sql::find_attempt(tx, of.0, of.1)? else { return Ok(None) };
         let Some(last) = sql::last_risk(tx, of.0, of.1)? else { return Ok(None) };
         // What is paid with a kept means has no page on which another could be tried.
-        let is_used = page.is_open && page.method.is_none() && last.attempt == of.1 && last.charge.is_some();
+        let is_used = page.method.is_none() && last.attempt == of.1 && asks_for_more(last.answer, &page);
         let payment = crate::sql::get(tx, of.0)?;
         let is_at_it = crate::sql::unsettled_of(tx, of.0)?.iter().any(|call| call.attempt == of.1);
-        if !is_used || !asks_for_more(last.answer, &page) || is_at_it || !is_unpaid(&payment, page.provider) {
+        let is_wanted = page.is_open && (is_used || is_given_up);
+        if !is_wanted || is_at_it || !is_unpaid(&payment, page.provider) {
             return Ok(None);
         }
         match page.provider {

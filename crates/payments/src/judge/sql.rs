@@ -49,7 +49,7 @@ statements! {
     CUSTOMER_OF = "SELECT customer FROM payment WHERE id = $1";
     CUSTOMER_SINCE = "SELECT CAST(MIN(created_at) AS BIGINT) FROM payment WHERE customer = $1 AND captured > refunded AND created_at <= $2";
     SENT_THERE = "SELECT COUNT(*) FROM payment_order_facts f JOIN payment p ON p.id = f.payment \
-        WHERE f.shipping = $2 AND p.customer = $1 AND p.id <> $3";
+        WHERE f.shipping = $2 AND p.customer = $1 AND p.captured > p.refunded AND p.created_at <= $3";
 }
 
 /// What the shop said of an order, as marks.
@@ -342,13 +342,14 @@ pub(super) fn customer_since(
     reader.query_one(CUSTOMER_SINCE, params![customer, until], |row| row.get(0))
 }
 
+/// Whether the customer paid for something that went to a place, no later than `until`: what nobody paid makes no place known.
 pub(super) fn was_sent_there(
     reader: &mut Reader<'_>,
     customer: &str,
     shipping: Mark,
-    but: PaymentId,
+    until: Timestamp,
 ) -> Result<bool, StoreError> {
-    let values = params![customer, number(Some(shipping)), but];
+    let values = params![customer, number(Some(shipping)), until];
     let count: u32 = reader.query_one(SENT_THERE, values, |row| row.get(0))?;
     Ok(count > 0)
 }

@@ -1,13 +1,17 @@
 //! An order that is asked to be paid again: what is said last counts, and nobody else's.
 
+use std::time::Duration;
+
 use storeward_base::Actor;
+use storeward_fraud::{Answer, Known, RuleId};
 use storeward_payments::{
     Error, MIGRATIONS, NewPayment, OrderFacts, Payment, Provider, Saving, State, Strength, Terms,
 };
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 
-use crate::support::{Shop, order_of};
+use crate::judge::{begin, far, guest, let_act, past, pay};
+use crate::support::{CARD, Shop, order_of, reference};
 
 fn to(address: &str, express: bool) -> OrderFacts {
     OrderFacts { shipping: Some(address.to_owned()), express: Some(express), ..OrderFacts::default() }
@@ -74,4 +78,84 @@ both_engines!(an_order_is_paid_for_whom_it_is_asked_for, MIGRATIONS, async |db| 
     shop.payments.begin_on(third.id, Terms::of(Provider::Stripe, Strength::Usual)).await.unwrap();
     assert_eq!(ask(&shop, of("c", "c1"), &OrderFacts::default()).await.unwrap().id, third.id);
     assert_eq!(shop.payments.saving(third.id).await.unwrap(), Saving::No);
+});
+
+async fn answers(shop: &Shop, payment: &Payment) -> Vec<Answer> {
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    whole.judgements.iter().map(|one| one.answer).collect()
+}
+
+// The page that was begun before stayed, judged by the place and the coupon of before.
+both_engines!(a_page_that_was_begun_is_judged_by_what_is_said_since, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    past(&db, &shop).await;
+    let_act(&shop, RuleId::FirstOrderCoupons, &[0.0]).await;
+    for (provider, number) in [(Provider::Stripe, 1), (Provider::PayPal, 2)] {
+        let order = guest(&format!("A-{number}"));
+        let begin = async |payment: &Payment| {
+            let terms = Terms::of(provider, Strength::Usual);
+            shop.payments.begin_as(payment.id, terms, &far(number)).await.unwrap().address
+        };
+        let payment = ask(&shop, order.clone(), &to("4 Slate Lane", false)).await.unwrap();
+        let first = begin(&payment).await;
+        assert_eq!(begin(&payment).await, first);
+        assert_eq!(answers(&shop, &payment).await, [Answer::Allow]);
+        // It goes elsewhere, and nothing is wrong with that: the same page, judged once more.
+        ask(&shop, order.clone(), &to("9 Drop Street", true)).await.unwrap();
+        assert_eq!((begin(&payment).await, begin(&payment).await), (first.clone(), first.clone()));
+        assert_eq!(answers(&shop, &payment).await, [Answer::Allow; 2], "{provider:?}");
+        // What is said now asks for more than the page was made with: it is closed, and another one is held back.
+        let coupon = OrderFacts { first_order_coupon: Some(true), ..to("9 Drop Street", true) };
+        ask(&shop, order.clone(), &coupon).await.unwrap();
+        let second = begin(&payment).await;
+        assert_ne!(second, first, "{provider:?}");
+        assert_eq!(answers(&shop, &payment).await, [Answer::Allow, Answer::Allow, Answer::Review]);
+        if provider == Provider::Stripe {
+            let old = reference(provider, &first);
+            assert!(shop.emulators.control.pay_session(&old, CARD).unwrap_err().contains("no longer open"));
+        }
+        assert_eq!(begin(&payment).await, second);
+        assert_eq!(answers(&shop, &payment).await.len(), 3);
+    }
+});
+
+// An address of which cards were refused all day long: the page that was begun under another one is closed.
+both_engines!(a_page_of_whom_is_said_what_is_refused_is_closed, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    past(&db, &shop).await;
+    let_act(&shop, RuleId::RefusedPerKey, &[3.0, 5.0, 20.0]).await;
+    let payment = ask(&shop, guest("A-1"), &OrderFacts::default()).await.unwrap();
+    let begun = begin(&shop, &payment, &far(1)).await.unwrap();
+    let other = ask(&shop, guest("bad"), &OrderFacts::default()).await.unwrap();
+    let tried = begin(&shop, &other, &far(2)).await.unwrap();
+    for _ in 0..4 {
+        pay(&shop, &tried, "4000000000000002").await.unwrap_err();
+        shop.payments.look(other.id).await.unwrap();
+    }
+    let bad = NewPayment { email: Some("bad@mail.example".to_owned()), ..guest("A-1") };
+    assert_eq!(ask(&shop, bad, &OrderFacts::default()).await.unwrap().id, payment.id);
+    assert!(matches!(begin(&shop, &payment, &far(1)).await, Err(Error::Stopped { .. })));
+    assert_eq!(answers(&shop, &payment).await, [Answer::Allow, Answer::Block]);
+    assert!(pay(&shop, &begun, CARD).await.unwrap_err().contains("no longer open"));
+});
+
+// An order that nobody paid made its place a known one, and rules that look for new places were silent.
+both_engines!(a_place_is_known_once_something_was_paid_to_go_there, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let is_new = async |order: &str| {
+        let new = NewPayment { customer: Some("c7".to_owned()), ..order_of(order, 1999, "EUR") };
+        let payment = ask(&shop, new, &to("9 Drop Street", false)).await.unwrap();
+        let begun = begin(&shop, &payment, &far(1)).await.unwrap();
+        let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+        (payment, begun, whole.judgements[0].facts.unwrap().signals.shipping_new)
+    };
+    assert_eq!(is_new("D-1").await.2, Known::Yes);
+    let (payment, begun, is_known) = is_new("D-2").await;
+    assert_eq!(is_known, Known::Yes, "nobody paid the first");
+    pay(&shop, &begun, CARD).await.unwrap();
+    shop.payments.look(payment.id).await.unwrap();
+    assert_eq!(is_new("D-3").await.2, Known::Yes, "paid today");
+    db.clock.advance(Duration::from_secs(25 * 3600));
+    shop.emulators.control.advance_s(25 * 3600);
+    assert_eq!(is_new("D-4").await.2, Known::No);
 });
