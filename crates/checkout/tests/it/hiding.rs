@@ -264,7 +264,7 @@ both_engines!(addresses_are_read_as_browsers_do_and_what_is_not_read_is_a_row, M
     ] {
         assert!(is_held_after(&bench, page).await, "{page}");
         let rows = bench.scripts().await;
-        let row = rows.iter().filter(|row| row.kind == kind && row.address == address).next_back();
+        let row = rows.iter().rfind(|row| row.kind == kind && row.address == address);
         let row = row.unwrap_or_else(|| panic!("{page}: {rows:?}"));
         assert_eq!(row.source.word(), "page", "{page}");
         if address == "javascript:" {
