@@ -149,33 +149,9 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
                 own.base(plain(&address));
             }
         }
-        "template" => {
-            let later = Rc::clone(notes);
-            let handler = move |_: &mut EndTag<'_>| {
-                let mut notes = later.borrow_mut();
-                notes.templates = notes.templates.saturating_sub(1);
-                Ok(())
-            };
-            if element.on_end_tag(Box::new(handler)).is_ok() {
-                own.templates += 1;
-            }
-        }
+        "template" => own.templates += usize::from(template(notes, element)),
         "iframe" | "frame" | "embed" | "object" => own.marks.extend(frames(element)),
-        "select" => {
-            let later = Rc::clone(notes);
-            let handler = move |end: &mut EndTag<'_>| {
-                let mut notes = later.borrow_mut();
-                match notes.leaving {
-                    // A `</select>` in a template closes nothing outside of it.
-                    Leaving::InSelect { has_template: true } => notes.leaving = Leaving::ToTheEnd,
-                    Leaving::InSelect { .. } if end.name() == "select" => notes.leaving = Leaving::Nothing,
-                    _ => {}
-                }
-                Ok(())
-            };
-            // One that closes itself has no end to be told of.
-            let _ = element.on_end_tag(Box::new(handler));
-        }
+        "select" => select(notes, element),
         "script" => {
             // Data runs nowhere.
             if element.get_attribute("type").is_some_and(|kind| !runs(&kind)) {
@@ -208,6 +184,33 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
         }
         _ => {}
     }
+}
+
+/// Whether it stays open until its end is told of.
+fn template(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) -> bool {
+    let later = Rc::clone(notes);
+    let handler = move |_: &mut EndTag<'_>| {
+        let mut notes = later.borrow_mut();
+        notes.templates = notes.templates.saturating_sub(1);
+        Ok(())
+    };
+    element.on_end_tag(Box::new(handler)).is_ok()
+}
+
+fn select(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
+    let later = Rc::clone(notes);
+    let handler = move |end: &mut EndTag<'_>| {
+        let mut notes = later.borrow_mut();
+        match notes.leaving {
+            // A `</select>` in a template closes nothing outside of it.
+            Leaving::InSelect { has_template: true } => notes.leaving = Leaving::ToTheEnd,
+            Leaving::InSelect { .. } if end.name() == "select" => notes.leaving = Leaving::Nothing,
+            _ => {}
+        }
+        Ok(())
+    };
+    // One that closes itself has no end to be told of.
+    let _ = element.on_end_tag(Box::new(handler));
 }
 
 /// What frames bring with them and run as the page's own (HTML, "navigate to a javascript: URL", "srcdoc").
