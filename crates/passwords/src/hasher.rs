@@ -87,10 +87,20 @@ impl Hasher {
             }
             Form::ForeignArgon(phc) => Ok(outcome(self.fits(phc, typed)?, Age::Outdated)),
             Form::Wrapped { recipe, outer } => {
-                let result = recipe.compute(typed, &mut self.arena)?;
-                Ok(outcome(self.fits(outer, &result)?, Age::Outdated))
+                let mut fits = false;
+                for text in recipe.readings(typed) {
+                    let result = recipe.compute(&text, &mut self.arena)?;
+                    fits |= self.fits(outer, &result)?;
+                }
+                Ok(outcome(fits, Age::Outdated))
             }
-            Form::Foreign(foreign) => Ok(outcome(self.fits_foreign(foreign, typed)?, Age::Outdated)),
+            Form::Foreign(foreign) => {
+                let mut fits = false;
+                for text in foreign.recipe.readings(typed) {
+                    fits |= self.fits_foreign(foreign, &text)?;
+                }
+                Ok(outcome(fits, Age::Outdated))
+            }
         }
     }
 
@@ -272,6 +282,37 @@ mod tests {
             one.take_kib_written();
             check(&mut one, "other words", &wrapped.to_string()).unwrap();
             assert_eq!(one.take_kib_written(), 128);
+        }
+    }
+
+    // A second reading is tried by what was typed, whether the first one fits or not, and for nobody as well.
+    #[test]
+    fn a_quote_costs_the_same_whether_the_password_is_right_or_nobodys() {
+        let mut one = hasher(&[]);
+        let as_typed = StoredHash::parse("$P$B6b1f7ec9dAg3V3pUsyVl2sYMSAYW5/").unwrap();
+        let of_a_form = StoredHash::parse("$P$B8cda2b3b6.Qs9RzxCn0YzxyobqjA21").unwrap();
+        let phpbb = StoredHash::parse("$H$9ab2d7b00zRpCaRan/DnVe12U8utDo1").unwrap();
+        let quoted = secret("it's a \"grey\" slate roof 27");
+        for (stored, kib) in [(as_typed, 256), (of_a_form, 256), (phpbb, 128)] {
+            let wrapped = one.wrap(&stored, &SeededEntropy::new(1)).unwrap().to_string();
+            let wrapped = StoredHash::parse(&wrapped).unwrap();
+            one.take_kib_written();
+            for form in [&stored, &wrapped] {
+                let readings = u64::try_from(form.readings(&quoted)).unwrap();
+                assert_eq!((readings * 128, form.readings(&secret("plain words"))), (kib, 1));
+                for (typed, kib) in [
+                    (&quoted, kib),
+                    (&secret("another's words"), kib),
+                    (&secret("\\"), kib),
+                    (&secret("a\0b"), kib),
+                    (&secret("plain words"), 128),
+                ] {
+                    for tried in [form.clone(), form.decoy()] {
+                        one.verify(typed, &tried).unwrap();
+                        assert_eq!(one.take_kib_written(), kib, "{tried:?} {typed:?}");
+                    }
+                }
+            }
         }
     }
 }

@@ -195,7 +195,8 @@ impl Pool {
         password: Secret<String>,
         stored: StoredHash,
     ) -> Result<Verified, Error> {
-        let cost_us = stored.cost_us(self.0.0.recipe.cost);
+        let readings = u64::try_from(stored.readings(&password)).unwrap_or(u64::MAX);
+        let cost_us = stored.cost_us(self.0.0.recipe.cost).saturating_mul(readings);
         self.check(ticket, password, cost_us, |password| Task::Verify(password, stored)).await
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use storeward_base::Secret;
+
 use crate::Error;
 use crate::argon::{Cost, Phc};
 use crate::foreign::{self, Foreign};
@@ -59,7 +61,7 @@ impl StoredHash {
     pub fn work(&self, usual: Cost) -> (u64, &'static str) {
         let family = match &self.0 {
             Form::Argon(_) | Form::ForeignArgon(_) => "argon2",
-            Form::Wrapped { .. } => "wrapped",
+            Form::Wrapped { recipe, .. } => recipe.name(),
             Form::Foreign(foreign) => foreign.recipe.name(),
         };
         (self.cost_us(usual), family)
@@ -79,8 +81,18 @@ impl StoredHash {
         decoy
     }
 
-    /// Estimated time to check one password against it, in microseconds of one core. `usual` is the cost of new hashes,
-    /// which a cheaper one is brought up to.
+    /// How many texts a check of this password tries, each at [`StoredHash::cost_us`].
+    pub(crate) fn readings(&self, password: &Secret<String>) -> usize {
+        match &self.0 {
+            Form::Argon(_) | Form::ForeignArgon(_) => 1,
+            Form::Wrapped { recipe, .. } | Form::Foreign(Foreign { recipe, .. }) => {
+                recipe.readings(password.expose().as_bytes()).len()
+            }
+        }
+    }
+
+    /// Estimated time to check one password against it, in microseconds of one core; as often as it has readings. `usual` is the cost of
+    /// new hashes, which a cheaper one is brought up to.
     pub fn cost_us(&self, usual: Cost) -> u64 {
         match &self.0 {
             Form::Argon(phc) | Form::ForeignArgon(phc) => phc.cost.time_us(),

@@ -50,8 +50,16 @@ fn fast_hashes_are_wrapped_and_the_others_are_not() {
     let mut wrapped = 0;
     for Vector { kind, password, stored } in vectors() {
         let read = StoredHash::parse(&stored).unwrap();
-        let fast =
-            ["md5", "phpass", "phpass-phpbb", "phpass-passlib", "magento-0", "magento-1", "magento-0-1"];
+        let fast = [
+            "md5",
+            "phpass",
+            "phpass-form",
+            "phpass-phpbb",
+            "phpass-passlib",
+            "magento-0",
+            "magento-1",
+            "magento-0-1",
+        ];
         assert_eq!(read.is_fast(), fast.contains(&kind.as_str()), "{kind}");
         if !read.is_fast() {
             assert!(one.wrap(&read, &SystemEntropy).is_err(), "{kind}");
@@ -94,6 +102,52 @@ fn wordpress_trims_and_phpbb_does_not() {
         let spaced = format!(" {}\t", vector.password);
         assert_eq!(check(&mut one, &spaced, &vector.stored), expected, "{kind}");
     }
+}
+
+// WordPress hashes what wp_magic_quotes() left of a form: whoever has a quote in the password was taken over and refused.
+#[test]
+fn quotes_are_read_as_wordpress_hashes_them_and_nowhere_else() {
+    let mut one = hasher();
+    let mut seen = 0;
+    for Vector { kind, password, stored } in vectors() {
+        let slashed = password.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "\\'");
+        if slashed == password {
+            continue;
+        }
+        seen += 1;
+        assert_eq!(check(&mut one, &password, &stored), Verified::FitsOutdated, "{kind}");
+        // A backslash more than was hashed, or one before what needs none, is another password.
+        let more = if kind.ends_with("-form") { format!("{slashed}\\") } else { slashed.clone() };
+        assert_eq!(check(&mut one, &more, &stored), Verified::Wrong, "{kind}");
+        let plain = password.replace(['\'', '"', '\\'], "");
+        assert_eq!(check(&mut one, &plain, &stored), Verified::Wrong, "{kind}");
+    }
+    assert_eq!(seen, 9);
+    // it\'s, stored by phpBB, Django, PHP: nobody's form took the backslash from what they typed.
+    for stored in [
+        "df8c6fa71f648115ea03cb499348df07",
+        "$H$970091658N1evklz5X2j/g4TUwxE.O.",
+        "$2y$04$RBaOD6Aj2/O8gt3eAB2Ik.YzP4HC0M5crw29Ou6uJHD0UQoTEB/IC",
+    ] {
+        assert_eq!(check(&mut one, "it's", stored), Verified::Wrong, "{stored}");
+        assert_eq!(check(&mut one, "it\\'s", stored), Verified::FitsOutdated, "{stored}");
+    }
+}
+
+// Nobody's address has a form of those that are stored. Were WordPress's the same as another's of equal cost, a quote would tell them apart.
+#[test]
+fn forms_with_another_number_of_readings_are_not_taken_for_one_another() {
+    let work = |stored: &str| StoredHash::parse(stored).unwrap().work(SMALL);
+    let bcrypt = "2y$06$h2rxugE9irJu6uA8yB66EuP12sfhpYqFnW5yuJ/WVOAsuECR9sciO";
+    assert_ne!(work(&format!("$wp${bcrypt}")), work(&format!("${bcrypt}")));
+    let phpass = "Bd47a848aNfSRu9Zl4PMA3PDa7rM8l1";
+    let forms = ["$P$", "$H$"].map(|owner| format!("{owner}{phpass}"));
+    assert_ne!(work(&forms[0]), work(&forms[1]));
+    let wrapped = forms.map(|form| {
+        let wrapped = hasher().wrap(&StoredHash::parse(&form).unwrap(), &SystemEntropy).unwrap();
+        work(&wrapped.to_string())
+    });
+    assert_ne!(wrapped[0], wrapped[1]);
 }
 
 #[test]

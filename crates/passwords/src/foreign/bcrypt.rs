@@ -58,6 +58,10 @@ pub fn parse(text: &str) -> Result<(Bcrypt, Vec<u8>), Error> {
 }
 
 impl Bcrypt {
+    pub fn is_wordpress(&self) -> bool {
+        self.before == Before::WordPress
+    }
+
     pub fn compute(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
         let text = match self.before {
             Before::Nothing => Zeroizing::new(password.to_vec()),

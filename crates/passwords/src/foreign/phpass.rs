@@ -16,7 +16,7 @@ pub struct Phpass {
     rounds_log2: u32,
     salt: Vec<u8>,
     /// WordPress trims the password first.
-    is_wordpress: bool,
+    pub is_wordpress: bool,
 }
 
 /// `$P$`, a digit for the rounds, eight of salt, 22 of result.

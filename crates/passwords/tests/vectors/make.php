@@ -1,5 +1,5 @@
 <?php
-// Prints hashes as PHP itself and WordPress, Magento and phpBB store them: php make.php >> foreign.tsv
+// Prints hashes (but for the last line, which WordPress 6.1.9's own profile page stored) as PHP itself and WordPress, Magento and phpBB store them: php make.php >> foreign.tsv
 // Columns: kind, password in base 64, stored form. phpass is written out here from its public description, with PHP's
 // own md5(); everything else is PHP's own function.
 declare(strict_types=1);
@@ -65,6 +65,13 @@ foreach (['Lantern & Moth 1887', 'päßwörd-漢字-🦉', $long] as $password) 
     line('magento-0-1', $password, magento($password, bin2hex(random_bytes(16)), [0, 1]));
 }
 line('wordpress-6.8', ' spaces around ', wordpress68(' spaces around ', 10));
+// What a form sends WordPress reaches the hash through wp_magic_quotes(), which is addslashes(); wp-cli sets it as it is.
+foreach (['it\'s a "grey" slate roof 27', 'C:\\moths\\'] as $password) {
+    line('phpass-form', $password, phpass(addslashes($password), '$P$', 13, bin2hex(random_bytes(4))));
+    line('phpass', $password, phpass($password, '$P$', 13, bin2hex(random_bytes(4))));
+    line('wordpress-6.8-form', $password, wordpress68(addslashes($password), 6));
+    line('wordpress-6.8', $password, wordpress68($password, 6));
+}
 line('magento-2', 'Lantern & Moth 1887', magento('Lantern & Moth 1887', bin2hex(random_bytes(16)), [2]));
 line('magento-3', 'Lantern & Moth 1887', magento('Lantern & Moth 1887', 'abcdefghij', ['3_32_2_67108864']));
 line('magento-3', 'short salt', magento('short salt', 'xyz', ['3_32_1_8388608']));
