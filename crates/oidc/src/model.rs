@@ -211,7 +211,7 @@ pub struct Draft {
     pub origins: Vec<String>,
 }
 
-const MOST_URIS: usize = 10;
+const MOST_URIS: usize = 20;
 
 impl Draft {
     /// Why it does not fit, in words that say what would.

@@ -27,6 +27,7 @@ text_keys! {
         LogoutStay = "logout.stay" {},
         SignedOutTitle = "signed_out.title" {},
         SignedOutIntro = "signed_out.intro" { shop },
+        SignedOutStays = "signed_out.stays" {},
         RefusedTitle = "refused.title" {},
         RefusedForm = "refused.form" {},
         RefusedClient = "refused.client" {},

@@ -5,8 +5,8 @@ use storeward_identity::{CurrentSession, FLOW_COOKIE, SESSION_COOKIE, SessionTok
 use storeward_web::askama::Template;
 use storeward_web::axum::extract::{RawQuery, State};
 use storeward_web::axum::response::Response;
-use storeward_web::http::header;
-use storeward_web::{Failure, Form, LeadsTo, redirect_away};
+use storeward_web::http::{StatusCode, header};
+use storeward_web::{Failure, Form, LeadsTo, explained, redirect_away};
 
 use super::PREFIX;
 use super::authorize::relay_to;
@@ -15,7 +15,10 @@ use crate::model::Client;
 use crate::protocol::fields::Fields;
 use crate::provider::Provider;
 use crate::texts::Text;
-use crate::verbs::logout::Leaving;
+use crate::verbs::logout::{Leaving, Onward};
+
+/// The address to go to after a sign-out is not one of the client's.
+const NOT_THE_CLIENTS: &str = "oidc.post_logout_redirect_uri";
 
 pub async fn logout(
     State(provider): State<Provider>,
@@ -31,10 +34,10 @@ pub async fn logout(
     view.speak(&provider, wished);
     match provider.0.leaving(&fields, view.session.as_ref()).await? {
         Leaving::NoHint => view.refused(&provider, Text::RefusedHint, "oidc.id_token_hint"),
-        Leaving::NotThere => view.refused(&provider, Text::RefusedRedirect, "oidc.post_logout_redirect_uri"),
-        Leaving::Nobody { to } => gone(&provider, &view, to),
-        Leaving::Ask { to } => ask(&provider, &view, &query, to.as_deref()),
-        Leaving::Now { client, to } => leave(&provider, &view, Some(&client), to).await,
+        Leaving::NotThere => view.refused(&provider, Text::RefusedRedirect, NOT_THE_CLIENTS),
+        Leaving::Nobody { onward } => gone(&provider, &view, onward),
+        Leaving::Ask { onward } => ask(&provider, &view, &query, &onward),
+        Leaving::Now { client, onward } => leave(&provider, &view, Some(&client), onward).await,
     }
 }
 
@@ -59,10 +62,10 @@ pub async fn confirm(
     };
     match provider.0.leaving(&fields, view.session.as_ref()).await? {
         Leaving::NoHint => view.refused(&provider, Text::RefusedHint, "oidc.id_token_hint"),
-        Leaving::NotThere => view.refused(&provider, Text::RefusedRedirect, "oidc.post_logout_redirect_uri"),
-        Leaving::Nobody { to } => gone(&provider, &view, to),
-        Leaving::Ask { to } => leave(&provider, &view, None, to).await,
-        Leaving::Now { client, to } => leave(&provider, &view, Some(&client), to).await,
+        Leaving::NotThere => view.refused(&provider, Text::RefusedRedirect, NOT_THE_CLIENTS),
+        Leaving::Nobody { onward } => gone(&provider, &view, onward),
+        Leaving::Ask { onward } => leave(&provider, &view, None, onward).await,
+        Leaving::Now { client, onward } => leave(&provider, &view, Some(&client), onward).await,
     }
 }
 
@@ -79,7 +82,7 @@ struct LogoutPage {
     request: String,
 }
 
-fn ask(provider: &Provider, view: &View, request: &str, to: Option<&str>) -> Result<Response, Failure> {
+fn ask(provider: &Provider, view: &View, request: &str, onward: &Onward) -> Result<Response, Failure> {
     let shop = provider.0.identity.shop_name();
     let title = view.say(Text::LogoutTitle, &[]);
     let page = LogoutPage {
@@ -93,9 +96,12 @@ fn ask(provider: &Provider, view: &View, request: &str, to: Option<&str>) -> Res
         request: request.to_owned(),
     };
     let response = view.page(provider, title, &page)?;
-    Ok(match to.and_then(LeadsTo::new) {
-        Some(to) => to.mark(response),
-        None => response,
+    Ok(match onward {
+        Onward::To(to) => match LeadsTo::new(to) {
+            Some(to) => to.mark(response),
+            None => response,
+        },
+        Onward::Stay | Onward::NotTheClients => response,
     })
 }
 
@@ -103,14 +109,14 @@ async fn leave(
     provider: &Provider,
     view: &View,
     client: Option<&Client>,
-    to: Option<String>,
+    onward: Onward,
 ) -> Result<Response, Failure> {
     let (token, session): (&SessionToken, &CurrentSession) = match (&view.token, &view.session) {
         (Some(token), Some(session)) => (token, session),
-        _ => return gone(provider, view, to),
+        _ => return gone(provider, view, onward),
     };
     provider.0.leave(token, session, client).await?;
-    let mut response = gone(provider, view, to)?;
+    let mut response = gone(provider, view, onward)?;
     for line in [SESSION_COOKIE.clear(), FLOW_COOKIE.clear()].into_iter().flatten() {
         response.headers_mut().append(header::SET_COOKIE, line);
     }
@@ -122,22 +128,28 @@ async fn leave(
 struct SignedOutPage {
     title: String,
     words: String,
+    /// Why it goes on nowhere, and the code of that.
+    stays: Option<(String, &'static str)>,
     home: String,
     home_href: String,
 }
 
 /// Nobody is signed in here any more: on to where the client wants them, or to a page that says so.
-fn gone(provider: &Provider, view: &View, to: Option<String>) -> Result<Response, Failure> {
-    if let Some(to) = to {
-        return redirect_away(&to).ok_or_else(|| Failure::broken("oidc.redirect"));
-    }
+fn gone(provider: &Provider, view: &View, onward: Onward) -> Result<Response, Failure> {
+    let stays = match onward {
+        Onward::To(to) => return redirect_away(&to).ok_or_else(|| Failure::broken("oidc.redirect")),
+        Onward::Stay => None,
+        Onward::NotTheClients => Some((view.say(Text::SignedOutStays, &[]), NOT_THE_CLIENTS)),
+    };
+    let status = if stays.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let shop = provider.0.identity.shop_name();
     let title = view.say(Text::SignedOutTitle, &[]);
     let page = SignedOutPage {
         title: title.clone(),
         words: view.say(Text::SignedOutIntro, &[("shop", &shop)]),
+        stays,
         home: view.say(Text::Home, &[]),
         home_href: provider.0.identity.home(),
     };
-    view.signed_out(provider, title, &page)
+    Ok(explained(status, view.signed_out(provider, title, &page)?))
 }

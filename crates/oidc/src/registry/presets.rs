@@ -9,6 +9,27 @@ use crate::protocol::scope::Scopes;
 /// the session: a refresh token they get in any case.
 const OF_A_SHOP: &str = "openid profile email";
 
+/// The shop's first page, as `location.origin` and `home_url()` write it, too.
+const HOME: &[&str] = &["/", ""];
+
+/// What openid-connect-generic sends: its sign-in by itself leads to `home_url()`, WooCommerce's own link to the account page, which is
+/// called so in the shop's language when it is made, and WordPress's link to its sign-in page, since 5.9 with the person's language. Whoever
+/// comes from elsewhere is signed out as well, and stays here.
+const OF_WOOCOMMERCE: &[&str] = &[
+    "/",
+    "",
+    "/my-account/",
+    "/mein-konto/",
+    "/mon-compte/",
+    "/mi-cuenta/",
+    "/wp-login.php?loggedout=true",
+    "/wp-login.php?loggedout=true&wp_lang=en_US",
+    "/wp-login.php?loggedout=true&wp_lang=en_GB",
+    "/wp-login.php?loggedout=true&wp_lang=de_DE",
+    "/wp-login.php?loggedout=true&wp_lang=fr_FR",
+    "/wp-login.php?loggedout=true&wp_lang=es_ES",
+];
+
 /// Settings to begin with.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
@@ -27,8 +48,9 @@ pub struct Preset {
     pub answers: Answers,
     /// Behind the shop's address: where customers come back to.
     pub redirect_path: &'static str,
-    /// Where they come back to after a sign-out.
-    pub logout_path: &'static str,
+    /// Where they come back to after a sign-out: each as the plugin writes it, since an address fits character for character (RP-Initiated
+    /// Logout 1.0 section 3).
+    pub logout_paths: &'static [&'static str],
 }
 
 pub const PRESETS: [Preset; 6] = [
@@ -44,7 +66,7 @@ pub const PRESETS: [Preset; 6] = [
         scopes: OF_A_SHOP,
         answers: Answers::Query,
         redirect_path: "/callback",
-        logout_path: "/",
+        logout_paths: HOME,
     },
     Preset {
         word: "woocommerce",
@@ -58,7 +80,7 @@ pub const PRESETS: [Preset; 6] = [
         scopes: OF_A_SHOP,
         answers: Answers::Query,
         redirect_path: "/wp-admin/admin-ajax.php?action=openid-connect-authorize",
-        logout_path: "/",
+        logout_paths: OF_WOOCOMMERCE,
     },
     Preset {
         word: "saleor",
@@ -72,7 +94,7 @@ pub const PRESETS: [Preset; 6] = [
         scopes: OF_A_SHOP,
         answers: Answers::Query,
         redirect_path: "/auth/callback",
-        logout_path: "/",
+        logout_paths: HOME,
     },
     Preset {
         word: "spree",
@@ -86,7 +108,7 @@ pub const PRESETS: [Preset; 6] = [
         scopes: OF_A_SHOP,
         answers: Answers::Query,
         redirect_path: "/auth/callback",
-        logout_path: "/",
+        logout_paths: HOME,
     },
     Preset {
         word: "vendure",
@@ -100,7 +122,7 @@ pub const PRESETS: [Preset; 6] = [
         scopes: OF_A_SHOP,
         answers: Answers::Query,
         redirect_path: "/auth/callback",
-        logout_path: "/",
+        logout_paths: HOME,
     },
     Preset {
         word: "browser",
@@ -114,7 +136,7 @@ pub const PRESETS: [Preset; 6] = [
         scopes: OF_A_SHOP,
         answers: Answers::Query,
         redirect_path: "/callback",
-        logout_path: "/",
+        logout_paths: HOME,
     },
 ];
 
@@ -126,7 +148,10 @@ impl Preset {
     /// The settings for a shop at `url`, such as `https://shop.example`; without one, the addresses are left out.
     pub fn draft(&self, name: &str, url: Option<&str>) -> Draft {
         let base = url.map(|url| url.trim_end_matches('/'));
-        let at = |path: &str| base.map(|base| format!("{base}{path}")).into_iter().collect::<Vec<_>>();
+        let at = |paths: &[&str]| match base {
+            Some(base) => paths.iter().map(|path| format!("{base}{path}")).collect(),
+            None => Vec::new(),
+        };
         let origin = base.and_then(|base| storeward_outbound::Destination::of_url(base).ok());
         let is_public = self.kind == Kind::Public;
         Draft {
@@ -139,8 +164,8 @@ impl Preset {
             id_token: self.id_token,
             scopes: Scopes::parse(self.scopes),
             answers: self.answers,
-            redirect_uris: at(self.redirect_path),
-            logout_uris: at(self.logout_path),
+            redirect_uris: at(&[self.redirect_path]),
+            logout_uris: at(self.logout_paths),
             backchannel_uri: None,
             origins: origin.filter(|_| is_public).map(|origin| origin.to_string()).into_iter().collect(),
         }
@@ -157,6 +182,8 @@ mod tests {
             let draft = preset.draft("The shop", Some("https://shop.example/"));
             assert_eq!(draft.check(), Ok(()), "{}", preset.word);
             assert!(draft.redirect_uris[0].starts_with("https://shop.example/"), "{draft:?}");
+            let home = ["https://shop.example/".to_owned(), "https://shop.example".to_owned()];
+            assert!(home.iter().all(|uri| draft.logout_uris.contains(uri)), "{draft:?}");
             assert!(preset.draft("The shop", None).check().is_err());
             assert_eq!(draft.scopes.to_string(), preset.scopes);
             assert!(!draft.scopes.has(crate::protocol::scope::Scope::OfflineAccess), "{}", preset.word);

@@ -15,15 +15,26 @@ use crate::provider::Shared;
 #[derive(Debug)]
 pub enum Leaving {
     /// The client has shown whom it means, and it is whoever is signed in here.
-    Now { client: Box<Client>, to: Option<String> },
+    Now { client: Box<Client>, onward: Onward },
     /// The person has to say so: what was sent does not show that they want it.
-    Ask { to: Option<String> },
+    Ask { onward: Onward },
     /// Nobody is signed in.
-    Nobody { to: Option<String> },
-    /// The address to go to afterwards is not one of the client's, or nothing shows whose it is.
+    Nobody { onward: Onward },
+    /// The address to go to afterwards is not one of the client's, or nothing shows whose it is; nor whom the client means.
     NotThere,
     /// What should show whom the client means is none of ours.
     NoHint,
+}
+
+/// Where the browser goes when the person is signed out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Onward {
+    /// Nowhere: the client names no address.
+    Stay,
+    To(String),
+    /// Nowhere, since the address is not one of the client's (RP-Initiated Logout 1.0 section 3: no redirection). A shop that has signed
+    /// somebody out has done so: were they still signed in here, whoever sits down next would be in by one press of its button.
+    NotTheClients,
 }
 
 impl Shared {
@@ -48,21 +59,23 @@ impl Shared {
             Some(id) => self.client(id).await?,
             None => None,
         };
-        let to = match (fields.get("post_logout_redirect_uri"), &client) {
-            (None, _) => None,
+        let onward = match (fields.get("post_logout_redirect_uri"), &client) {
+            (None, _) => Onward::Stay,
             (Some(uri), Some(client)) if client.logout_uris.iter().any(|own| own == uri) => {
                 let state = fields.owned("state").map(|state| ("state", state));
-                Some(with_query(uri, &state.into_iter().collect::<Vec<_>>()))
+                Onward::To(with_query(uri, &state.into_iter().collect::<Vec<_>>()))
             }
+            (Some(_), Some(_)) if hint.is_some() => Onward::NotTheClients,
             (Some(_), _) => return Ok(Leaving::NotThere),
         };
-        let Some(session) = session else { return Ok(Leaving::Nobody { to }) };
+        let Some(session) = session else { return Ok(Leaving::Nobody { onward }) };
         match (hint, client) {
             // Whoever is meant is whoever is here; their session may have been renewed since.
             (Some(hint), Some(client)) if hint.subject == subject(session.customer) => {
-                Ok(Leaving::Now { client: Box::new(client), to })
+                Ok(Leaving::Now { client: Box::new(client), onward })
             }
-            _ => Ok(Leaving::Ask { to }),
+            _ if onward == Onward::NotTheClients => Ok(Leaving::NotThere),
+            _ => Ok(Leaving::Ask { onward }),
         }
     }
 

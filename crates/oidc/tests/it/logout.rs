@@ -2,6 +2,7 @@
 //! session.
 
 use storeward_identity::staff::Act;
+use storeward_oidc::registry::Preset;
 use storeward_outbound::recorder::{Answer as Told, Recorder};
 use storeward_store::both_engines;
 
@@ -39,13 +40,58 @@ both_engines!(oidcc_rp_initiated_logout, &MIGRATIONS, async |db| {
 both_engines!(oidcc_rp_initiated_logout_bad_post_logout_redirect_uri, &MIGRATIONS, async |db| {
     let bench = Bench::new(db).await;
     let (mut browser, _, hint) = signed_in(&bench).await;
+    // The first finds somebody signed in, the others nobody: none leads on, and each says why.
     for uri in ["https://evil.example/", "https://rp.example", "https://rp.example/x"] {
-        browser
-            .get(&logout(&[("id_token_hint", &hint), ("post_logout_redirect_uri", uri)]))
-            .await
-            .is_refused_here();
+        let fields = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", uri), ("state", "x")];
+        let page = browser.get(&logout(&fields)).await;
+        page.is_refused_here();
+        assert!(page.body.contains("You are signed out"), "{}", page.body);
+        assert!(page.body.contains("You stay on this page") && !page.body.contains(uri), "{}", page.body);
+        assert!(!browser.is_signed_in().await);
     }
-    assert!(browser.is_signed_in().await);
+    assert_eq!(bench.events("oidc.signed_out").await.len(), 1);
+});
+
+// Nobody is signed out by an address alone, nor by a hint that is about somebody else.
+both_engines!(an_unknown_address_signs_nobody_out_without_a_hint_about_them, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let (mut browser, party, _) = signed_in(&bench).await;
+    let mut other = bench.browser();
+    other.sign_up("somebody.else@people.example").await;
+    let others = other.tokens(&party, &[]).await;
+    let (id, hint) = (party.id.to_string(), text(&others["id_token"]));
+    let evil = ("post_logout_redirect_uri", "https://evil.example/");
+    for fields in [&[evil][..], &[("client_id", id.as_str()), evil], &[("id_token_hint", hint), evil]] {
+        let page = browser.get(&logout(fields)).await;
+        page.is_refused_here();
+        assert!(!page.body.contains("You are signed out"), "{}", page.body);
+        assert!(browser.is_signed_in().await, "{fields:?}");
+    }
+});
+
+// The ready-made settings had one spelling of the first page; openid-connect-generic never sends that one, and whoever pressed its
+// button for signing out stayed signed in here.
+both_engines!(a_sign_out_of_the_plugin_for_wordpress_is_one, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db).await;
+    let preset = Preset::of_word("woocommerce").unwrap();
+    let mut draft = preset.draft("Books", Some("https://books.example"));
+    // The bench's relying party answers at its own address.
+    draft.redirect_uris = bench.draft("own").redirect_uris;
+    let party = bench.add(draft).await;
+    let mut browser = bench.customer().await;
+    for path in ["", "/my-account/", "/mein-konto/", "/wp-login.php?loggedout=true&wp_lang=de_DE"] {
+        if !browser.is_signed_in().await {
+            browser = bench.browser();
+            browser.sign_in_at("/.storeward/sign-in").await;
+            bench.advance(1);
+        }
+        let tokens = browser.tokens(&party, &[]).await;
+        let uri = format!("https://books.example{path}");
+        let fields = [("id_token_hint", text(&tokens["id_token"])), ("post_logout_redirect_uri", &uri)];
+        let answer = browser.get(&logout(&fields)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, uri.as_str()));
+        assert!(!browser.is_signed_in().await, "{path}");
+    }
 });
 
 both_engines!(oidcc_rp_initiated_logout_modified_id_token_hint, &MIGRATIONS, async |db| {
@@ -120,11 +166,9 @@ both_engines!(oidcc_rp_initiated_logout_query_added_to_post_logout_redirect_uri,
     let bench = Bench::new(db).await;
     let (mut browser, _, hint) = signed_in(&bench).await;
     let uri = format!("{GOODBYE}?foo=bar");
-    browser
-        .get(&logout(&[("id_token_hint", &hint), ("post_logout_redirect_uri", &uri)]))
-        .await
-        .is_refused_here();
-    assert!(browser.is_signed_in().await);
+    let fields = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", &uri)];
+    browser.get(&logout(&fields)).await.is_refused_here();
+    assert!(!browser.is_signed_in().await);
 });
 
 both_engines!(oidcc_rp_initiated_logout_bad_id_token_hint, &MIGRATIONS, async |db| {
