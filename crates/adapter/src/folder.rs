@@ -26,7 +26,10 @@ impl Adapter {
         if let Some(probe) = &mut self.signed_in.probe {
             lay(&mut probe.path);
         }
-        self.signed_in.address.iter_mut().for_each(|page| lay(&mut page.path));
+        for page in &mut self.signed_in.address {
+            lay(&mut page.path);
+            page.nonce.iter_mut().for_each(|nonce| lay(&mut nonce.path));
+        }
         self.signed_in.renamed.iter_mut().for_each(|form| lay(&mut form.path));
         self.password.paths().for_each(lay);
         if let Some(out) = &mut self.sign_out {
@@ -166,7 +169,10 @@ mod tests {
         }
         let blog = by_name("wordpress").unwrap().in_folder("/blog").unwrap();
         assert_eq!(blog.sign_out.unwrap().path, "/blog/wp-login.php");
-        assert_eq!(blog.signed_in.address[0].path, "/blog/my-account/edit-account/");
+        let [told, shown, ..] = &blog.signed_in.address[..] else { panic!("it has pages") };
+        assert!(told.target().starts_with("/blog/index.php?"));
+        assert_eq!(told.nonce.as_ref().unwrap().path, "/blog/wp-admin/admin-ajax.php");
+        assert_eq!(shown.path, "/blog/my-account/edit-account/");
     }
 
     #[test]

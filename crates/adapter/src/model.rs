@@ -8,8 +8,8 @@ use storeward_base::Secret;
 use crate::acts::UnnamedActs;
 use crate::error::AdapterError;
 use crate::password::Password;
-use crate::place::{ANYWHERE, Place};
-use crate::rights::ToldRights;
+use crate::place::{self, ANYWHERE, Place};
+use crate::rights::{Nonce, ToldRights};
 
 /// The version that [`Adapter::format`] must say.
 pub const FORMAT: u32 = 1;
@@ -190,12 +190,31 @@ pub struct AddressForm {
     pub field: String,
 }
 
-/// A page of the account that shows the e-mail address on file.
+/// What shows a signed-in person's e-mail address on file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddressPage {
     pub path: String,
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    #[serde(default)]
+    pub nonce: Option<Nonce>,
+    /// The path leads customers to their account's page, whatever its name is: the address is shown there, with this behind it.
+    #[serde(default)]
+    pub behind: Option<String>,
     pub email: Subject,
+}
+
+impl AddressPage {
+    pub fn target(&self) -> String {
+        place::target(&self.path, &self.query)
+    }
+
+    /// What to ask for where the path led to this one.
+    pub fn led_to(&self, path: &str) -> Option<String> {
+        let behind = self.behind.as_ref()?;
+        Some(format!("{}/{behind}", path.trim_end_matches('/')))
+    }
 }
 
 /// A cookie that only a signed-in browser has.
@@ -492,6 +511,14 @@ impl Adapter {
         for (at, page) in self.signed_in.address.iter().enumerate() {
             let place = format!("signed_in.address[{at}]");
             check_path(&page.path).map_err(|what| AdapterError::new(format!("{place}.path"), what))?;
+            if let Some(nonce) = &page.nonce {
+                let misfit = |what| AdapterError::new(format!("{place}.nonce.path"), what);
+                check_path(&nonce.path).map_err(misfit)?;
+            }
+            if let Some(behind) = &page.behind {
+                let misfit = |what| AdapterError::new(format!("{place}.behind"), what);
+                check_path(&format!("/{behind}")).map_err(misfit)?;
+            }
             page.email.check(&format!("{place}.email"))?;
         }
         Ok(())

@@ -17,10 +17,11 @@ export const PACKER = { login: 'pia', email: 'pia@people.example', password: 'fo
 export const OWNER = { login: 'owner', email: 'owner@shop.example', password: 'nine brass kettles whistle', shown: 'owner' };
 
 export class WordPress {
-  /** At the root of its host, or below a folder such as `/blog`. */
-  static async start(base = '') {
+  /** At the root of its host, or below a folder such as `/blog`; `more` is of the environment that my-account.php reads. */
+  static async start(base = '', more = {}) {
     const shop = new WordPress();
     shop.base = base;
+    shop.more = more;
     shop.folder = await mkdtemp(path.join(os.tmpdir(), 'storeward-wordpress-'));
     try {
       await shop.database();
@@ -51,7 +52,7 @@ export class WordPress {
     };
     await this.mariadb.until('answer', () => says('SELECT 1'), 60);
     if (!(await says('CREATE DATABASE wordpress'))) throw new Error('MariaDB makes no database');
-    this.env = { SHOP_SOCKET: socket, SHOP_MAILS: path.join(this.folder, 'mails.jsonl'), SHOP_FOLDER: this.base };
+    this.env = { SHOP_SOCKET: socket, SHOP_MAILS: path.join(this.folder, 'mails.jsonl'), SHOP_FOLDER: this.base, ...this.more };
   }
 
   async files() {

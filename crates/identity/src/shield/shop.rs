@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use storeward_adapter::{
-    CookieLine, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown, SignOut, StaffProbe, ToldRights,
+    AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown, SignOut,
+    StaffProbe, ToldRights,
 };
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
@@ -320,9 +321,7 @@ impl Guard {
     ) -> Result<Told, NoAnswer> {
         let mut bears = None;
         if let Some(nonce) = &told.nonce {
-            let answer = self.ask(entry, asker, "GET", &nonce.target(), [], Bytes::new()).await?;
-            let given = nonce.read(shown(&answer, asker)?.status, answer.body());
-            let Some(given) = given else { return Ok(Told::Unsaid) };
+            let Some(given) = self.nonce(entry, asker, nonce).await? else { return Ok(Told::Unsaid) };
             bears = Some((nonce.header.as_str(), given));
         }
         let more = bears.iter().map(|(header, given)| (*header, given.as_str()));
@@ -330,10 +329,21 @@ impl Guard {
         Ok(told.read(shown(&answer, asker)?.status, answer.body()))
     }
 
+    /// What a question has to bear, as the shop gives it to its own scripts.
+    async fn nonce(
+        &self,
+        entry: &Arc<Entry>,
+        asker: &Asker,
+        nonce: &Nonce,
+    ) -> Result<Option<String>, NoAnswer> {
+        let answer = self.ask(entry, asker, "GET", &nonce.target(), [], Bytes::new()).await?;
+        Ok(nonce.read(shown(&answer, asker)?.status, answer.body()))
+    }
+
     /// The address on file, from the pages that show it.
     pub async fn address(&self, entry: &Arc<Entry>, asker: &Asker) -> Option<String> {
         for page in &self.adapter.signed_in.address {
-            let asked = self.ask(entry, asker, "GET", &page.path, [], Bytes::new()).await;
+            let asked = self.address_page(entry, asker, page).await;
             let Some(answer) = asked.ok().filter(|answer| answer.status().is_success()) else { continue };
             let found = page.email.find(&String::from_utf8_lossy(answer.body()));
             if let Some(address) = found.filter(|text| text.contains('@')) {
@@ -341,6 +351,26 @@ impl Guard {
             }
         }
         None
+    }
+
+    /// A page that shows the address, or the one behind the account's that it leads to.
+    async fn address_page(
+        &self,
+        entry: &Arc<Entry>,
+        asker: &Asker,
+        page: &AddressPage,
+    ) -> Result<Response<Bytes>, NoAnswer> {
+        let given = match &page.nonce {
+            Some(nonce) => self.nonce(entry, asker, nonce).await?.map(|given| (nonce.header.as_str(), given)),
+            None => None,
+        };
+        let more = given.iter().map(|(header, given)| (*header, given.as_str()));
+        let answer = self.ask(entry, asker, "GET", &page.target(), more, Bytes::new()).await?;
+        let account = shown(&answer, asker)?.location.and_then(|path| page.led_to(path));
+        match account.filter(|_| answer.status().is_redirection()) {
+            Some(target) => self.ask(entry, asker, "GET", &target, [], Bytes::new()).await,
+            None => Ok(answer),
+        }
     }
 
     /// Signs the jar's session out at the shop. What fails here is not told: without its cookies nobody can use it.

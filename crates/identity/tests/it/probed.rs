@@ -152,7 +152,8 @@ both_engines!(who_is_staff_is_asked_where_the_shop_leads_too, MIGRATIONS, async 
     let shop = Arc::new(Moor { is_at: Where::Language, sessions: Mutex::default() });
     let behind = Behind::taught(Bench::with_policy(db, policy), shop, &file);
     let mut ella = behind.browser();
-    steal(&mut ella, HOST, "en").await.leads_to("/account");
+    let told = steal(&mut ella, HOST, "en").await;
+    assert_eq!((told.status.as_u16(), &told.headers["location"]), (302, &HeaderValue::from_static("/account")));
     assert!(ella.sees_account().await);
 });
 
