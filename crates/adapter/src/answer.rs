@@ -4,9 +4,8 @@ use serde_json::Value;
 use storeward_base::Secret;
 
 use crate::cookie::{CookieLine, name_fits};
-use crate::model::{
-    Adapter, BodyKind, Door, DoorKind, Probe, SignOut, SignedIn, Subject, TokenAnswer, Visitor,
-};
+use crate::model::{Adapter, BodyKind, Door, DoorKind, Probe, SignOut, SignedIn, Subject, TokenAnswer};
+use crate::visitor::Visitor;
 use crate::{place, text};
 
 /// What the cookies of one answer say.

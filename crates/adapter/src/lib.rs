@@ -32,6 +32,7 @@ mod side;
 mod socket;
 mod text;
 mod told;
+mod visitor;
 
 pub use acts::{UnnamedActs, bears_password};
 pub use answer::{Answer, ProbeAnswer, ProbeTold, Signal};
@@ -43,10 +44,11 @@ pub use kind::is_form;
 pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
     Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
-    Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer, Visitor,
+    Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
 pub use rights::{Nonce, ToldRights};
 pub use socket::{Said, Spoken};
 pub use told::{MOST_TOKENS, MaybeToken, Places, Told, bears};
+pub use visitor::Visitor;

@@ -10,6 +10,7 @@ use crate::error::AdapterError;
 use crate::password::Password;
 use crate::place::{self, ANYWHERE, Place};
 use crate::rights::{Nonce, ToldRights};
+use crate::visitor::Visitor;
 
 /// The version that [`Adapter::format`] must say.
 pub const FORMAT: u32 = 1;
@@ -252,19 +253,6 @@ pub struct Probe {
     /// What a visitor is answered, where it is not what [`Adapter::probe_says`] knows by itself.
     #[serde(default)]
     pub visitor: Option<Visitor>,
-}
-
-/// By what the shop's answer to a visitor is known. Text of one language is no good sign: whoever has the page in another one would
-/// pass for a visitor no more, and a customer for nobody.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Visitor {
-    /// Text in the address that the visitor is led to.
-    #[serde(default)]
-    pub location: Option<String>,
-    /// Text that the visitor's page holds, and that of a signed-in session does not.
-    #[serde(default)]
-    pub contains: Option<String>,
 }
 
 fn ok() -> u16 {
@@ -522,15 +510,6 @@ impl Adapter {
             page.email.check(&format!("{place}.email"))?;
         }
         Ok(())
-    }
-}
-
-impl Visitor {
-    fn check(&self) -> Result<(), String> {
-        let signs = [&self.location, &self.contains];
-        let is_plain = signs.into_iter().flatten().all(|text| !text.trim().is_empty());
-        let is_some = self.location.is_some() || self.contains.is_some();
-        (is_plain && is_some).then_some(()).ok_or_else(|| "name `location`, `contains`, or both".to_owned())
     }
 }
 

@@ -142,13 +142,7 @@ impl Shop {
                 say(if is_in { 200 } else { 302 }, if is_in { SECRET } else { "" })
             }
             ("GET", "/rest/V1/customers/me") => me(&inside, headers),
-            ("GET", "/customer/account/edit/") => {
-                led("https://shop.example/customer/account/login/referer/x/")
-            }
-            ("GET", "/accounts/profile/edit/") => led("/en-gb/accounts/login/?next=/accounts/profile/edit/"),
-            ("GET", "/index.php") if target.contains("controller=identity") => {
-                led("/connexion?back=identity")
-            }
+            ("GET", "/customer/account/edit/" | "/index.php" | "/accounts/profile/edit/") => sign_in_of(path),
             ("GET", "/me") if inside.is_broken => say(200, "<p>a new theme"),
             ("GET", "/login.php") => say(200, "<form><input name=user><input name=password type=password>"),
             ("GET", "/office") => office(&inside, who),
@@ -342,6 +336,15 @@ fn form_of(body: &[u8]) -> HashMap<String, String> {
         }
     }
     fields
+}
+
+/// Where shops of these makers lead a visitor from the page of one's own data.
+fn sign_in_of(path: &str) -> Response<Bytes> {
+    led(match path {
+        "/index.php" => "/connexion?back=identity",
+        "/customer/account/edit/" => "https://shop.example/customer/account/login/referer/x/",
+        _ => "/en-gb/accounts/login/?next=/accounts/profile/edit/",
+    })
 }
 
 fn me(inside: &Inside, headers: &HeaderMap) -> Response<Bytes> {

@@ -153,7 +153,10 @@ both_engines!(who_is_staff_is_asked_where_the_shop_leads_too, MIGRATIONS, async 
     let behind = Behind::taught(Bench::with_policy(db, policy), shop, &file);
     let mut ella = behind.browser();
     let told = steal(&mut ella, HOST, "en").await;
-    assert_eq!((told.status.as_u16(), &told.headers["location"]), (302, &HeaderValue::from_static("/account")));
+    assert_eq!(
+        (told.status.as_u16(), &told.headers["location"]),
+        (302, &HeaderValue::from_static("/account"))
+    );
     assert!(ella.sees_account().await);
 });
 

@@ -1,0 +1,84 @@
+//! Which pages tell a customer from a visitor, and by what a visitor is known there.
+
+use std::collections::BTreeSet;
+
+use super::door::Attempt;
+use super::{By, Doubt, Watched, own_path};
+use crate::answer::{ProbeAnswer, ProbeTold};
+use crate::model::Probe;
+use crate::text::{self, Form};
+use crate::visitor::Visitor;
+
+/// Pages that show the name to the owner, and to a visitor not. A page that shows the sign-in is none: it may repeat what was typed.
+pub(super) fn probes(watched: &[Watched], attempt: &Attempt) -> (Vec<Probe>, Option<Doubt>) {
+    let (mut found, mut doubt): (Vec<Probe>, _) = (Vec::new(), Some(Doubt::NoProbe));
+    for seen in watched.get(attempt.at + 1..).unwrap_or_default() {
+        let Some(probe) = seen.names.as_ref().filter(|_| !attempt.is_at(seen)) else { continue };
+        if found.contains(probe) {
+            continue;
+        }
+        let other = watched.iter().find(|other| other.by == By::Nobody && other.path == seen.path);
+        let Some((other, (page, location))) = other.and_then(|other| Some((other, other.shown.as_ref()?)))
+        else {
+            doubt = Some(Doubt::NotCompared(seen.path.clone()));
+            continue;
+        };
+        let told = ProbeTold { status: other.status, location: location.as_deref(), body: page.as_bytes() };
+        let door = watched.get(attempt.at).map(|seen| seen.path.clone());
+        let is_door = |address: &str| path_alone(address).is_some_and(|path| Some(path) == door);
+        match probe.read(&told, is_door) {
+            ProbeAnswer::SignedOut => found.push(probe.clone()),
+            ProbeAnswer::SignedIn { .. } => doubt = Some(Doubt::ShownToAll(seen.path.clone())),
+            ProbeAnswer::Unclear => match visitor(seen, &told, &sign_ins(watched, attempt)) {
+                Some(visitor) => found.push(Probe { visitor: Some(visitor), ..probe.clone() }),
+                None => doubt = Some(Doubt::VisitorUnclear(seen.path.clone())),
+            },
+        }
+    }
+    // A label between others may be of one language.
+    found.sort_by_key(|probe| probe.subject.between.is_some());
+    (found, doubt)
+}
+
+/// Paths of the sign-in: where its form is sent, and where a page with it stands.
+fn sign_ins(watched: &[Watched], attempt: &Attempt) -> BTreeSet<String> {
+    let to = watched.get(attempt.at).map(|seen| seen.path.clone());
+    let is_form = |form: &Form| Some(&form.path) == to.as_ref();
+    let pages = watched.iter().filter(|seen| seen.forms.iter().any(is_form)).map(|seen| seen.path.clone());
+    pages.chain(to.clone()).collect()
+}
+
+/// By what the shop's answer to a visitor is known, whatever language it is in: where it leads, or a link or a form there that leads to the
+/// sign-in and that the customer's page does not have.
+fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> Option<Visitor> {
+    if (300..400).contains(&told.status) {
+        // Neither the same page below a language, nor an address that stands in every other.
+        let to = told.location.and_then(path_alone);
+        let to = to.filter(|to| to.trim_matches('/').len() > 1 && !to.contains(own.path.trim_matches('/')));
+        return to.map(|to| Visitor { location: Some(to), contains: None });
+    }
+    let page = String::from_utf8_lossy(told.body);
+    let stands = |quoted: [String; 3]| quoted.into_iter().find(|text| page.contains(text.as_str()));
+    let is_new = |path: &String| sign_ins.contains(path) && *path != own.path && !own.links.contains(path);
+    let mut leading = links(&page).filter(|(_, path)| is_new(path));
+    let link = leading
+        .find_map(|(link, _)| stands([format!("\"{link}\""), format!("'{link}'"), format!("href={link}")]));
+    let of_form = || {
+        let names = text::forms(&page, &own.path).flat_map(|form| form.passwords());
+        let is_own = |name: &String| own.forms.iter().any(|form| form.names().contains(name));
+        let mut new = names.filter(|name| !is_own(name));
+        new.find_map(|name| {
+            stands([format!("name=\"{name}\""), format!("name='{name}'"), format!("name={name}")])
+        })
+    };
+    link.or_else(of_form).map(|text| Visitor { location: None, contains: Some(text) })
+}
+
+/// Links of a page within the shop: as they stand there, and their paths.
+pub(super) fn links(page: &str) -> impl Iterator<Item = (&str, String)> {
+    text::links(page).filter_map(|link| Some((link, path_alone(&text::unescape(link))?)))
+}
+
+fn path_alone(address: &str) -> Option<String> {
+    own_path(address).map(|path| path.split('?').next().unwrap_or_default().to_owned())
+}
