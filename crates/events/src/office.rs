@@ -41,7 +41,7 @@ pub struct PageWithheld {
 /// Somebody reads customers' data otherwise than they or their role usually do. Who is the actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnusualReading {
-    /// Codes: `many`, `day`, `hour`, `without_order`, `in_a_row`, `orders`.
+    /// Codes: `many`, `day`, `hour`, `without_order`, `in_a_row`, `orders`, `lookups`.
     pub reason: String,
     /// Customers within the window.
     pub customers: u64,

@@ -191,6 +191,7 @@ fn of_the_office(event: &Event) -> Option<String> {
                 "without_order" => "without an order",
                 "in_a_row" => "one after the other, as a program does",
                 "orders" => "by naming orders that are not theirs",
+                "lookups" => "by looking for what nobody has",
                 _ => "otherwise than usual",
             };
             format!("Reads customers' data {why}: {customers} in {}", words::counted(o.minutes, "minute"))

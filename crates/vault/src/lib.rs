@@ -18,6 +18,7 @@ pub mod import;
 mod indexes;
 mod jobs;
 mod keys;
+mod looking;
 mod manifest;
 mod mask;
 pub mod office;

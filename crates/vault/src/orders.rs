@@ -105,7 +105,7 @@ pub(crate) fn deny(
     Ok(())
 }
 
-fn count(of: usize) -> u64 {
+pub(crate) fn count(of: usize) -> u64 {
     u64::try_from(of).unwrap_or(u64::MAX)
 }
 

@@ -3,16 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use storeward_base::{Actor, CustomerId, Entropy, Secret, Timestamp};
-use storeward_events::vault::{
-    CustomersFound, FieldsRemoved, FieldsWritten, ReadingLimitReached, RecordHarmed, SearchDenied,
-};
-use storeward_policy::{Act, Answer, Asked, Circumstances, Mask, Policies, Purpose, Thing, VOLUME_LIMIT};
+use storeward_events::vault::{FieldsRemoved, FieldsWritten, RecordHarmed};
+use storeward_policy::Policies;
 use storeward_seal::envelope::CustomerKey;
 use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
-use crate::asking::Asker;
-use crate::catalogue::{Field, Lookup};
+use crate::catalogue::Field;
 use crate::import::{Cells, Told};
 use crate::indexes::Plan;
 use crate::keys::{Held, KeyStore};
@@ -23,7 +20,7 @@ use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::taken::{Taken, Writes, seal_one};
 use crate::values::name_holds_card;
-use crate::walks::{Steps, Walks};
+use crate::walks::Walks;
 use crate::whose;
 
 /// Where values come from.
@@ -387,85 +384,6 @@ impl Vault {
             whole(reader, customer, &held, &row, |_| true)
         });
         Ok((key, found.await?))
-    }
-
-    /// [`Vault::find`], or [`Vault::find_by_part`] where the field is not found by whole values, for somebody whom the policy lets find
-    /// customers. That they looked, and how many there were, is on record.
-    pub async fn look_up(
-        &self,
-        asker: &Asker,
-        field: &'static Field,
-        value: &str,
-    ) -> Result<Vec<CustomerId>, Error> {
-        let (actor, now) = (asker.actor, self.0.db.now());
-        let since = now.minus(crate::opening::VOLUME_WINDOW);
-        // Who asks about parts asks many times, and each answer says something: each counts as somebody who was opened.
-        let is_by_part = field.lookup == Lookup::None;
-        let who = asker.clone();
-        let counted = self.0.db.read(move |reader| -> Result<u64, Error> {
-            let opened =
-                sights::opened_since(reader, actor, since)? + who.opened_by_others(reader, None, since)?;
-            Ok(opened + if is_by_part { sights::looked_since(reader, actor, since)? } else { 0 })
-        });
-        let opened_lately = counted.await?;
-        let circumstances =
-            Circumstances { opened_lately, ..Circumstances::new(Purpose::Support, asker.factor_age_seconds) };
-        let asked = Asked {
-            who: &asker.who,
-            act: Act::Find,
-            owner: "nobody",
-            thing: Thing::Record,
-            circumstances: &circumstances,
-        };
-        let refused = match self.policies().decide(&asked) {
-            Answer::Deny(refusal) => Some(refusal.reason),
-            Answer::Allow { .. } if is_by_part && opened_lately >= VOLUME_LIMIT => Some("too_many"),
-            Answer::Allow { .. } if is_by_part && !self.sees_whole(asker, field) => Some("not_seen_whole"),
-            Answer::Allow { .. } => None,
-        };
-        if let Some(reason) = refused {
-            let actor = asker.actor;
-            let fact = SearchDenied { field: field.full_name(), reason: reason.to_owned() };
-            let told = self.0.db.write(move |tx| -> Result<(), Error> {
-                tx.append(actor, None, fact.clone())?;
-                Ok(())
-            });
-            told.await?;
-            return Err(Error::Denied(reason));
-        }
-        match field.full_name().as_str() {
-            // The shop's own program goes from one to the next each night, and opens nothing.
-            _ if asker.is_shop() => {}
-            "contact.shop_id" => self.0.walks.step(actor, Steps::Customers, value, now),
-            "order.number" => self.0.walks.step(actor, Steps::Orders, value, now),
-            _ => {}
-        }
-        let found = match field.lookup {
-            Lookup::Whole => self.find(field, value).await?,
-            Lookup::None => self.find_by_part(field, value).await?,
-        };
-        let (actor, field) = (asker.actor, field.full_name());
-        let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
-        let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            tx.append(actor, None, CustomersFound { field: field.clone(), count })?;
-            if is_by_part && opened_lately + 1 == VOLUME_LIMIT {
-                tx.append(actor, None, ReadingLimitReached { customers: VOLUME_LIMIT })?;
-            }
-            Ok(())
-        });
-        written.await?;
-        Ok(found)
-    }
-
-    /// Whether a role sees a field as it is, of whomever, for some purpose: whoever sees a part only would learn the rest by asking.
-    fn sees_whole(&self, asker: &Asker, field: &'static Field) -> bool {
-        // A factor is asked for where something is opened.
-        let asker = Asker { factor_age_seconds: Some(0), ..asker.clone() };
-        let thing = Thing::Field { class: field.class.name(), name: field.name };
-        Purpose::OF_STAFF.into_iter().any(|purpose| {
-            let answer = self.judged(&asker, Act::Open, "nobody", thing, purpose);
-            matches!(answer, Answer::Allow { mask: Mask::Whole, .. })
-        })
     }
 
     /// Who saw whom, newest first.

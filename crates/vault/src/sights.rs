@@ -123,6 +123,23 @@ pub(crate) fn looked_since(reader: &mut Reader<'_>, actor: Actor, since: Timesta
     Ok(count)
 }
 
+/// How often one of these looked for somebody by such a field since then, and there was nobody.
+pub(crate) fn missed_since(
+    reader: &mut Reader<'_>,
+    actors: &[Actor],
+    since: Timestamp,
+    counts: impl Fn(&str) -> bool,
+) -> Result<u64, Error> {
+    let mut count = 0;
+    ledger::lately(reader, COUNTED, behind(since), |record| match &record.event {
+        Event::CustomersFound(fact) if fact.count == 0 && actors.contains(&record.actor) => {
+            count += u64::from(counts(&fact.field));
+        }
+        _ => {}
+    })?;
+    Ok(count)
+}
+
 /// The index leaves the moment itself out, the ledger does not.
 fn behind(since: Timestamp) -> Timestamp {
     Timestamp::from_micros(since.micros().saturating_add(1))

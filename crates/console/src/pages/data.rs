@@ -198,7 +198,10 @@ pub fn reason_words(reason: &str) -> &'static str {
              away. After five wrong ones within an hour none can be named for a while"
         }
         "too_many_orders" => {
-            "you named five orders within an hour that were none of the customers'; wait, or leave the order away"
+            "you named or looked for five orders within an hour that were none of the customers'; wait, or leave the order away"
+        }
+        "too_many_lookups" => {
+            "you looked for sixty values within an hour that nobody has; wait, or ask the owner"
         }
         "owner_only" => "only the owner puts this right; customers do so on their own page",
         "own_request" => "nobody answers their own request: a second person does",

@@ -106,3 +106,80 @@ both_engines!(who_sees_nothing_by_an_order_learns_nothing_of_it, MIGRATIONS, asy
     }
     assert_eq!(findings(&db).await.len(), 0);
 });
+
+// Looked up instead of named, an order's number could be tried as often as one liked, and nobody was told.
+both_engines!(nobody_finds_an_order_by_looking_it_up, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    people(&vault).await;
+    let (sam, number) = (somebody(31, "support"), field("order.number"));
+    assert_eq!(vault.look_up(&sam, number, "47511").await.unwrap(), [ada()]);
+    for wrong in 47500..47505 {
+        assert_eq!(findings(&db).await.len(), 0);
+        assert_eq!(vault.look_up(&sam, number, &wrong.to_string()).await.unwrap(), [], "{wrong}");
+    }
+    assert_eq!(findings(&db).await, [format!("{} orders 5", sam.actor())]);
+    let again = crate::support::vault(&db, keys.open().await);
+    for order in ["47511", "47512"] {
+        assert_eq!(
+            again.look_up(&sam, number, order).await,
+            Err(Error::Denied("too_many_orders")),
+            "{order}"
+        );
+    }
+    // Others go on, and so does whoever sees the number anyway.
+    assert_eq!(vault.look_up(&somebody(32, "support"), number, "47511").await.unwrap(), [ada()]);
+    let owner = somebody(1, "owner");
+    for wrong in 47500..47508 {
+        assert_eq!(vault.look_up(&owner, number, &wrong.to_string()).await.unwrap(), []);
+    }
+    assert_eq!(vault.look_up(&owner, number, "47511").await.unwrap(), [ada()]);
+    // Of the customer who was found is told who found them, but for the owner.
+    let filter = Filter { customer: Some(ada()), ..Filter::default() };
+    let sights = vault.sights(filter, 50).await.unwrap();
+    let seen: Vec<_> = sights.iter().map(|sight| (sight.actor, sight.fields.as_slice())).collect();
+    let whole = ["number".to_owned()];
+    assert_eq!(seen, [(somebody(32, "support").actor(), whole.as_slice()), (sam.actor(), whole.as_slice())]);
+    db.clock.advance(Duration::from_secs(3_601));
+    assert_eq!(vault.look_up(&sam, number, "47511").await.unwrap(), [ada()]);
+});
+
+// A telephone number of which a part is shown was tried to its end.
+both_engines!(nobody_completes_a_masked_number_by_looking_it_up, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let (sam, phone) = (somebody(31, "support"), field("contact.phone"));
+    vault.write(staff(), ada(), item("own", &[("contact.phone", "+442079460999")])).await.unwrap();
+    let mut tries = tokio::task::JoinSet::new();
+    for wrong in 0..70 {
+        let (vault, sam) = (vault.clone(), sam.clone());
+        tries.spawn(async move { vault.look_up(&sam, phone, &format!("+4420794609{wrong:02}")).await });
+    }
+    let tries = tries.join_all().await;
+    assert_eq!(tries.iter().filter(|one| **one == Ok(Vec::new())).count(), 60);
+    let refused = Err(Error::Denied("too_many_lookups"));
+    assert_eq!(tries.iter().filter(|one| **one == refused).count(), 10);
+    assert_eq!(findings(&db).await, [format!("{} lookups 60", sam.actor())]);
+    assert_eq!(vault.look_up(&sam, phone, "+442079460999").await, refused);
+    let sights = vault.sights(Filter { customer: Some(ada()), ..Filter::default() }, 50).await.unwrap();
+    assert_eq!(sights, []);
+});
+
+// Each that was found is somebody whose data was opened.
+both_engines!(who_looks_many_up_reaches_the_limit_of_an_hour, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let number = field("order.number");
+    for at in 1..=storeward_policy::VOLUME_LIMIT + 1 {
+        let person = storeward_base::CustomerId::from_bits(u128::from(at));
+        let order = (47_000 + at).to_string();
+        vault.write(staff(), person, item("o", &[("order.number", order.as_str())])).await.unwrap();
+    }
+    let sam = somebody(31, "support");
+    for at in 1..=storeward_policy::VOLUME_LIMIT {
+        assert_eq!(vault.look_up(&sam, number, &(47_000 + at).to_string()).await.unwrap().len(), 1, "{at}");
+    }
+    let last = (47_001 + storeward_policy::VOLUME_LIMIT).to_string();
+    assert_eq!(vault.look_up(&sam, number, &last).await, Err(Error::Denied("too_many")));
+    let all = db.read(move |reader| ledger::read_after(reader, 0, 10_000)).await.unwrap();
+    let told = all.iter().filter(|(_, record)| matches!(record.event, Event::ReadingLimitReached(_)));
+    assert_eq!(told.count(), 1);
+});
