@@ -264,7 +264,7 @@ fn key_database(section: &VaultSection, opened: &Opened) -> Done<Db> {
 }
 
 /// Opens the key store's database at `url`, with the keys that lie in `data`.
-fn open_keys(opened: &Opened, data: &DataDir, url: &str) -> Done<Db> {
+pub fn open_keys(opened: &Opened, data: &DataDir, url: &str) -> Done<Db> {
     let keys = data.keys()?;
     let name = opened.loaded.config.domain.list().first().cloned().unwrap_or_default();
     Db::open(OpenOptions {

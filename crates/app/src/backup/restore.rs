@@ -9,7 +9,7 @@ use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
 use storeward_store::Engine;
 
-use super::sources::OWN_DUMP;
+use super::sources::{KEYS_DUMP, OWN_DUMP};
 use super::told;
 use super::trial::take_keys;
 use super::{newest, since};
@@ -202,6 +202,13 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
             data.join(OWN_DUMP).display()
         ));
     }
+    if data.join(KEYS_DUMP).exists() {
+        step(format!(
+            "load {} into an empty database, as above, and name it in vault.key_store: until then the copy opens the key store of the \
+             original",
+            data.join(KEYS_DUMP).display()
+        ));
+    }
     if restored.keys_of.is_some_and(|run| run != restored.manifest.run) {
         step(format!(
             "its customers' keys are newer: whoever was changed since is refused until `storeward vault accept-older --dir {}`",
@@ -218,7 +225,7 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
         step(format!("{} files of the shop could not be read when it was made", restored.manifest.unread));
     }
     step(format!(
-        "look at database.url in {}, then: storeward check --dir {d}; storeward audit verify --dir {d}; storeward run --dir {d}",
+        "look at database.url and vault.key_store in {}, then: storeward check --dir {d}; storeward audit verify --dir {d}; storeward run --dir {d}",
         data.join(crate::config::FILE).display(),
         d = data.path().display()
     ));

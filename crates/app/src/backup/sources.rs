@@ -20,7 +20,8 @@ pub const OWN_SQLITE: &str = "storeward.sqlite";
 pub const OWN_DUMP: &str = "storeward.sql";
 const SHOP_SQLITE: &str = "shop/database.sqlite";
 const SHOP_DUMP: &str = "shop/database.sql";
-const KEYS_DUMP: &str = "vault/keys.sql";
+/// And the key store, where it is a database of a server.
+pub const KEYS_DUMP: &str = "vault/keys.sql";
 
 /// Of the data directory, where they are there. `ledger.head` first: what it says is no younger than the copy of the ledger.
 const FILES: [&str; 4] = [ledger_head::FILE, config::FILE, copies::ROOT_FILE, "bans.json"];

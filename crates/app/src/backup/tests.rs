@@ -583,6 +583,7 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
     assert!(refused(&twice).contains("one in the other"), "{}", refused(&twice));
 }
 
+mod keys_apart;
 mod old;
 mod rows;
 mod since;

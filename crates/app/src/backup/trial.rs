@@ -11,11 +11,12 @@ use storeward_base::{Actor, BackupId, Id, Secret};
 use storeward_events::Event;
 use storeward_events::backup::{DrillFailed, DrillPassed};
 use storeward_seal::LogKey;
+use storeward_store::DatabaseUrl;
 use storeward_store::copies::{self, count_rows};
 use storeward_store::ledger::{self, VerifyOptions};
 
 use super::newest;
-use super::sources::{OWN_DUMP, OWN_SQLITE};
+use super::sources::{KEYS_DUMP, OWN_DUMP, OWN_SQLITE};
 use crate::config::{Config, Loaded};
 use crate::data::{DataDir, write_atomically};
 use crate::failure::Context;
@@ -84,10 +85,12 @@ fn look(opened: &Opened, to: &Path, manifest: &Manifest) -> Result<Looked, Error
     let mut config = vault_copies::from_elsewhere(&opened.loaded.config, &opened.data);
     config.database.url = Secret::new(format!("sqlite:{OWN_SQLITE}"));
     let trial = trial_database(opened, to, &mut config)?;
+    let keys_trial = trial_keys(opened, to, &mut config)?;
     let loaded = Loaded { config, fingerprint: String::new() };
     let copy = open_as(data.path(), loaded).map_err(told)?;
     let found = look_through(&copy, trial.is_some(), &mut looked);
     copy.db.clone().close();
+    drop(keys_trial);
     found.map_err(told)?;
     Ok(looked)
 }
@@ -147,14 +150,32 @@ fn trial_database(opened: &Opened, to: &Path, config: &mut Config) -> Result<Opt
     if !dump.is_file() {
         return Ok(None);
     }
-    let environment: Vec<_> =
-        opened.db.url().for_programs().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let name = format!("storeward_drill_{}", opened.entropy.token::<6>());
-    let trial = TrialDatabase::create(&environment, &name)?;
+    let trial = scratch(opened, opened.db.url())?;
     let schema = copies::schema_of(&opened.db)?;
     trial.load(&dump, schema.as_deref())?;
-    config.database.url = with_database(&opened.loaded.config.database.url, &name);
+    config.database.url = with_database(&opened.loaded.config.database.url, trial.name());
     Ok(Some(trial))
+}
+
+/// The same for a key store that is a database of a server: never the one that is in use.
+fn trial_keys(opened: &Opened, to: &Path, config: &mut Config) -> Result<Option<TrialDatabase>, Error> {
+    let dump = to.join(KEYS_DUMP);
+    let in_use = opened.loaded.config.vault.as_ref().and_then(|section| section.key_store.as_ref());
+    let (true, Some(in_use), Some(section)) = (dump.is_file(), in_use, config.vault.as_mut()) else {
+        return Ok(None);
+    };
+    let url = DatabaseUrl::parse(in_use.expose()).map_err(|why| Error::Opens(why.to_string()))?;
+    let trial = scratch(opened, &url)?;
+    trial.load(&dump, None)?;
+    section.key_store = Some(with_database(in_use, trial.name()));
+    Ok(Some(trial))
+}
+
+/// An empty database beside the one at `url`.
+fn scratch(opened: &Opened, url: &DatabaseUrl) -> Result<TrialDatabase, Error> {
+    let environment: Vec<_> =
+        url.for_programs().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    TrialDatabase::create(&environment, &format!("storeward_drill_{}", opened.entropy.token::<6>()))
 }
 
 /// The same server, another database.
@@ -173,6 +194,12 @@ fn look_through(copy: &Opened, is_server: bool, looked: &mut Looked) -> Done {
     if is_server {
         let rows = count_rows(&copy.db).context("the restored database")?;
         looked.rows.insert(OWN_DUMP.to_owned(), rows.into_iter().collect());
+    }
+    if let Some(url) = copy.loaded.config.vault.as_ref().and_then(|section| section.key_store.as_ref()) {
+        let keys = vault::open_keys(copy, &copy.data, url.expose())?;
+        let rows = count_rows(&keys);
+        keys.close();
+        looked.rows.insert(KEYS_DUMP.to_owned(), rows.context("the restored keys")?.into_iter().collect());
     }
     looked.heartbeat = copy.db.read_blocking(sql::heartbeat).context("the restored database")?;
     let report =
