@@ -20,6 +20,7 @@ mod page;
 mod percent;
 mod phrases;
 mod secret;
+pub mod spellings;
 mod words;
 
 pub use actor::{Actor, ClientRef};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use storeward_base::Timestamp;
+use storeward_base::{Timestamp, spellings};
 
 use crate::address;
 use crate::config::{Mode, OnChange, Provider};
@@ -33,8 +33,20 @@ pub(crate) struct Guarded {
 }
 
 impl Known {
-    /// The guarded page that a path lies on, by its place in the list.
-    pub(crate) fn page_of(&self, path: &str) -> Option<(usize, &Guarded)> {
+    /// The guarded page that a path lies on, by its place in the list, under whatever spelling a shop serves it: `/index.php/checkout`.
+    pub(crate) fn page_of(&self, path: &str, query: Option<&str>) -> Option<(usize, &Guarded)> {
+        self.page_at(path).or_else(|| {
+            let mut found = None;
+            // Too many spellings: nobody knows which of the pages it is, so it is the first.
+            let is_none = spellings::all(path, query, &[], |spelling| {
+                found = self.page_at(spelling);
+                found.is_none()
+            });
+            found.or_else(|| self.pages.iter().enumerate().next().filter(|_| !is_none))
+        })
+    }
+
+    fn page_at(&self, path: &str) -> Option<(usize, &Guarded)> {
         let covers = |own: &str| {
             // In letters of either case, and before parameters of a segment: shops serve the same page there.
             let begins = path.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));

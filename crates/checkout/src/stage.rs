@@ -39,7 +39,7 @@ impl SessionStage for Checkout {
         if head.headers.get("service-worker").is_some_and(|value| value == "script") {
             return Some(Box::new(Beside::new(&self.0, head)));
         }
-        let (number, own) = known.page_of(head.path)?;
+        let (number, own) = known.page_of(head.path, head.query)?;
         Some(Box::new(Crossing {
             shared: Arc::clone(&self.0),
             number,
@@ -81,7 +81,8 @@ fn asks_from_guarded(head: &RequestHead<'_>, known: &Known) -> bool {
     let says = head.headers.get(header::REFERER).and_then(|value| value.to_str().ok());
     let Some(asking) = says.and_then(|says| address::resolve(base, says)) else { return false };
     let is_ours = address::host(&asking) == address::host(&format!("https://{}/", head.authority));
-    is_ours && known.page_of(address::path(&asking)).is_some()
+    let query = says.and_then(|says| says.split_once('?')).map(|(_, query)| query);
+    is_ours && known.page_of(address::path(&asking), query).is_some()
 }
 
 fn do_not_keep(headers: &mut HeaderMap) {

@@ -37,7 +37,6 @@ pub mod senders;
 mod serve;
 pub mod server;
 mod sharing;
-mod spellings;
 mod tunnel;
 pub mod upstream;
 mod watched;

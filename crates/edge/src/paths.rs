@@ -1,7 +1,7 @@
 //! Which requests a rule for a path holds for: by every spelling under which some shop would serve it. The routes go by this,
 //! and so does whoever guards paths in another domain.
 
-use crate::spellings;
+use storeward_base::spellings;
 
 /// Whether `holds` is true of the path or of any other spelling of it. What asks for too many spellings counts as held. `named`
 /// are parameters that carry a path in this shop, beside those that do so elsewhere.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_base::{AddressList, ClientIp};
+use storeward_base::{AddressList, ClientIp, spellings};
 use storeward_inspect::{CardAction, Cards, Exception, Mode, Policy, RuleSelector};
 
 use crate::config::{
@@ -11,7 +11,6 @@ use crate::config::{
 };
 use crate::paths::{covers, is_plain};
 use crate::rates::Rate;
-use crate::spellings;
 
 /// Which headers are put right on responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

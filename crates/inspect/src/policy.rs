@@ -105,8 +105,14 @@ impl CardPlace {
     fn covers(&self, path: &str, holds: &dyn Fn(&str, &str) -> bool) -> bool {
         match self {
             CardPlace::Path(prefix) => {
-                let begins = path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-                begins && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/' | b';'))
+                let is_at = |path: &str| {
+                    let begins =
+                        path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+                    begins && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/' | b';'))
+                };
+                // Behind the name of a program, too: `/index.php/checkout`.
+                is_at(path)
+                    || path.match_indices(".php/").any(|(at, _)| path.get(at + 4..).is_some_and(is_at))
             }
             CardPlace::Segment(wanted) => path.split('/').any(|segment| segment.eq_ignore_ascii_case(wanted)),
             CardPlace::Query(name, value) => holds(name, value),
@@ -272,6 +278,20 @@ mod tests {
         assert!(exception.covers(&place("/", "q")));
         assert!(exception.covers(&place("/", "json.q")));
         assert!(!exception.covers(&place("/", "qq")));
+    }
+
+    #[test]
+    fn orders_are_taken_behind_a_program_s_name_too() {
+        let cards = Cards::default();
+        let action = |path| cards.action(path, &|_, _| false);
+        for path in
+            ["/checkout", "/Checkout/pay", "/index.php/checkout/", "/shop/index.php/checkout", "/x.php/KASSE"]
+        {
+            assert_eq!(action(path), CardAction::Refuse, "{path}");
+        }
+        for path in ["/checkouts", "/index.php/checkouts", "/index.php", "/help.php/how/checkout", "/.php/"] {
+            assert_eq!(action(path), CardAction::Mask, "{path}");
+        }
     }
 
     #[test]

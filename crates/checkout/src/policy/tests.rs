@@ -190,3 +190,27 @@ fn what_needs_no_approval_is_the_provider_s_or_allowed_to_all() {
     }
     assert!(!needs_none(&row(Kind::Script, "https://js.stripe.com/v3/", None), &[], &hosts));
 }
+
+// A link to another spelling of the page led a buyer to one without a policy.
+#[test]
+fn a_page_is_guarded_under_whatever_spelling_a_shop_serves_it() {
+    let rules = Arc::new(known(&[], OnChange::Alert, &[]));
+    let page = |page: &str| Guarded { page: page.into(), rules: Arc::clone(&rules) };
+    let known = Known { pages: vec![page("/checkout"), page("/checkout/pay")], ..Known::default() };
+    let at = |path, query| known.page_of(path, query).map(|(number, _)| number);
+    for path in [
+        "/checkout",
+        "/CHECKOUT/x",
+        "/index.php/checkout/x",
+        "/shop/index.php/checkout",
+        "/checkout./",
+        "/;x/checkout",
+    ] {
+        assert_eq!(at(path, None), Some(0), "{path}");
+    }
+    assert_eq!(at("/index.php/checkout/pay", None), Some(1));
+    assert_eq!(at("/index.php", Some("route=checkout/checkout")), Some(0));
+    for path in ["/", "/cart", "/checkouts", "/index.php/cart", "/blog/checkout-tips"] {
+        assert_eq!(at(path, None), None, "{path}");
+    }
+}

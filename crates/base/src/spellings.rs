@@ -1,7 +1,7 @@
 //! Other spellings under which a shop may serve a path: what is closed must be closed under each of them.
 //!
-//! These count for routes that are closed or open to some addresses only, and for nothing else: a route that lets more pass
-//! than others (`inspect = "off"`) must not be reached by writing `/x.php` before its path.
+//! These count for what is held to more than the rest: routes that are closed or open to some addresses only, pages where people pay.
+//! Never for a route that lets more pass than others (`inspect = "off"`): it must not be reached by writing `/x.php` before its path.
 
 use std::borrow::Cow;
 
@@ -205,7 +205,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(String::from_utf8_lossy(&storeward_base::percent_decode(text.as_bytes(), b' ')).into_owned())
+    Cow::Owned(String::from_utf8_lossy(&crate::percent_decode(text.as_bytes(), b' ')).into_owned())
 }
 
 #[cfg(test)]
