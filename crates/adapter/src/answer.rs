@@ -98,19 +98,21 @@ impl Probe {
         if let Some(named) = self.names(told) {
             return named;
         }
+        // An error of the shop's own, such as GraphQL answers it, says nothing of whoever asks.
         let is_json = || {
             self.subject.json.is_some()
                 && (told.status == self.status || told.status == 403)
-                && serde_json::from_slice::<Value>(told.body).is_ok()
+                && serde_json::from_slice::<Value>(told.body)
+                    .is_ok_and(|value| told.status == 403 || value.get("errors").is_none())
         };
         let is_led = (300..400).contains(&told.status);
         let to = told.location.filter(|_| is_led).unwrap_or_default();
         let is_visitors = match &self.visitor {
-            Some(Visitor { location, contains }) => {
+            Some(visitor @ Visitor { location, contains, .. }) => {
                 let page = String::from_utf8_lossy(told.body);
-                let leads = location.as_ref().is_some_and(|text| is_led && to.contains(text.as_str()));
+                let leads = location.as_ref().is_some_and(|text| is_led && stands_whole(to, text));
                 let shows = contains.as_ref().is_some_and(|text| {
-                    !is_led && told.status < 500 && told.status != 429 && page.contains(text.as_str())
+                    told.status == visitor.status.unwrap_or(self.status) && page.contains(text.as_str())
                 });
                 leads || shows
             }
@@ -127,7 +129,8 @@ impl Adapter {
     /// What the answer to a probe says. A shop that leads to the page of its sign-in leads visitors there.
     pub fn probe_says(&self, probe: &Probe, told: &ProbeTold<'_>) -> ProbeAnswer {
         probe.read(told, |address| {
-            let Some(path) = path_of(address) else { return false };
+            let Some(path) = path_of(address, &probe.path) else { return false };
+            let path = path.as_str();
             let sign_ins = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
             let mut pages = sign_ins.flat_map(|door| &door.place.paths);
             !place::is(&probe.path, path)
@@ -136,13 +139,23 @@ impl Adapter {
     }
 }
 
-/// The path of an address, whatever host it names.
-fn path_of(address: &str) -> Option<&str> {
-    let rest = match address.split_once("://") {
-        Some((_, rest)) => rest.get(rest.find('/')?..)?,
-        None => address,
-    };
-    rest.split(['?', '#']).next().filter(|path| path.starts_with('/'))
+/// The path of an address, whatever host it names. What is written without a beginning lies beside the page that was asked for.
+fn path_of(address: &str, beside: &str) -> Option<String> {
+    let plain = address.split(['?', '#']).next().unwrap_or_default();
+    if plain.starts_with('/') {
+        return Some(plain.to_owned());
+    }
+    if let Some((_, rest)) = plain.split_once("://") {
+        return rest.find('/').and_then(|at| rest.get(at..)).map(str::to_owned);
+    }
+    let folder = beside.rfind('/').and_then(|at| beside.get(..=at)).unwrap_or("/");
+    (!plain.is_empty() && !plain.contains(':') && !plain.starts_with('.')).then(|| format!("{folder}{plain}"))
+}
+
+/// Whether a text stands in an address, and no longer name around it: `/en/` is no sign in `/en/account`, nor `/login` in `/login-bonus`.
+fn stands_whole(address: &str, text: &str) -> bool {
+    let mut ends = address.match_indices(text).map(|(at, _)| address.as_bytes().get(at + text.len()));
+    ends.any(|next| matches!(next, None | Some(b'?' | b'#' | b'&')))
 }
 
 impl SignedIn {
@@ -321,6 +334,15 @@ mod tests {
         {
             assert_eq!(read(302, Some(to), ""), ProbeAnswer::SignedOut, "{to}");
         }
+        for to in [
+            "/accounts/login/?next=https://shop.example/accounts/profile/edit/",
+            "../../login/?x=/accounts/login/",
+        ] {
+            let expected = if to.starts_with('/') { ProbeAnswer::SignedOut } else { ProbeAnswer::Unclear };
+            assert_eq!(read(302, Some(to), ""), expected, "{to}");
+        }
+        let consent = "/consent?return=https://shop.example/en/accounts/login/";
+        assert_eq!(read(302, Some(consent), ""), ProbeAnswer::Unclear);
         assert_eq!(read(401, None, ""), ProbeAnswer::SignedOut);
         // Below a language, at another name of the shop, over the other scheme: nobody has said that nobody is there.
         for to in
@@ -353,7 +375,13 @@ mod tests {
         // In another language.
         assert_eq!(read(200, None, "Hallo ida<"), ProbeAnswer::Unclear);
         assert_eq!(read(302, Some("/de/me"), "<a href=\"/enter\">"), ProbeAnswer::Unclear);
-        assert_eq!(read(503, None, "<a href=\"/enter\">"), ProbeAnswer::Unclear);
+        for status in [403, 404, 410, 503] {
+            assert_eq!(read(status, None, "<a href=\"/enter\">"), ProbeAnswer::Unclear, "{status}");
+        }
+        assert_eq!(read(302, Some("/x?back=menu"), ""), ProbeAnswer::Unclear);
+        let read = probe("{ contains = 'enter', status = 403 }");
+        assert_eq!(read(403, None, "enter"), ProbeAnswer::SignedOut);
+        assert_eq!(read(404, None, "enter"), ProbeAnswer::Unclear);
         assert!(matches!(read(200, None, "Hello ida< <a href=\"/enter\">"), ProbeAnswer::SignedIn { .. }));
     }
 

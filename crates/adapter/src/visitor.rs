@@ -7,9 +7,12 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Visitor {
-    /// Text in the address that the visitor is led to.
+    /// Text in the address that the visitor is led to, before whose end, or `&`, `?` or `#`, it stops.
     #[serde(default)]
     pub location: Option<String>,
+    /// The status of the visitor's page; left out, that of a signed-in session's.
+    #[serde(default)]
+    pub status: Option<u16>,
     /// Text that the visitor's page holds, and that of a signed-in session does not.
     #[serde(default)]
     pub contains: Option<String>,

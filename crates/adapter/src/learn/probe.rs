@@ -54,8 +54,14 @@ fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> 
     if (300..400).contains(&told.status) {
         // Neither the same page below a language, nor an address that stands in every other.
         let to = told.location.and_then(path_alone);
-        let to = to.filter(|to| to.trim_matches('/').len() > 1 && !to.contains(own.path.trim_matches('/')));
-        return to.map(|to| Visitor { location: Some(to), contains: None });
+        let is_other = |to: &String| {
+            let name = to.trim_matches('/');
+            // The front page of a language: `/en`, `/de-at/`.
+            let is_language = name.len() <= 2
+                || (name.len() == 5 && name.as_bytes().get(2).is_some_and(|b| matches!(b, b'-' | b'_')));
+            !is_language && !to.contains(own.path.trim_matches('/'))
+        };
+        return to.filter(is_other).map(|to| Visitor { location: Some(to), ..Visitor::default() });
     }
     let page = String::from_utf8_lossy(told.body);
     let stands = |quoted: [String; 3]| quoted.into_iter().find(|text| page.contains(text.as_str()));
@@ -71,7 +77,10 @@ fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> 
             stands([format!("name=\"{name}\""), format!("name='{name}'"), format!("name={name}")])
         })
     };
-    link.or_else(of_form).map(|text| Visitor { location: None, contains: Some(text) })
+    link.or_else(of_form).map(|text| {
+        let status = Some(told.status).filter(|status| *status != 200);
+        Visitor { location: None, status, contains: Some(text) }
+    })
 }
 
 /// Links of a page within the shop: as they stand there, and their paths.

@@ -207,7 +207,14 @@ fn names_in_fields_and_in_json_are_found_too() {
 
 #[test]
 fn a_page_that_tells_a_visitor_in_words_alone_is_none() {
-    let leads = [Some("/"), Some("/en/kundenbereich"), Some("https://www.kiln.example/kundenbereich"), None];
+    let leads = [
+        Some("/"),
+        Some("/en/"),
+        Some("/de-at"),
+        Some("/en/kundenbereich"),
+        Some("https://www.kiln.example/kundenbereich"),
+        None,
+    ];
     let led = leads.map(|leads| Scene { leads, ..page(By::Nobody, "/kundenbereich", 302, "") });
     let others = [
         page(By::Nobody, "/kundenbereich", 200, "<p>Bitte eintreten"),

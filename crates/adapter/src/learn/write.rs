@@ -63,10 +63,11 @@ fn told(probe: &Probe) -> String {
     let contains = probe.contains.as_ref().map(|contains| ("contains", quoted(contains)));
     let email = probe.email.as_ref().map(|email| ("email", subject(email)));
     let visitor = probe.visitor.as_ref().map(|visitor| {
+        let status = visitor.status.map(|status| format!("status = {status}"));
         let signs = [("location", &visitor.location), ("contains", &visitor.contains)];
         let signs =
             signs.into_iter().filter_map(|(key, text)| Some(format!("{key} = {}", quoted(text.as_ref()?))));
-        ("visitor", format!("{{ {} }}", signs.collect::<Vec<_>>().join(", ")))
+        ("visitor", format!("{{ {} }}", status.into_iter().chain(signs).collect::<Vec<_>>().join(", ")))
     });
     let lines =
         contains.into_iter().chain([("subject", subject(&probe.subject))]).chain(email).chain(visitor);

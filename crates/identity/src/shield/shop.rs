@@ -103,7 +103,11 @@ impl Led {
         };
         if let Some(host) = host {
             let asked = self.asker.headers.get(header::HOST).and_then(|line| line.to_str().ok());
-            let name = |host: &str| host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
+            let name = |host: &str| {
+                let (name, port) = host.split_once(':').unwrap_or((host, ""));
+                let is_plain = port.bytes().all(|b| b.is_ascii_digit());
+                if is_plain { name.to_ascii_lowercase() } else { String::new() }
+            };
             let is_own = asked == Some(host) || names.iter().any(|own| name(own) == name(host));
             let Some(line) = HeaderValue::from_str(host).ok().filter(|_| is_own) else { return false };
             self.asker.headers.insert(header::HOST, line);
