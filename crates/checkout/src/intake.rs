@@ -216,7 +216,10 @@ impl Intake {
                 (Some(beginning), false) => Some(unknown.place(one.kind, beginning, one.shape.is_some())),
                 _ => None,
             };
-            let may_arm = asker.is_plain || self.is_of_several(id.as_str(), asker);
+            // What has another address for each visitor is counted by its kind.
+            let is_unknown = !known.rows.contains_key(&id);
+            let of_kind = || is_unknown && self.is_of_several(&format!("{page}\n{:?}", one.kind), asker);
+            let may_arm = asker.is_plain || self.is_of_several(id.as_str(), asker) || of_kind();
             let (room, most) = match one.kind {
                 Kind::Inline | Kind::Handler => (&mut waiting.code, MOST_CODE),
                 _ => (&mut waiting.files, MOST_FILES),

@@ -288,7 +288,7 @@ impl Telling<'_, '_> {
                     self.tell_new(id, seen, room)?;
                 }
             }
-            if seen.may_arm && row.approval.is_none() {
+            if seen.may_arm && seen.source.is_own() && row.approval.is_none() {
                 sql::arm(self.tx, &alert_id("script_new", id.as_str()), Room::of(seen.kind))?;
             }
             if let Some(hash) = &seen.hash {

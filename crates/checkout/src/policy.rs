@@ -46,7 +46,9 @@ impl Known {
         })
     }
 
-    fn page_at(&self, path: &str) -> Option<(usize, &Guarded)> {
+    /// The same at the page's own address alone: another spelling may be another program's page (`/blog.php/checkout`), which one client
+    /// asked for.
+    pub(crate) fn page_at(&self, path: &str) -> Option<(usize, &Guarded)> {
         let covers = |own: &str| {
             // In letters of either case, and before parameters of a segment: shops serve the same page there.
             let begins = path.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));

@@ -45,7 +45,7 @@ impl SessionStage for Checkout {
             number,
             page: Arc::clone(&own.page),
             method: head.method.clone(),
-            asker: Asker::new(head.client, is_plain(head)),
+            asker: Asker::new(head.client, is_plain(head) && known.page_at(head.path).is_some()),
             is_document: is_document(head.headers),
             is_taken_in: !is_document(head.headers) && !asks_from_guarded(head, &known),
             authority: head.authority.to_owned(),
