@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use storeward_base::{Actor, CustomerId, EventId, Timestamp};
+use storeward_base::{Actor, CustomerId, EventId, PageSize, Timestamp};
 use storeward_events::{Event, Record};
 use storeward_policy::Purpose;
 use storeward_store::{Reader, Tx, ledger, params, statements};
@@ -12,7 +12,10 @@ use crate::manifest::{Flaw, Harm};
 
 statements! {
     INSERT = "INSERT INTO vault_sight (event, at, actor, customer, purpose, opened) VALUES ($1, $2, $3, $4, $5, $6)";
-    ROWS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE at > $1 AND opened = 1";
+    ROWS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE at > $1 AND opened = $2";
+    SAME = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE event = $1 AND at = $2 AND actor = $3 AND customer = $4 AND purpose = $5 \
+            AND opened = $6";
+    THERE = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_sight WHERE event = $1";
     LIST = "SELECT event FROM vault_sight WHERE ($1 = '' OR customer = $1) AND ($2 = '' OR actor = $2) \
             AND ($3 = '' OR purpose = $3) AND ($4 = '' OR event < $4) AND actor <> $6 AND at >= $7 AND at < $8 \
             ORDER BY event DESC LIMIT $5";
@@ -76,6 +79,7 @@ pub(crate) fn insert(
 /// What an opening, and a look-up, are called in the ledger.
 const OPENED_KIND: &str = "vault.fields_opened";
 const FOUND_KIND: &str = "vault.customers_found";
+const DENIED_KIND: &str = "vault.opening_denied";
 /// By which it is decided whether somebody may go on: by the signed ledger alone, whatever its columns say or became of the index.
 const COUNTED: &[&str] = &[OPENED_KIND, FOUND_KIND];
 
@@ -145,13 +149,42 @@ fn behind(since: Timestamp) -> Timestamp {
     Timestamp::from_micros(since.micros().saturating_add(1))
 }
 
-/// Whether the index has as many openings as the ledger since then.
+/// Where the index is not what the ledger has since then: rows that were changed, beside the customer whom the entry is about, and whether
+/// there are more or fewer rows.
 pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Flaw>, Error> {
-    let rows: u64 = reader.query_one(ROWS, params![since], |row| row.get(0))?;
-    if rows == ledger::count_of(reader, OPENED_KIND, None, behind(since))? {
-        return Ok(Vec::new());
+    let mut changed: BTreeSet<CustomerId> = BTreeSet::new();
+    let mut is_other = false;
+    for (kind, opened) in [(OPENED_KIND, 1_i64), (DENIED_KIND, 0)] {
+        let mut count: u64 = 0;
+        let (kind_prefix, from) = (Some(kind.to_owned()), Some(behind(since)));
+        let mut filter = ledger::Filter { kind_prefix, from, ..ledger::Filter::default() };
+        loop {
+            let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
+            for sight in page.rows.into_iter().filter_map(|(_, record)| Sight::of(record)) {
+                count += 1;
+                let actor = sight.actor.to_string();
+                let values =
+                    params![sight.event, sight.at, actor, sight.customer, sight.purpose.as_str(), opened];
+                let has = |row: &storeward_store::Row<'_>| row.get::<u64>(0);
+                if reader.query_one(SAME, values, has)? == 1 {
+                    continue;
+                }
+                match reader.query_one(THERE, params![sight.event], has)? {
+                    0 => is_other = true,
+                    _ => drop(changed.insert(sight.customer)),
+                }
+            }
+            filter.before = page.next;
+            if filter.before.is_none() {
+                break;
+            }
+        }
+        let rows: u64 = reader.query_one(ROWS, params![since, opened], |row| row.get(0))?;
+        is_other |= rows != count;
     }
-    Ok(vec![Flaw { customer: CustomerId::from_bits(0), place: "seen".to_owned(), harm: Harm::Row }])
+    let flaw = |customer| Flaw { customer, place: "seen".to_owned(), harm: Harm::Row };
+    let other = is_other.then(|| flaw(CustomerId::from_bits(0)));
+    Ok(other.into_iter().chain(changed.into_iter().map(flaw)).collect())
 }
 
 /// The newest first, at most `limit`. Those whose entry the ledger has forgotten are left out.

@@ -126,7 +126,7 @@ fn told(record: &Record, fact: &GlassBroken) -> Option<Request> {
 pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Flaw>, Error> {
     let mut flaws = Vec::new();
     let mut known: HashSet<GrantId> = HashSet::new();
-    let reviewed = reviews(reader)?;
+    let (reviewed, decided) = (reviews(reader)?, decisions(reader, since)?);
     let mut hold = |id: GrantId, customer, fits: Option<bool>| {
         known.insert(id);
         if fits != Some(true) {
@@ -136,7 +136,9 @@ pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Fla
     for record in entries(reader, "vault.access_requested", Some(since), None)? {
         let Event::AccessRequested(fact) = &record.event else { continue };
         let row = find(reader, fact.request)?;
-        hold(fact.request, fact.customer, row.map(|row| is_request(&row, &record, fact)));
+        let fits =
+            row.map(|row| is_request(&row, &record, fact) && is_decided(&row, decided.get(&fact.request)));
+        hold(fact.request, fact.customer, fits);
     }
     for record in entries(reader, "vault.glass_broken", Some(since), None)? {
         let Event::GlassBroken(fact) = &record.event else { continue };
@@ -169,6 +171,30 @@ fn is_request(row: &Request, record: &Record, fact: &AccessRequested) -> bool {
         && (row.staff, row.customer) == (asked_by, fact.customer)
         && (row.purpose.name(), names(&row.fields)) == (fact.purpose.as_str(), fact.fields.join(","))
         && near(row.asked_at, record.at)
+}
+
+/// By whom and when requests were answered.
+fn decisions(
+    reader: &mut Reader<'_>,
+    since: Timestamp,
+) -> Result<BTreeMap<GrantId, (Actor, Timestamp)>, Error> {
+    let mut all = entries(reader, "vault.access_approved", Some(since), None)?;
+    all.extend(entries(reader, "vault.access_refused", Some(since), None)?);
+    Ok(all
+        .into_iter()
+        .filter_map(|record| match &record.event {
+            Event::AccessApproved(fact) => Some((fact.request, (record.actor, record.at))),
+            Event::AccessRefused(fact) => Some((fact.request, (record.actor, record.at))),
+            _ => None,
+        })
+        .collect())
+}
+
+/// Whether the row names who answered the request, and when, as the ledger does.
+fn is_decided(row: &Request, decision: Option<&(Actor, Timestamp)>) -> bool {
+    let Some((actor, at)) = decision else { return row.decided_by.is_none() && row.decided_at.is_none() };
+    let is_by = matches!(actor, Actor::Staff { id } if row.decided_by == Some(*id));
+    is_by && row.decided_at.is_some_and(|decided| near(decided, *at))
 }
 
 fn is_alike(row: &Request, told: &Request) -> bool {

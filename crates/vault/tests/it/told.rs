@@ -269,3 +269,48 @@ both_engines!(no_row_moves_a_customer_s_clock_or_hides_what_they_asked_for, MIGR
     assert_eq!(vault.open_pleas().await.unwrap().len(), 0);
     assert_eq!(rows(&vault).await, ["asked"]);
 });
+
+// The row alone said by whom a customer was seen, and for whom: the list of the one was emptied into another's.
+both_engines!(who_saw_whom_and_who_answered_are_held_against_the_ledger, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let (eve, boss) = (somebody(20, "support"), somebody(21, "owner"));
+    for decision in [Decision::Approve, Decision::Refuse] {
+        let id = asked(&vault, &eve).await;
+        vault.decide_access(&boss, id, decision).await.unwrap();
+    }
+    look(&vault, &eve, "contact.email").await.unwrap();
+    look(&vault, &somebody(22, "fulfilment"), "contact.email").await.unwrap_err();
+    assert_eq!(rows(&vault).await, [""; 0]);
+    let bob = bob().to_string();
+    let other = "staff_00000000000000000000000099";
+    for change in [
+        format!("customer = '{bob}' WHERE opened = 1"),
+        format!("customer = '{bob}' WHERE opened = 0"),
+        format!("actor = '{other}' WHERE opened = 1"),
+        "purpose = 'support' WHERE opened = 1".to_owned(),
+        "at = at - 1 WHERE opened = 1".to_owned(),
+        "opened = 1 - opened".to_owned(),
+    ] {
+        db.tamper("CREATE TABLE kept AS SELECT * FROM vault_sight");
+        db.tamper(&format!("UPDATE vault_sight SET {change}"));
+        let found = vault.verify(staff(), |_| {}).await.unwrap();
+        let named = found.flaws.iter().any(|flaw| flaw.place == "seen" && flaw.customer == ada());
+        assert!(named, "{change}: {:?}", found.flaws);
+        db.tamper("DELETE FROM vault_sight");
+        db.tamper("INSERT INTO vault_sight SELECT * FROM kept");
+        db.tamper("DROP TABLE kept");
+        assert_eq!(rows(&vault).await, [""; 0]);
+    }
+    for change in [format!("decided_by = '{other}'"), "decided_at = decided_at - 3600000000".to_owned()] {
+        db.tamper("CREATE TABLE kept AS SELECT * FROM vault_grant");
+        db.tamper(&format!("UPDATE vault_grant SET {change}"));
+        assert_eq!(rows(&vault).await, ["request", "request"], "{change}");
+        db.tamper("DELETE FROM vault_grant");
+        db.tamper("INSERT INTO vault_grant SELECT * FROM kept");
+        db.tamper("DROP TABLE kept");
+        assert_eq!(rows(&vault).await, [""; 0]);
+    }
+    db.tamper("DELETE FROM vault_sight WHERE opened = 0");
+    assert_eq!(rows(&vault).await, ["seen"]);
+});

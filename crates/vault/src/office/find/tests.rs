@@ -63,10 +63,10 @@ fn woocommerce_lists_forms_and_its_api() {
     let masked = hidden("wordpress", "/wp-admin/users.php", Form::Html, users);
     assert!(!masked.contains("Ada") && !masked.contains("ada@") && masked.contains("user_id=2"), "{masked}");
     let form = "<input type=\"text\" name=\"_billing_first_name\" value=\"Ada\"><input name=_billing_city value=London>\
-                <textarea name='excerpt'>ring twice</textarea><input name='post_title' value='Order'>";
+                <textarea name='customer_note' id='excerpt'>ring twice</textarea><input name='post_title' value='Order'>";
     assert_eq!(
         shown("wordpress", "/wp-admin/post.php", Form::Html, form),
-        ["address.name Ada", "address.city London"]
+        ["address.name Ada", "address.city London", "note.text ring twice"]
     );
     let api = "{\"id\":7,\"total\":\"1.10\",\"billing\":{\"first_name\":\"Ad\\u0061\",\"address_1\":\"12 \\\"The\\\" Square\",\
                \"email\":\"ada@shop.example\"},\"meta_data\":[{\"key\":\"x\",\"value\":\"call +44 20 7946 0018\"}],\"n\":1.10}";
@@ -498,4 +498,41 @@ fn an_address_in_a_place_has_its_own_mask_too() {
     let (seen, _) =
         masked(page, Form::Html, &found, |field| if *field == **EMAIL { Mask::Whole } else { Mask::Hidden });
     assert!(!seen.contains(">vera@") && !seen.contains("\nvera@") && !seen.contains("Ring"), "{seen}");
+}
+
+/// What WooCommerce's own pages showed whole to people who see masks only.
+#[test]
+fn woocommerce_s_notes_reviews_refunds_and_companies_are_found() {
+    let shop = ShopPages::built_in("wordpress").unwrap();
+    let order = "<textarea rows=1 name=\"customer_note\" id=\"excerpt\">The key is under the mat</textarea>\
+                 <input name='_shipping_company' value='Victim & Sons'><input name='_billing_state' value='Kent'>\
+                 <td class='name'><a href='post.php?post=3' class='wc-order-item-name'>Truss</a></td>";
+    let query = "page=wc-orders&action=edit&id=7";
+    for (path, query) in [("/wp-admin/post.php", "post=7&action=edit"), ("/wp-admin/admin.php", query)] {
+        let found = values(order, Form::Html, &shop, shop.page_at(path, query).as_ref());
+        let text = masked(order, Form::Html, &found, |_| Mask::Part).0;
+        for gone in ["mat", "Victim", "Kent", "Truss"] {
+            assert!(!text.contains(gone), "{path} {gone}: {text}");
+        }
+    }
+    let user = "<input name=shipping_phone value='07700 900'><input name=shipping_company value=Victims><input name=billing_state value=Kent>";
+    let text = hidden("wordpress", "/wp-admin/user-edit.php", Form::Html, user);
+    for gone in ["07700 900", "Victims", "Kent"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    let reviews = "<table class='wp-list-table widefat'><tbody><tr><td class='author column-author'><strong><img src=x> Vera Victim</strong></td>\
+                   <td class='comment column-comment'><div class='author'><strong>Vera Victim</strong></div>Good mug</td>\
+                   <td class='note column-of-a-plugin'>Vera again</td></tr></tbody></table>";
+    let page = shop.page_at("/wp-admin/edit.php", "post_type=product&page=product-reviews");
+    let found = values(reviews, Form::Html, &shop, page.as_ref());
+    let text = masked(reviews, Form::Html, &found, |_| Mask::Part).0;
+    assert!(!text.contains("Vera") && text.contains("Good mug"), "{text}");
+    for (path, body) in [
+        ("/wp-json/wc/v3/orders/7/notes", r#"[{"id":1,"note":"key under the mat of Vera Victim"}]"#),
+        ("/wp-json/wc/v3/products/reviews", r#"[{"id":1,"reviewer":"Vera Victim","rating":5}]"#),
+        ("/wp-json/wc/v3/orders/7/refunds", r#"[{"id":1,"reason":"Vera rang","amount":"1.00"}]"#),
+        ("/wp-json/wc/v3/orders/7", r#"{"billing":{"state":"Vera County"}}"#),
+    ] {
+        assert!(!hidden("wordpress", path, Form::Json, body).contains("Vera"), "{path}");
+    }
 }
