@@ -26,6 +26,8 @@ const TWICE: Duration = Duration::from_secs(3 * 3600);
 const KEPT_THERE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// So much at a time: a list has an end of its own.
 const PART: Duration = Duration::from_secs(24 * 3600);
+/// And so little where that is too much.
+const LEAST_PART: Duration = Duration::from_secs(60);
 /// A provider that shows so many in a row not is asked for none of the others: each waits as long as a call may take.
 const GIVEN_UP_AFTER: u32 = 8;
 
@@ -71,11 +73,17 @@ impl Payments {
 
     /// Part by part, the oldest first: what was read stays read where a later part is not.
     async fn fill_stripe(&self, stripe: &Stripe, from: Timestamp, taken: &mut u32) -> Result<(), Error> {
-        let (now, mut from) = (self.0.now(), from);
+        let (now, mut from, mut part) = (self.0.now(), from, PART);
         loop {
-            let to = from.plus(PART);
+            let to = from.plus(part);
             let is_last = to > now;
             let events = stripe.events(from, (!is_last).then_some(to)).await;
+            // More came in that time than one list holds: half of it is asked for, else nothing behind it would ever be read.
+            if matches!(&events, Err(Trouble::Unsure(why)) if why == "payments.too_long") && part > LEAST_PART
+            {
+                part = if is_last { now.since(from) / 2 } else { part / 2 }.max(LEAST_PART);
+                continue;
+            }
             for message in events.map_err(|why| not_reached(&why))?.iter().filter_map(stripe_event) {
                 // Of the other mode: a key sees its own only, but nothing is lost by looking.
                 if message.is_live.is_some_and(|live| live != self.is_live()) {
@@ -88,7 +96,7 @@ impl Payments {
             if is_last {
                 return Ok(());
             }
-            from = to;
+            (from, part) = (to, (part * 2).min(PART));
         }
     }
 
