@@ -78,7 +78,8 @@ impl Paid {
         for one in payments {
             paid.taken = paid.taken.saturating_add(one.captured);
             paid.back = paid.back.saturating_add(one.refunded);
-            paid.is_set_aside |= one.capturable() > 0;
+            paid.is_set_aside |=
+                one.capturable() > 0 || matches!(one.state, State::Authorized | State::PartiallyCaptured);
             // The newest first: the first that brought something.
             if paid.payment.is_none() && (one.captured > 0 || one.state == State::Authorized) {
                 paid.payment = Some(one.clone());
