@@ -40,6 +40,7 @@ statements! {
     IMPORTED = "SELECT tags FROM vault_imported WHERE customer = $1 AND collection = $2 AND item = $3";
     PUT_IMPORTED = "INSERT INTO vault_imported (customer, collection, item, tags) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (customer, collection, item) DO UPDATE SET tags = EXCLUDED.tags";
+    IMPORTED_OF = "SELECT tags FROM vault_imported WHERE customer = $1 AND collection = $2";
     DELETE_IMPORTED = "DELETE FROM vault_imported WHERE customer = $1";
 
     INSERT_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
@@ -192,6 +193,18 @@ pub fn imported(
     (collection, item): (&str, &str),
 ) -> Result<Option<String>, Error> {
     reader.query_optional(IMPORTED, params![customer, collection, item], |row| row.get(0))
+}
+
+/// Whether a shop, or a program, ever said this field of a customer.
+pub fn was_imported(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+    collection: &str,
+    field: &str,
+) -> Result<bool, Error> {
+    let all = reader.query_many(IMPORTED_OF, params![customer, collection], |row| row.get::<String>(0))?;
+    let names = [format!("\"{field}\":"), format!("\"/{field}\":")];
+    Ok(all.iter().any(|list| names.iter().any(|name| list.contains(name.as_str()))))
 }
 
 pub fn put_imported(

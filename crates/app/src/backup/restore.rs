@@ -204,8 +204,8 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
     }
     if data.join(KEYS_DUMP).exists() {
         step(format!(
-            "load {} into an empty database, as above, and name it in vault.key_store: until then the copy opens the key store of the \
-             original",
+            "only where the key store on the server is gone: load {} into an empty database, as above, and name it in vault.key_store, \
+             then erase again whom this named as erased since. Where it is there, leave vault.key_store as it is: it knows who was erased",
             data.join(KEYS_DUMP).display()
         ));
     }

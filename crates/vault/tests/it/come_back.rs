@@ -6,10 +6,10 @@ use std::time::Duration;
 use storeward_base::Actor;
 use storeward_store::both_engines;
 use storeward_vault::import::{Mapping, Plan, Taken};
-use storeward_vault::{MIGRATIONS, Vault};
+use storeward_vault::{Ask, MIGRATIONS, Vault};
 
 use crate::moves::{Oscar, cells, file, guest, on_both, page};
-use crate::support::{both, field, own};
+use crate::support::{both, field, item, open, own, owner, shown, staff};
 
 /// The shop's file without the part of this name.
 fn without(text: &str, part: &str) -> String {
@@ -129,4 +129,46 @@ both_engines!(a_guest_of_a_file_who_was_erased_does_not_come_back, MIGRATIONS, a
     assert_eq!(night(&vault, None, "10|||A-7").await, Taken::Erased);
     assert_eq!(vault.find(field("order.number"), "A-7").await.unwrap(), []);
     assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+});
+
+// An erased account leaves a mark of its address, so that it does not come back as a guest: whoever opens another account later, or had an
+// address that somebody else gave theirs, was erased with it.
+both_engines!(a_new_account_of_an_erased_accounts_address_is_a_new_customer, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let account = |number: &str| format!("{number}|guest:vera@victim.example|vera@victim.example|A-{number}");
+    assert_eq!(night(&vault, Some("guest"), &account("7")).await, Taken::New);
+    vault.erase(&own(vault.customer_of_shop("7"))).await.unwrap();
+    db.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(night(&vault, Some("guest"), &account("12")).await, Taken::New);
+    assert_eq!(night(&vault, Some("guest"), &account("12")).await, Taken::Known);
+    assert_eq!(vault.find(field("order.number"), "A-12").await.unwrap(), [vault.customer_of_shop("12")]);
+    // Neither the old account nor the guest of that address comes back.
+    for line in [account("7"), "guest:vera@victim.example||vera@victim.example|A-7".to_owned()] {
+        assert_eq!(night(&vault, Some("guest"), &line).await, Taken::Erased, "{line}");
+    }
+});
+
+// The sweep had taken the address, or the owner, or people had written into the record: it went, with all that was kept of them.
+both_engines!(what_others_wrote_or_what_had_an_address_is_nobody_come_back, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    night(&vault, None, "0||vera@victim.example|A-7").await;
+    vault.erase(&own(guest(&vault, "vera@victim.example"))).await.unwrap();
+    db.clock.advance(Duration::from_secs(1));
+    let mail = |number: &str| format!("{number}|guest:vera@victim.example|vera@victim.example|");
+    // With an address of its own, which is taken away here.
+    night(&vault, None, "9||nine@people.example|A-9").await;
+    let nine = vault.customer_of_shop("9");
+    for one in open(&vault, nine, &["contact.email"]).await.unwrap() {
+        vault.take_away(&own(nine), &one.item, &[field("contact.email")]).await.unwrap();
+    }
+    assert_eq!(shown(&vault, nine, &["contact.email"]).await, Vec::<String>::new());
+    assert_eq!(night(&vault, Some("guest"), &mail("9")).await, Taken::Known);
+    // Orders alone, and a note of the staff's.
+    night(&vault, None, "10|||A-10").await;
+    let ten = vault.customer_of_shop("10");
+    vault.write(staff(), ten, item("call", &[("note.text", "rang about the lamp")])).await.unwrap();
+    assert_eq!(night(&vault, Some("guest"), &mail("10")).await, Taken::Known);
+    for number in ["A-9", "A-10"] {
+        assert_eq!(vault.find(field("order.number"), number).await.unwrap().len(), 1, "{number}");
+    }
 });
