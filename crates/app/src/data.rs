@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
@@ -95,7 +95,17 @@ impl DataDir {
     pub fn restore_into(path: &Path) -> Done<Restoring> {
         let (mark, shown) = (path.join(UNFINISHED), path.display());
         let is_left = fs::symlink_metadata(&mark).is_ok();
-        if !is_left {
+        if is_left {
+            // Whoever may write beside it could have laid both there, to read what comes.
+            let facts = fs::symlink_metadata(path).context(&shown)?;
+            let is_own = facts.is_dir() && facts.uid() == rustix::process::geteuid().as_raw();
+            if !is_own {
+                return Err(Failure::new(format!("{shown} is another user's folder, or none"))
+                    .hint("take a new one, in a folder that nobody else may write to"));
+            }
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+                .doing(format!("cannot protect {shown}"))?;
+        } else {
             is_new(path)?;
             Self::create(path)?;
         }
@@ -297,6 +307,23 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
 mod tests {
     use super::*;
     use storeward_base::SystemEntropy;
+
+    /// A stranger's folder with the mark of a restore in it was taken as it was: open to all, with everybody's data.
+    #[test]
+    fn a_folder_that_lies_there_is_shut_before_anything_is_read_out_into_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("restored");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(UNFINISHED), "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        let restoring = DataDir::restore_into(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        drop(restoring);
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        fs::write(path.join(UNFINISHED), "").unwrap();
+        assert!(DataDir::restore_into(&link).unwrap_err().to_string().contains("another user's folder"));
+    }
 
     /// `--ready-file ready.json`: a bare name has an empty parent, and ended the program behind the written file.
     #[test]
