@@ -6,10 +6,10 @@ use std::time::Duration;
 use storeward_base::Actor;
 use storeward_store::both_engines;
 use storeward_vault::import::{Mapping, Plan, Taken};
-use storeward_vault::{Ask, MIGRATIONS, Vault};
+use storeward_vault::{MIGRATIONS, Vault};
 
 use crate::moves::{Oscar, cells, file, guest, on_both, page};
-use crate::support::{both, field, item, open, own, owner, shown, staff};
+use crate::support::{both, field, item, open, own, shown, staff};
 
 /// The shop's file without the part of this name.
 fn without(text: &str, part: &str) -> String {
