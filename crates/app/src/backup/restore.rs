@@ -11,7 +11,7 @@ use storeward_store::Engine;
 
 use super::sources::{KEYS_DUMP, OWN_DUMP};
 use super::told;
-use super::trial::take_keys;
+use super::trial::{take_keys, take_root};
 use super::{newest, since};
 use crate::Done;
 use crate::data::{DataDir, is_new};
@@ -173,6 +173,13 @@ fn keys(
     let Some(from) = &wanted.keys_from else { return Ok(false) };
     let taken = take_keys(from, data)?;
     lines.push(format!("{taken} keys were laid beside it, from {}", from.display()));
+    if take_root(from, data)? {
+        lines.push(format!(
+            "{} is the one of {}: the same root key, under the passphrase of now and not of the backup's day",
+            copies::ROOT_FILE,
+            from.display()
+        ));
+    }
     step()?;
     let Beside::Opened(opened) = beside else { return Ok(false) };
     let erased = copies::erase_again(opened, data, &opened.data)?;
@@ -225,7 +232,7 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
         step(format!("{} files of the shop could not be read when it was made", restored.manifest.unread));
     }
     step(format!(
-        "look at database.url and vault.key_store in {}, then: storeward check --dir {d}; storeward audit verify --dir {d}; storeward run --dir {d}",
+        "look at database.url, vault.passphrase_file and vault.key_store in {}, then: storeward check --dir {d}; storeward audit verify --dir {d}; storeward run --dir {d}",
         data.join(crate::config::FILE).display(),
         d = data.path().display()
     ));

@@ -1,6 +1,7 @@
 //! The drill: a backup is restored into a scratch folder, opened as a data directory, and looked through.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use storeward_backup::drill::{Finding, Looked, Report, Trial};
@@ -11,6 +12,7 @@ use storeward_base::{Actor, BackupId, Id, Secret};
 use storeward_events::Event;
 use storeward_events::backup::{DrillFailed, DrillPassed};
 use storeward_seal::LogKey;
+use storeward_seal::envelope::RootFile;
 use storeward_store::DatabaseUrl;
 use storeward_store::copies::{self, count_rows};
 use storeward_store::ledger::{self, VerifyOptions};
@@ -116,6 +118,7 @@ fn count_files(to: &Path, manifest: &Manifest, looked: &mut Looked) -> Result<()
 fn keys_beside(opened: &Opened, to: &Path) -> Done<DataDir> {
     let data = DataDir::create(to)?;
     take_keys(opened.data.path(), &data)?;
+    take_root(opened.data.path(), &data)?;
     Ok(data)
 }
 
@@ -142,6 +145,24 @@ pub fn take_keys(from: &Path, to: &DataDir) -> Done<u64> {
         taken += 1;
     }
     Ok(taken)
+}
+
+/// The same root key under the passphrase of now: whoever took another passphrase since the backup has the old one no more, or should not.
+pub fn take_root(from: &Path, to: &DataDir) -> Done<bool> {
+    let read = |path: &Path| match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        other => other.map(Some).context(path.display()),
+    };
+    let places = [from.join(vault_copies::ROOT_FILE), from.join("root.json")];
+    let held = places.iter().find(|place| place.is_file());
+    let (Some(copy), Some(held)) = (read(&to.join(vault_copies::ROOT_FILE))?, held) else { return Ok(false) };
+    let Some(now) = read(held)? else { return Ok(false) };
+    let root = |text: &str| RootFile::parse(text).ok().map(|file| file.root);
+    if now == copy || root(&now).is_none() || root(&now) != root(&copy) {
+        return Ok(false);
+    }
+    write_atomically(&to.join(vault_copies::ROOT_FILE), now.as_bytes())?;
+    Ok(true)
 }
 
 /// Loads a dump into a database that is dropped after the trial, and leads the config there.

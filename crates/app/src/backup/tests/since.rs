@@ -107,3 +107,32 @@ on_both!(what_was_said_after_a_backup_is_named_by_its_restore, |house: House| {
     let lines = house.restore(Some(later), "again").unwrap();
     assert!(!lines.iter().any(|line| line.contains("say it again there")), "{lines:?}");
 });
+
+// A restore of any backup from before another passphrase ended, each time, and what it had read out was of no use to anybody.
+on_both!(a_backup_from_before_another_passphrase_opens_with_the_one_of_now, |house: House| {
+    house.vault(|standing| {
+        keep(standing, ada(), "ada@shop.example");
+        keep(standing, bob(), "bob@shop.example");
+    });
+    let run = house.backup();
+    house.vault(|standing| finished(standing.vault.erase(&own(ada()))).unwrap().unwrap());
+    let passphrase = house.at("passphrase");
+    write_atomically(&passphrase, b"a passphrase of another day").unwrap();
+    house.with(|opened| crate::vault::change_passphrase(opened, &passphrase).unwrap());
+    let file = house.dir().join(crate::config::FILE);
+    let with = |text: &str| {
+        text.replace("[vault]\n", &format!("[vault]\npassphrase_file = '{}'\n", passphrase.display()))
+    };
+    std::fs::write(&file, with(&std::fs::read_to_string(&file).unwrap())).unwrap();
+    assert!(house.drill().has_passed(), "{:?}", house.drill());
+    let lines = house.restore(Some(run), "restored").unwrap();
+    assert!(lines.iter().any(|line| line.contains("under the passphrase of now")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("1 customers who were erased")), "{lines:?}");
+    let file = house.at("restored").join(crate::config::FILE);
+    std::fs::write(&file, with(&std::fs::read_to_string(&file).unwrap())).unwrap();
+    open_restored(&house.at("restored"), &house, |_, standing| {
+        assert_eq!(email(standing, bob()).unwrap(), "bob@shop.example");
+        assert!(email(standing, ada()).is_err(), "she came back");
+    })
+    .unwrap();
+});
