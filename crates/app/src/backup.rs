@@ -30,6 +30,7 @@ use storeward_events::system::RowHarmed;
 use storeward_outbound::read_private;
 use storeward_seal::LogKey;
 use storeward_store::Tx;
+use storeward_vault::Shelf;
 
 use crate::Done;
 use crate::config::Config;
@@ -512,6 +513,14 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
         return Ok(Err((
             format!("{shown} opens; but {} lies on this disk alone", copies::SHELF_FILE),
             "name a file on another disk with backup.epochs_copy: without it no restored customer's data opens",
+        )));
+    }
+    if let Some(copy) = section.epochs_copy.as_ref().filter(|_| crate::vault::exists(&data))
+        && Shelf::at(data.join(copies::SHELF_FILE)).ended_in(copy).is_err()
+    {
+        return Ok(Err((
+            format!("{shown} opens; but backup.epochs_copy is not there, or cannot be read"),
+            "bring it back, or let storeward backup now write it anew: without it no customer's record opens on another machine",
         )));
     }
     if let Target::Local(path) = &backups.plan().target {

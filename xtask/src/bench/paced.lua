@@ -1,10 +1,15 @@
 -- Requests at a steady rate, whatever the answers take; with a form's token, sign-ins: each for another account, from
--- another address. wrk's own words come first, then: requests a second, 0 for as fast as they come
--- [token, cookies, origin | "spread": pages, each for another address].
+-- another address, at times that know nothing of each other (a Poisson process), as those of many senders are. wrk's own
+-- words come first, then: requests a second, 0 for as fast as they come [token, cookies, origin | "spread": pages, each
+-- for another address].
+--
+-- Sign-ins at even intervals would keep step with the pages: wrk counts in whole milliseconds, so both fall on the same
+-- beat, and how far they lie apart on it, which is chance, decides for a whole window whether a page meets a sign-in.
 local ffi = require("ffi")
 ffi.cdef [[
   typedef struct { long tv_sec; long tv_nsec; } storeward_time;
   int clock_gettime(int clock, storeward_time *time);
+  int usleep(unsigned int microseconds);
 ]]
 local time = ffi.new("storeward_time")
 
@@ -14,6 +19,8 @@ local function now_ms()
 end
 
 local interval, next_ms, made
+-- When the sign-ins that wait for their millisecond are to go, the first first.
+local due, first_due, last_due = {}, 1, 0
 local form
 local spread = false
 -- Seen by `done` through thread:get.
@@ -34,9 +41,23 @@ function delay()
   local now = now_ms()
   if next_ms < now - 1000 then next_ms = now end
   local wait = next_ms - now
-  next_ms = next_ms + interval
+  if form then
+    last_due = last_due + 1
+    due[last_due] = next_ms
+  end
+  next_ms = next_ms + (form and -math.log(1 - math.random()) or 1) * interval
   if wait < 0 then return 0 end
-  return math.floor(wait + 0.5)
+  return math.floor(form and wait or wait + 0.5)
+end
+
+-- What is left of the millisecond, which `delay` cannot say. Nobody times the answers to sign-ins, so the tool may sleep.
+local function wait_for_the_rest()
+  local at = due[first_due]
+  if not at then return end
+  due[first_due] = nil
+  first_due = first_due + 1
+  local left = math.min(at - now_ms(), 2)
+  if left > 0.02 then ffi.C.usleep(left * 1000) end
 end
 
 -- Spread over the whole space, so that no network around an address counts for many.
@@ -52,6 +73,7 @@ function request()
   made = made + 1
   if spread then return wrk.format("GET", nil, { ["X-Forwarded-For"] = address() }) end
   if not form then return wrk.format("GET") end
+  wait_for_the_rest()
   return wrk.format("POST", nil, {
     ["Content-Type"] = "application/x-www-form-urlencoded",
     ["Cookie"] = form.cookies,

@@ -16,6 +16,7 @@ use storeward_seal::envelope::RootFile;
 use storeward_store::DatabaseUrl;
 use storeward_store::copies::{self, count_rows};
 use storeward_store::ledger::{self, VerifyOptions};
+use storeward_vault::Shelf;
 
 use super::newest;
 use super::sources::{KEYS_DUMP, OWN_DUMP, OWN_SQLITE};
@@ -83,6 +84,7 @@ fn look(opened: &Opened, to: &Path, manifest: &Manifest) -> Result<Looked, Error
     let told = |failure: crate::failure::Failure| Error::Opens(failure.to_string().replace('\n', " "));
     let mut looked = Looked::default();
     count_files(to, manifest, &mut looked)?;
+    looked.findings.extend(copy_of_epochs(opened, manifest));
     let data = keys_beside(opened, to).map_err(told)?;
     let mut config = vault_copies::from_elsewhere(&opened.loaded.config, &opened.data);
     config.database.url = Secret::new(format!("sqlite:{OWN_SQLITE}"));
@@ -95,6 +97,34 @@ fn look(opened: &Opened, to: &Path, manifest: &Manifest) -> Result<Looked, Error
     drop(keys_trial);
     found.map_err(told)?;
     Ok(looked)
+}
+
+/// Whether another machine, which has the copy of the epochs' keys and not this one's, would open what was put away.
+fn copy_of_epochs(opened: &Opened, manifest: &Manifest) -> Option<Finding> {
+    let copy = vault::epochs_copy(&opened.loaded.config)?;
+    let shelf = opened.data.join(vault_copies::SHELF_FILE);
+    if !shelf.is_file() {
+        return None;
+    }
+    let missing = Shelf::at(&shelf).missing_in(&copy, manifest.made_at);
+    Some(match missing {
+        Ok(epochs) if epochs.is_empty() => Finding::held(
+            "epochs",
+            "backup.epochs_copy has the keys of the epochs that the customers' keys need",
+        ),
+        Ok(epochs) => Finding::failed(
+            "epochs",
+            format!(
+                "backup.epochs_copy lacks the keys of epochs {epochs:?}: on another machine no customer's record would open"
+            ),
+        ),
+        Err(why) => Finding::failed(
+            "epochs",
+            format!(
+                "backup.epochs_copy: {why}; without it no customer's record would open on another machine"
+            ),
+        ),
+    })
 }
 
 /// Databases that are files: SQLite's own check, and the rows of each table.

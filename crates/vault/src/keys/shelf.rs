@@ -135,6 +135,21 @@ impl Shelf {
         Ok(theirs.iter().filter(|entry| !is_live(entry)).map(|entry| entry.epoch.0).collect())
     }
 
+    /// The epochs that had begun by then and whose keys another file does not have as they are here, in order.
+    pub fn missing_in(&self, other: &Path, by: Timestamp) -> Result<Vec<u32>, Error> {
+        let mut wanted = self.text()?.epochs;
+        wanted.retain(|entry| entry.begun_at <= by);
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let other = Shelf::at(other);
+        fs::metadata(&other.0).map_err(|why| other.failed(&why))?;
+        let theirs = other.text()?.epochs;
+        let has =
+            |entry: &Entry| theirs.iter().any(|one| one.epoch == entry.epoch && one.wrapped == entry.wrapped);
+        Ok(wanted.iter().filter(|entry| !has(entry)).map(|entry| entry.epoch.0).collect())
+    }
+
     /// Reads and unwraps what is there; an empty shelf where there is no file.
     pub fn read(&self, root: &dyn RootKey) -> Result<Epochs, Error> {
         let text = self.text()?;

@@ -136,3 +136,35 @@ on_both!(a_backup_from_before_another_passphrase_opens_with_the_one_of_now, |hou
     })
     .unwrap();
 });
+
+// The drill opened what it had restored with this machine's own keys, and passed for years beside a copy that held nothing.
+on_both!(a_drill_fails_while_the_copy_of_the_epochs_is_gone_or_opens_nothing, |house: House| {
+    let copy = with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    let config = |house: &House| house.with(|opened| opened.loaded.config.clone());
+    let says = |house: &House| look(&house.dir(), &config(house)).unwrap().unwrap_err().0;
+    assert!(house.drill().has_passed());
+    assert!(!says(&house).contains("epochs_copy"));
+    let whole = std::fs::read_to_string(&copy).unwrap();
+    // The same epoch's key, wrapped otherwise: another house's.
+    let (before, wrapped) = whole.split_once("\"wrapped\"").unwrap();
+    let other = format!(
+        "{before}\"wrapped\"{}",
+        wrapped.replacen(|c: char| c.is_ascii_hexdigit(), "", 2).replacen('"', "\"00", 1)
+    );
+    assert_ne!(whole, other);
+    for bad in [Some(other.as_str()), Some("garbage"), None] {
+        match bad {
+            Some(text) => std::fs::write(&copy, text).unwrap(),
+            None => std::fs::remove_file(&copy).unwrap(),
+        }
+        let report = house.drill();
+        let failed: Vec<&str> =
+            report.findings.iter().filter(|one| !one.held).map(|one| one.what.as_str()).collect();
+        assert_eq!(failed, ["epochs"], "{bad:?}");
+        assert_eq!(says(&house).contains("epochs_copy"), bad != Some(other.as_str()));
+    }
+    house.backup();
+    assert!(house.drill().has_passed());
+});
