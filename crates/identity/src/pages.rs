@@ -108,6 +108,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/challenge/passkey-options"), FLOW, challenge::passkey_options)
         .get(own!("/new-password"), FLOW, recover::new_password_page)
         .post(own!("/new-password"), FLOW, recover::set_new_password)
+        .post(own!("/new-password/keep"), FLOW, recover::keep_password)
         .post(own!("/new-password/meter"), FLOW, meter::flow)
         .post(own!("/challenge/send-sms"), FLOW, challenge::send_sms)
         .post(own!("/challenge/lost"), FLOW, lost::begin)

@@ -38,7 +38,7 @@ struct AddressPage {
 fn new_password(app: &App, view: &View) -> NewPasswordPage {
     let mut page = view.page(app, view.texts().s("new_password.title"));
     page.meter = Some("/account/password/meter");
-    NewPasswordPage { page, action: "/account/password", asks: Asks::CurrentPassword }
+    NewPasswordPage { page, action: "/account/password", asks: Asks::CurrentPassword, may_keep: false }
 }
 
 /// To the page where this browser's password is changed: ours, or the shop's own. Of whoever is not signed in it is the shop's where

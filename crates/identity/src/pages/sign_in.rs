@@ -60,6 +60,8 @@ struct SignInPage {
     email: String,
     next: String,
     next_encoded: String,
+    /// Whether a code to the address is offered: after every refusal alike, whatever its reason.
+    by_mail: bool,
 }
 
 fn sign_in_page(app: &App, view: &View, next: &str, email: &str, puzzle: Option<String>) -> SignInPage {
@@ -68,7 +70,7 @@ fn sign_in_page(app: &App, view: &View, next: &str, email: &str, puzzle: Option<
     page.script = true;
     page.puzzle = puzzle;
     let next = ReturnTo::parse(next).map_or_else(String::new, String::from);
-    SignInPage { page, email: email.to_owned(), next_encoded: encode(&next), next }
+    SignInPage { page, email: email.to_owned(), next_encoded: encode(&next), next, by_mail: false }
 }
 
 pub async fn page(
@@ -135,6 +137,7 @@ fn refused(
         None => app.identity.puzzle(Purpose::SignIn, &view.visit, email),
     };
     let mut page = sign_in_page(app, view, next, email, puzzle);
+    page.by_mail = later.is_none() && !email.is_empty();
     page.page.fault = Some(later.map_or_else(|| t.s(refusal), |later| later.words(t)));
     match later {
         Some(later) => show_later(&page, view.language, later),

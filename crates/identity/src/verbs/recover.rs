@@ -1,5 +1,5 @@
 //! A way back: a code to the address on file, then the second factor where there is one, then a new password. It signs
-//! nobody in, and it ends every session and every device.
+//! nobody in, and it ends every session and every device. (Whoever knows the password all the same: see `keep_password.rs`.)
 
 use storeward_base::{Actor, Language, Secret};
 use storeward_events::identity::{CustomerPasswordChanged, RecoveryBegun, RecoveryFinished};
@@ -15,12 +15,22 @@ use crate::letter::LetterKind;
 use crate::model::{Email, Misfit};
 use crate::passwords::ticket;
 use crate::sql;
-use crate::state::{Flow, Purpose, State};
+use crate::state::{Flow, Purpose, ReturnTo, State};
 use crate::throttle::{Key, Leave};
 use crate::tokens::FlowToken;
 use crate::visit::Visit;
 
 use super::sign_up::SignUpFault;
+
+/// What a form sent, unread.
+#[derive(Debug)]
+pub struct RecoveryForm<'a> {
+    pub email: &'a str,
+    /// Where whoever keeps their password goes on.
+    pub return_to: Option<ReturnTo>,
+    /// Of a puzzle that the page had; empty without.
+    pub answer: &'a str,
+}
 
 #[derive(Debug)]
 pub enum NewPasswordFault {
@@ -39,12 +49,11 @@ impl Identity {
     pub async fn begin_recovery(
         &self,
         visit: &Visit,
-        typed: &str,
+        form: RecoveryForm<'_>,
         language: Language,
-        answer: &str,
     ) -> Result<FlowToken, SignUpFault> {
         let begun = tokio::time::Instant::now();
-        let answer = self.begin_recovery_now(visit, typed, language, answer).await;
+        let answer = self.begin_recovery_now(visit, form, language).await;
         self.0.settle(begun).await;
         answer
     }
@@ -52,13 +61,12 @@ impl Identity {
     async fn begin_recovery_now(
         &self,
         visit: &Visit,
-        typed: &str,
+        form: RecoveryForm<'_>,
         language: Language,
-        answer: &str,
     ) -> Result<FlowToken, SignUpFault> {
         let shared = &self.0;
-        let email = Email::parse(typed).map_err(SignUpFault::Misfit)?;
-        let way = shared.way(Puzzle::Recovery, visit, answer, email.as_str());
+        let email = Email::parse(form.email).map_err(SignUpFault::Misfit)?;
+        let way = shared.way(Puzzle::Recovery, visit, form.answer, email.as_str());
         let block = visit.client.block();
         let account =
             shared.account_by_any_email(&email).await?.filter(|account| account.locked_at.is_none());
@@ -70,8 +78,12 @@ impl Identity {
         }
         let customer = account.as_ref().map(|account| account.id);
         let language = account.as_ref().map_or(language, |account| account.language);
-        let state =
-            State { address: Some(email.as_str().to_owned()), language: Some(language), ..State::default() };
+        let state = State {
+            address: Some(email.as_str().to_owned()),
+            language: Some(language),
+            return_to: form.return_to,
+            ..State::default()
+        };
         let mut draft = shared.draft_flow(Purpose::Recovery, customer, state);
         shared.with_code(&mut draft, LetterKind::RecoveryCode, &email, language);
         if account.is_none() {

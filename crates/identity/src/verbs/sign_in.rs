@@ -31,8 +31,9 @@ use crate::visit::Visit;
 /// So many wrong passwords in a row from unknown devices, and the password counts there no more (NIST SP 800-63B-4
 /// section 3.2.2 allows no more than 100).
 const MOST_FAILURES: u32 = 100;
-/// The last ten of them are kept for networks that the account was signed in from before: strangers elsewhere do not use them up, so
-/// that the owner's new device at home is let in still, and who guesses there has no more tries than anybody.
+/// The last ten of them are kept for networks that the account was signed in from before, and for whoever has shown first that they read
+/// its mail: strangers elsewhere do not use them up, so that the owner's new device is let in still, and who guesses there has no more
+/// tries than anybody.
 const MOST_ELSEWHERE: u32 = 90;
 
 /// What a form sent, unread.
@@ -301,12 +302,17 @@ impl Shared {
         if account.password_disabled_at.is_none() || device.row().is_some() {
             return Ok(true);
         }
-        let customer = account.id;
-        let read = move |reader: &mut Reader<'_>| sql::account::failures(reader, customer);
-        Ok(self.knows_network(visit, customer).await? && self.db.read(read).await? < MOST_FAILURES)
+        Ok(self.knows_network(visit, account.id).await? && self.has_tries_left(account).await?)
     }
 
-    async fn note_wrong_password(
+    /// Whether one of the tries that are kept for whoever is no stranger is left.
+    pub(super) async fn has_tries_left(&self, account: &Account) -> Result<bool, Error> {
+        let customer = account.id;
+        let read = move |reader: &mut Reader<'_>| sql::account::failures(reader, customer);
+        Ok(self.db.read(read).await? < MOST_FAILURES)
+    }
+
+    pub(super) async fn note_wrong_password(
         &self,
         visit: &Visit,
         account: &Account,
@@ -349,7 +355,7 @@ impl Shared {
         written.await
     }
 
-    async fn upgrade_password(
+    pub(super) async fn upgrade_password(
         &self,
         ticket: Ticket,
         account: &Account,

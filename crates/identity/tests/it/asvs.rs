@@ -92,7 +92,7 @@ both_engines!(password_fields_hide_what_is_typed_and_take_what_is_pasted, MIGRAT
             }
         }
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 7);
 });
 
 // 6.2.5, 6.2.8, 6.2.9
@@ -267,7 +267,7 @@ both_engines!(nothing_is_asked_that_others_could_know, MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     for (path, expected) in [
         ("/.storeward/sign-up", &["csrf", "email", "name", "next", "password"][..]),
-        ("/.storeward/recover", &["csrf", "email"]),
+        ("/.storeward/recover", &["csrf", "email", "next"]),
     ] {
         let page = bench.browser().get(path).await;
         let mut names: Vec<&str> =

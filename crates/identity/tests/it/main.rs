@@ -23,6 +23,7 @@ mod guests;
 mod heat;
 mod imported;
 mod json_shop;
+mod kept;
 mod kinds;
 mod lost;
 mod magento;

@@ -93,6 +93,9 @@ both_engines!(without_a_passkey_a_strangers_sign_in_goes_the_way_back, MIGRATION
     far.prove("mail", &bench.code(LetterKind::RecoveryCode)).await.leads_to(challenge);
     far.prove("totp", &bench.next_totp(&app)).await.leads_to(new_password);
     assert!(!far.is_signed_in().await);
+    // Nor does it end with the password that others may know.
+    let kept = far.post_from(new_password, "/.storeward/new-password/keep", &[("password", PASSWORD)]).await;
+    assert!(kept.status == 403 && !far.is_signed_in().await && !kept.body.contains("new-password/keep"));
     far.post_from(new_password, new_password, &[("password", OTHER_PASSWORD)]).await;
     assert!(!far.is_signed_in().await && !owner.is_signed_in().await, "nobody is in with the old one");
     assert_eq!(far.sign_in(EMAIL, PASSWORD).await.status, 403);
