@@ -98,12 +98,12 @@ impl Probe {
         if let Some(named) = self.names(told) {
             return named;
         }
-        // An error of the shop's own, such as GraphQL answers it, says nothing of whoever asks.
+        // An error of the shop's own, such as GraphQL answers it, says nothing of whoever asks. Nor does a refusal with 403, which a
+        // guard before the shop writes in JSON, too: it is a visitor's where the file says by which words.
         let is_json = || {
             self.subject.json.is_some()
-                && (told.status == self.status || told.status == 403)
-                && serde_json::from_slice::<Value>(told.body)
-                    .is_ok_and(|value| told.status == 403 || value.get("errors").is_none())
+                && told.status == self.status
+                && serde_json::from_slice::<Value>(told.body).is_ok_and(|value| value.get("errors").is_none())
         };
         let is_led = (300..400).contains(&told.status);
         let to = told.location.filter(|_| is_led).unwrap_or_default();
@@ -383,6 +383,29 @@ mod tests {
         assert_eq!(read(403, None, "enter"), ProbeAnswer::SignedOut);
         assert_eq!(read(404, None, "enter"), ProbeAnswer::Unclear);
         assert!(matches!(read(200, None, "Hello ida< <a href=\"/enter\">"), ProbeAnswer::SignedIn { .. }));
+    }
+
+    // A guard before the shop refuses the question in JSON: then a token was nobody's, and so was a session.
+    #[test]
+    fn a_refusal_in_json_names_nobody_to_nobody() {
+        let read = |visitor: &str, status, body: &str| {
+            let file = format!(
+                "format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in.probe]\npath = '/me'\n\
+                 subject = {{ json = '/email' }}\n{visitor}"
+            );
+            let adapter = Adapter::parse(&file).unwrap();
+            let told = ProbeTold { status, location: None, body: body.as_bytes() };
+            adapter.probe_says(adapter.signed_in.probe.as_ref().unwrap(), &told)
+        };
+        let own = r#"{"errors":[{"code":"CUSTOMER_NOT_LOGGED_IN"}]}"#;
+        for guards in [r#"{"error":"blocked","ray":"8f2"}"#, "{}", "null", own] {
+            assert_eq!(read("", 403, guards), ProbeAnswer::Unclear, "{guards}");
+        }
+        let visitor = "visitor = { status = 403, contains = 'CUSTOMER_NOT_LOGGED_IN' }\n";
+        assert_eq!(read(visitor, 403, own), ProbeAnswer::SignedOut);
+        assert_eq!(read(visitor, 403, r#"{"error":"blocked"}"#), ProbeAnswer::Unclear);
+        assert_eq!(read("", 200, r#"{"email":null}"#), ProbeAnswer::SignedOut);
+        assert_eq!(read("", 401, own), ProbeAnswer::SignedOut);
     }
 
     #[test]

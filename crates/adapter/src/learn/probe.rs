@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::door::Attempt;
 use super::{By, Doubt, Watched, own_path};
 use crate::answer::{ProbeAnswer, ProbeTold};
@@ -63,6 +65,12 @@ fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> 
         };
         return to.filter(is_other).map(|to| Visitor { location: Some(to), ..Visitor::default() });
     }
+    if own.names.as_ref().is_some_and(|probe| probe.subject.json.is_some()) {
+        let code = serde_json::from_slice(told.body).ok().filter(|_| told.status == 403);
+        let contains = code.as_ref().and_then(code_of).map(|code| format!("\"{code}\""));
+        let status = Some(told.status);
+        return contains.map(|contains| Visitor { location: None, status, contains: Some(contains) });
+    }
     let page = String::from_utf8_lossy(told.body);
     let stands = |quoted: [String; 3]| quoted.into_iter().find(|text| page.contains(text.as_str()));
     let is_new = |path: &String| sign_ins.contains(path) && *path != own.path && !own.links.contains(path);
@@ -81,6 +89,22 @@ fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> 
         let status = Some(told.status).filter(|status| *status != 200);
         Visitor { location: None, status, contains: Some(text) }
     })
+}
+
+/// The code of a refusal, as programs read it: the same in every language, and no word that a guard before the shop would have.
+fn code_of(value: &Value) -> Option<&str> {
+    let is_code = |text: &&str| {
+        let is_long = text.len() >= 8 && text.contains(['_', '-', '.']);
+        is_long && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    };
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get("code").and_then(Value::as_str).filter(is_code);
+            own.or_else(|| fields.values().find_map(code_of))
+        }
+        Value::Array(parts) => parts.iter().find_map(code_of),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
 }
 
 /// Links of a page within the shop: as they stand there, and their paths.

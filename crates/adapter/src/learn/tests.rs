@@ -189,6 +189,12 @@ fn names_in_fields_and_in_json_are_found_too() {
         (r#"<INPUT value="mira@people.example" name="adr">"#, ENTRY, 200, None),
         (r#"{"kunde":{"post/adresse":"mira@people.example"}}"#, "{\"kunde\":null}", 200, None),
         (r#"{"kunde":"mira@people.example"}"#, "{}", 401, None),
+        (
+            r#"{"kunde":"mira@people.example"}"#,
+            r#"{"errors":[{"status":"403","code":"CHECKOUT__CUSTOMER_NOT_LOGGED_IN","title":"Forbidden"}]}"#,
+            403,
+            None,
+        ),
     ] {
         let mut all = scenes();
         all[2].body = own.into();
