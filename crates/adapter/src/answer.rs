@@ -3,6 +3,7 @@
 use serde_json::Value;
 use storeward_base::Secret;
 
+use crate::address::Address;
 use crate::cookie::{CookieLine, name_fits};
 use crate::model::{Adapter, BodyKind, Door, DoorKind, Probe, SignOut, SignedIn, Subject, TokenAnswer};
 use crate::visitor::Visitor;
@@ -110,7 +111,12 @@ impl Probe {
         let is_visitors = match &self.visitor {
             Some(visitor @ Visitor { location, contains, .. }) => {
                 let page = String::from_utf8_lossy(told.body);
-                let leads = location.as_ref().is_some_and(|text| is_led && stands_whole(to, text));
+                // As the shop wrote it, or made whole.
+                let led = told.location.filter(|_| is_led).and_then(|to| Address::read(to, &self.path));
+                let whole = led.map_or_else(String::new, |to| to.target());
+                let leads = location
+                    .as_ref()
+                    .is_some_and(|text| is_led && (stands_whole(to, text) || stands_whole(&whole, text)));
                 let shows = contains.as_ref().is_some_and(|text| {
                     told.status == visitor.status.unwrap_or(self.status) && page.contains(text.as_str())
                 });
@@ -129,27 +135,15 @@ impl Adapter {
     /// What the answer to a probe says. A shop that leads to the page of its sign-in leads visitors there.
     pub fn probe_says(&self, probe: &Probe, told: &ProbeTold<'_>) -> ProbeAnswer {
         probe.read(told, |address| {
-            let Some(path) = path_of(address, &probe.path) else { return false };
-            let path = path.as_str();
+            // Whatever host it names.
+            let Some(to) = Address::read(address, &probe.path) else { return false };
+            let path = to.path.as_str();
             let sign_ins = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
             let mut pages = sign_ins.flat_map(|door| &door.place.paths);
             !place::is(&probe.path, path)
                 && pages.any(|place| place != place::ANYWHERE && place::is(place, path))
         })
     }
-}
-
-/// The path of an address, whatever host it names. What is written without a beginning lies beside the page that was asked for.
-fn path_of(address: &str, beside: &str) -> Option<String> {
-    let plain = address.split(['?', '#']).next().unwrap_or_default();
-    if plain.starts_with('/') {
-        return Some(plain.to_owned());
-    }
-    if let Some((_, rest)) = plain.split_once("://") {
-        return rest.find('/').and_then(|at| rest.get(at..)).map(str::to_owned);
-    }
-    let folder = beside.rfind('/').and_then(|at| beside.get(..=at)).unwrap_or("/");
-    (!plain.is_empty() && !plain.contains(':') && !plain.starts_with('.')).then(|| format!("{folder}{plain}"))
 }
 
 /// Whether a text stands in an address, and no longer name around it: `/en/` is no sign in `/en/account`, nor `/login` in `/login-bonus`.
@@ -336,10 +330,21 @@ mod tests {
         }
         for to in [
             "/accounts/login/?next=https://shop.example/accounts/profile/edit/",
-            "../../login/?x=/accounts/login/",
+            "../../login/",
+            "//shop.example/accounts/login/#top",
+            "https://shop.example:8443/accounts/login/",
+            "\\accounts\\login/",
         ] {
-            let expected = if to.starts_with('/') { ProbeAnswer::SignedOut } else { ProbeAnswer::Unclear };
-            assert_eq!(read(302, Some(to), ""), expected, "{to}");
+            assert_eq!(read(302, Some(to), ""), ProbeAnswer::SignedOut, "{to}");
+        }
+        for to in [
+            "login/?x=/accounts/login/",
+            "../../../login/?x=/accounts/login/",
+            "#/accounts/login/",
+            "https://ida:x@shop.example/accounts/login/",
+            "https:accounts/login/",
+        ] {
+            assert_eq!(read(302, Some(to), ""), ProbeAnswer::Unclear, "{to}");
         }
         let consent = "/consent?return=https://shop.example/en/accounts/login/";
         assert_eq!(read(302, Some(consent), ""), ProbeAnswer::Unclear);
@@ -372,6 +377,10 @@ mod tests {
         let read = probe("{ contains = 'href=\"/enter\"', location = 'back=me' }");
         assert_eq!(read(200, None, "<a href=\"/enter\">"), ProbeAnswer::SignedOut);
         assert_eq!(read(302, Some("https://shop.example/x?back=me"), ""), ProbeAnswer::SignedOut);
+        assert_eq!(read(302, Some("x?back=me#top"), ""), ProbeAnswer::SignedOut);
+        let own = probe("{ location = '/me' }");
+        assert_eq!(own(302, None, ""), ProbeAnswer::Unclear);
+        assert_eq!(own(302, Some("me"), ""), ProbeAnswer::SignedOut, "as if it were written whole");
         // In another language.
         assert_eq!(read(200, None, "Hallo ida<"), ProbeAnswer::Unclear);
         assert_eq!(read(302, Some("/de/me"), "<a href=\"/enter\">"), ProbeAnswer::Unclear);

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use storeward_base::Secret;
 
+use crate::address::Address;
 use crate::answer::{ProbeAnswer, ProbeTold};
 use crate::body;
 use crate::kind::is_form;
@@ -125,7 +126,7 @@ impl Watched {
             forms: text::forms(body, path).take(MOST_FORMS).collect(),
             outs: outs(body, path).into_iter().take(MOST_FORMS).collect(),
             links: if names.is_some() {
-                links(body).map(|(_, path)| path).take(MOST_LINKS).collect()
+                links(body, path).map(|(_, path)| path).take(MOST_LINKS).collect()
             } else {
                 Vec::new()
             },
@@ -184,10 +185,10 @@ pub fn field_names(content_type: &str, bytes: &[u8]) -> Vec<String> {
     fields.into_iter().map(|(name, _)| name).filter(|name| name.len() <= 200).take(200).collect()
 }
 
-/// Pages of the same shop that a page links to, but no sign-outs.
-pub fn pages(page: &str) -> Vec<String> {
+/// Pages of the same shop that a page at this path links to, but no sign-outs.
+pub fn pages(page: &str, path: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for link in text::links(page).filter_map(|link| own_path(&text::unescape(link))) {
+    for link in text::links(page).filter_map(|link| own_path(&text::unescape(link), path)) {
         if !is_out(&link) && !link.contains('.') && !found.contains(&link) && found.len() < 40 {
             found.push(link);
         }
@@ -195,13 +196,9 @@ pub fn pages(page: &str) -> Vec<String> {
     found
 }
 
-/// The path of an address within the shop, whatever host it names.
-pub fn own_path(address: &str) -> Option<String> {
-    let rest = address
-        .split_once("://")
-        .map_or(address, |(_, rest)| rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"));
-    let path = rest.split('#').next().unwrap_or_default();
-    (path.starts_with('/') && !path.starts_with("//")).then(|| path.to_owned())
+/// The path of an address within the shop, with its query, as it is written on a page at `base`, whatever host it names.
+pub fn own_path(address: &str, base: &str) -> Option<String> {
+    Address::read(address, base).map(|to| to.target())
 }
 
 /// Paths that the owner saw with the account's name on, and that should be asked for without cookies.
@@ -499,9 +496,9 @@ fn is_out(path: &str) -> bool {
 fn outs(body: &str, path: &str) -> Vec<Out> {
     let out = |method, to: String| Out { method, path: to, page: path.to_owned(), was_used: false };
     let forms = text::forms(body, path).filter(|form| form.is_post && is_out(&form.path));
-    let links = text::links(body).filter(|link| link.starts_with('/') && !link.starts_with("//"));
-    let links = links.filter(|link| is_out(link) && !link.contains(['?', '#', '&']));
-    forms.map(|form| out("POST", form.path)).chain(links.map(|link| out("GET", link.to_owned()))).collect()
+    let links = text::links(body).filter_map(|link| Address::read(&text::unescape(link), path));
+    let links = links.filter(|to| to.host.is_none() && to.query.is_none() && is_out(&to.path));
+    forms.map(|form| out("POST", form.path)).chain(links.map(|to| out("GET", to.path))).collect()
 }
 
 /// Where the shop signs out, by the pages behind the sign-in: used ones first, each once.

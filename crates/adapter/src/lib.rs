@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod acts;
+mod address;
 mod answer;
 mod body;
 mod call;
@@ -35,6 +36,7 @@ mod told;
 mod visitor;
 
 pub use acts::{UnnamedActs, bears_password};
+pub use address::Address;
 pub use answer::{Answer, ProbeAnswer, ProbeTold, Signal};
 pub use body::{Credentials, Unreadable, before_last_field, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};

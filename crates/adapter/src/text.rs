@@ -2,6 +2,8 @@
 
 use storeward_base::percent_decode;
 
+use crate::address::Address;
+
 /// Percent-decoding; `plus` says what `+` stands for.
 pub(crate) fn decode(raw: &[u8], plus: u8) -> String {
     let out = percent_decode(raw, plus);
@@ -202,17 +204,13 @@ pub(crate) fn forms<'p>(page: &'p str, path: &'p str) -> impl Iterator<Item = Fo
             attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
         };
         let action = of(&head, "action").unwrap_or_default();
-        let action = action
-            .split_once("://")
-            .map_or(action.as_str(), |(_, rest)| rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"));
-        let action = action.split(['?', '#']).next().unwrap_or_default();
-        let place = if action.starts_with('/') { action } else { path };
+        let place = Address::read(&action, path).map_or_else(|| path.to_owned(), |to| to.path);
         let fields = inputs(whole).take(200).filter_map(|input| {
             let kind = of(&input, "type").unwrap_or_default().to_ascii_lowercase();
             Some((of(&input, "name")?, kind))
         });
         Some(Form {
-            path: place.to_owned(),
+            path: place,
             is_post: of(&head, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
             fields: fields.collect(),
         })

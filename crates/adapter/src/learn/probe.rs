@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::door::Attempt;
-use super::{By, Doubt, Watched, own_path};
+use super::{By, Doubt, Watched};
+use crate::address::Address;
 use crate::answer::{ProbeAnswer, ProbeTold};
 use crate::model::Probe;
 use crate::text::{self, Form};
@@ -27,7 +28,7 @@ pub(super) fn probes(watched: &[Watched], attempt: &Attempt) -> (Vec<Probe>, Opt
         };
         let told = ProbeTold { status: other.status, location: location.as_deref(), body: page.as_bytes() };
         let door = watched.get(attempt.at).map(|seen| seen.path.clone());
-        let is_door = |address: &str| path_alone(address).is_some_and(|path| Some(path) == door);
+        let is_door = |address: &str| path_alone(address, &seen.path).is_some_and(|path| Some(path) == door);
         match probe.read(&told, is_door) {
             ProbeAnswer::SignedOut => found.push(probe.clone()),
             ProbeAnswer::SignedIn { .. } => doubt = Some(Doubt::ShownToAll(seen.path.clone())),
@@ -55,7 +56,7 @@ fn sign_ins(watched: &[Watched], attempt: &Attempt) -> BTreeSet<String> {
 fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> Option<Visitor> {
     if (300..400).contains(&told.status) {
         // Neither the same page below a language, nor an address that stands in every other.
-        let to = told.location.and_then(path_alone);
+        let to = told.location.and_then(|to| path_alone(to, &own.path));
         let is_other = |to: &String| {
             let name = to.trim_matches('/');
             // The front page of a language: `/en`, `/de-at/`.
@@ -74,7 +75,7 @@ fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> 
     let page = String::from_utf8_lossy(told.body);
     let stands = |quoted: [String; 3]| quoted.into_iter().find(|text| page.contains(text.as_str()));
     let is_new = |path: &String| sign_ins.contains(path) && *path != own.path && !own.links.contains(path);
-    let mut leading = links(&page).filter(|(_, path)| is_new(path));
+    let mut leading = links(&page, &own.path).filter(|(_, path)| is_new(path));
     let link = leading
         .find_map(|(link, _)| stands([format!("\"{link}\""), format!("'{link}'"), format!("href={link}")]));
     let of_form = || {
@@ -107,11 +108,11 @@ fn code_of(value: &Value) -> Option<&str> {
     }
 }
 
-/// Links of a page within the shop: as they stand there, and their paths.
-pub(super) fn links(page: &str) -> impl Iterator<Item = (&str, String)> {
-    text::links(page).filter_map(|link| Some((link, path_alone(&text::unescape(link))?)))
+/// Links of a page at this path within the shop: as they stand there, and their paths.
+pub(super) fn links<'p>(page: &'p str, path: &'p str) -> impl Iterator<Item = (&'p str, String)> {
+    text::links(page).filter_map(move |link| Some((link, path_alone(&text::unescape(link), path)?)))
 }
 
-fn path_alone(address: &str) -> Option<String> {
-    own_path(address).map(|path| path.split('?').next().unwrap_or_default().to_owned())
+fn path_alone(address: &str, base: &str) -> Option<String> {
+    Address::read(address, base).map(|to| to.path)
 }

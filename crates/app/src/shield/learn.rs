@@ -159,7 +159,7 @@ impl Watch {
             last = self.ask(By::Owner, &path, None).await?;
         }
         let mut paths = options.look.clone();
-        paths.extend(learn::pages(&last.body));
+        paths.extend(learn::pages(&last.body, &last.path));
         let mut asked = std::collections::HashSet::new();
         paths.retain(|path| asked.insert(path.clone()));
         for path in paths.iter().take(PAGES) {
@@ -228,7 +228,7 @@ impl Watch {
         };
         self.seen.push(Watched::new(&sight, &self.user));
         let is_redirect = reply.status.is_redirection();
-        let location = reply.header("location").filter(|_| is_redirect).and_then(learn::own_path);
+        let location = reply.header("location").filter(|_| is_redirect).and_then(|to| learn::own_path(to, &path));
         Ok(Came { path, body, location })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storeward_adapter::{
-    AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown, SignOut,
+    Address, AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown, SignOut,
     StaffProbe, ToldRights,
 };
 use storeward_base::{ClientIp, RequestId, Secret};
@@ -87,33 +87,21 @@ impl Led {
 
     /// Goes on to an address, where it is one of the shop's.
     fn goes_to(&mut self, address: &str, names: &[String]) -> bool {
-        let (host, target) = match address.split_once("://") {
-            Some((scheme, rest)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => {
-                let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-                (Some(host), target)
-            }
-            Some(_) if !address.starts_with('/') => return false,
-            Some(_) | None => (None, address),
-        };
-        let target = target.split('#').next().unwrap_or_default();
-        let Some(left) =
-            self.left.checked_sub(1).filter(|_| target.starts_with('/') && !target.starts_with("//"))
-        else {
-            return false;
-        };
-        if let Some(host) = host {
+        let Some(to) = Address::read(address, &self.target) else { return false };
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        if let Some(host) = &to.host {
             let asked = self.asker.headers.get(header::HOST).and_then(|line| line.to_str().ok());
             let name = |host: &str| {
                 let (name, port) = host.split_once(':').unwrap_or((host, ""));
                 let is_plain = port.bytes().all(|b| b.is_ascii_digit());
                 if is_plain { name.to_ascii_lowercase() } else { String::new() }
             };
-            let is_own = asked == Some(host) || names.iter().any(|own| name(own) == name(host));
+            let is_own = asked == Some(host.as_str()) || names.iter().any(|own| name(own) == name(host));
             let Some(line) = HeaderValue::from_str(host).ok().filter(|_| is_own) else { return false };
             self.asker.headers.insert(header::HOST, line);
         }
         self.left = left;
-        self.target = target.to_owned();
+        self.target = to.target();
         true
     }
 }
@@ -292,8 +280,9 @@ impl Guard {
     pub(super) fn moves_on(&self, led: &mut Led, page: &str, answer: &Response<Bytes>) -> bool {
         let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
         let Some(to) = location.filter(|_| answer.status().is_redirection()) else { return false };
-        let path = to.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-        path.ends_with(page.trim_end_matches('/')) && led.goes_to(to, &self.identity.0.shop_names)
+        let Some(place) = Address::read(to, &led.target) else { return false };
+        place.path.trim_end_matches('/').ends_with(page.trim_end_matches('/'))
+            && led.goes_to(to, &self.identity.0.shop_names)
     }
 
     /// What an answer to the question after rights says, when compared with what the shop tells somebody without a session who asks
@@ -305,14 +294,16 @@ impl Guard {
         led: &Led,
     ) -> Result<Told, NoAnswer> {
         let Led { asker, target, .. } = led;
-        let shown = shown(answer, asker)?;
+        let location = own_path(answer, target, asker);
+        let shown = shown(answer, location.as_deref())?;
         let rights = self.adapter.rights(probe, shown);
         if rights != Told::Customer {
             return Ok(rights);
         }
         let asked = question(asker, ("GET", target), String::new(), [], Bytes::new())?;
         let to_nobody = self.shop.ask(asked).await?;
-        let is_its_word = shown.is_of_session(&self::shown(&to_nobody, asker)?);
+        let location = own_path(&to_nobody, target, asker);
+        let is_its_word = shown.is_of_session(&self::shown(&to_nobody, location.as_deref())?);
         Ok(if is_its_word { Told::Customer } else { Told::Unsaid })
     }
 
@@ -330,7 +321,7 @@ impl Guard {
         }
         let more = bears.iter().map(|(header, given)| (*header, given.as_str()));
         let answer = self.ask(entry, asker, "GET", &told.target(), more, Bytes::new()).await?;
-        Ok(told.read(shown(&answer, asker)?.status, answer.body()))
+        Ok(told.read(shown(&answer, None)?.status, answer.body()))
     }
 
     /// What a question has to bear, as the shop gives it to its own scripts.
@@ -341,7 +332,7 @@ impl Guard {
         nonce: &Nonce,
     ) -> Result<Option<String>, NoAnswer> {
         let answer = self.ask(entry, asker, "GET", &nonce.target(), [], Bytes::new()).await?;
-        Ok(nonce.read(shown(&answer, asker)?.status, answer.body()))
+        Ok(nonce.read(shown(&answer, None)?.status, answer.body()))
     }
 
     /// The address on file, from the pages that show it.
@@ -369,8 +360,10 @@ impl Guard {
             None => None,
         };
         let more = given.iter().map(|(header, given)| (*header, given.as_str()));
-        let answer = self.ask(entry, asker, "GET", &page.target(), more, Bytes::new()).await?;
-        let account = shown(&answer, asker)?.location.and_then(|path| page.led_to(path));
+        let asked = page.target();
+        let answer = self.ask(entry, asker, "GET", &asked, more, Bytes::new()).await?;
+        let location = own_path(&answer, &asked, asker);
+        let account = shown(&answer, location.as_deref())?.location.and_then(|path| page.led_to(path));
         match account.filter(|_| answer.status().is_redirection()) {
             Some(target) => self.ask(entry, asker, "GET", &target, [], Bytes::new()).await,
             None => Ok(answer),
@@ -428,30 +421,23 @@ impl Guard {
 }
 
 /// What a shop that is in trouble shows says nothing.
-pub(super) fn shown<'a>(answer: &'a Response<Bytes>, asker: &Asker) -> Result<Shown<'a>, NoAnswer> {
+pub(super) fn shown<'a>(
+    answer: &'a Response<Bytes>,
+    location: Option<&'a str>,
+) -> Result<Shown<'a>, NoAnswer> {
     if answer.status().is_server_error() {
         return Err(NoAnswer("shield.staff"));
     }
-    let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
-    let location = location.and_then(|line| own_path(line, asker));
     Ok(Shown { status: answer.status().as_u16(), location, body: answer.body() })
 }
 
-/// The path of an address, where it is one of the host that was asked.
-fn own_path<'l>(location: &'l str, asker: &Asker) -> Option<&'l str> {
-    let rest = location.strip_prefix("https:").or_else(|| location.strip_prefix("http:")).unwrap_or(location);
-    let path = match rest.strip_prefix("//") {
-        None => rest,
-        Some(rest) => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let own = asker.headers.get(header::HOST)?.to_str().ok()?;
-            if !host.eq_ignore_ascii_case(own) {
-                return None;
-            }
-            path
-        }
-    };
-    path.split(['?', '#']).next().filter(|path| path.starts_with('/'))
+/// The path that an answer leads to, where it is one of the host that was asked for `target`.
+fn own_path(answer: &Response<Bytes>, target: &str, asker: &Asker) -> Option<String> {
+    let location = answer.headers().get(header::LOCATION)?.to_str().ok()?;
+    let to = Address::read(location, target)?;
+    let own = asker.headers.get(header::HOST).and_then(|line| line.to_str().ok());
+    let is_own = to.host.as_ref().is_none_or(|host| own.is_some_and(|own| host.eq_ignore_ascii_case(own)));
+    is_own.then_some(to.path)
 }
 
 /// A question with these cookies.

@@ -55,6 +55,10 @@ enum Where {
     Round,
     /// In the language that the browser asks for.
     Words,
+    /// Led there, in these words.
+    Led(&'static str),
+    /// A guard before the shop refuses it, in JSON.
+    Guarded,
 }
 
 struct Moor {
@@ -86,7 +90,9 @@ impl Moor {
             Where::Front => return led("/"),
             Where::Foreign => return led("https://elsewhere.example/me"),
             Where::Round => return led("/me"),
-            Where::Language | Where::OneName | Where::Words => {}
+            Where::Led(to) if target == "/me" => return led(to),
+            Where::Guarded => return say(403, r#"{"error":"blocked","ray":"8f2a"}"#),
+            Where::Language | Where::OneName | Where::Words | Where::Led(_) => {}
         }
         match (is_in, is_german && self.is_at == Where::Words) {
             (false, _) => led("/en-gb/login?next=/me"),
@@ -189,11 +195,23 @@ both_engines!(
             Where::Foreign,
             Where::Round,
             Where::Words,
+            Where::Guarded,
+            Where::Led("en-gb/me"),
+            Where::Led("//elsewhere.example/me"),
+            Where::Led("https://shop.example@elsewhere.example/en-gb/me"),
+            Where::Led("/\\elsewhere.example/me"),
+            Where::Led("https:/en-gb/me"),
+            Where::Led("javascript:/me"),
         ];
+        let in_json = FILE.replace("contains = \"Signed in as <b>\"\n", "");
+        let between = "{ between = [\"Signed in as <b>\", \"</b>\"] }";
+        let in_json = in_json.replace(between, "{ json = \"/email\" }");
+        assert!(in_json.contains("subject = { json") && !in_json.contains("Signed in"));
         let mut behind = moor(db, all[0]);
         for is_at in all {
             let shop = Arc::new(Moor { is_at, sessions: Mutex::default() });
-            behind = Behind::taught(behind.bench, shop, FILE);
+            let file = if is_at == Where::Guarded { &in_json } else { FILE };
+            behind = Behind::taught(behind.bench, shop, file);
             for (host, language) in [(HOST, "en"), (OTHER_NAME, "en"), (HOST, "de"), (OTHER_NAME, "de")] {
                 let mut thief = behind.browser();
                 let told = steal(&mut thief, host, language).await;
@@ -217,7 +235,15 @@ both_engines!(
 
 both_engines!(who_is_in_is_asked_where_the_shop_leads_and_a_code_opens, MIGRATIONS, async |db| {
     let mut behind = moor(db, Where::Language);
-    for (is_at, host) in [(Where::Language, HOST), (Where::OneName, OTHER_NAME), (Where::Words, HOST)] {
+    for (is_at, host) in [
+        (Where::Language, HOST),
+        (Where::OneName, OTHER_NAME),
+        (Where::Words, HOST),
+        (Where::Led("en-gb/me"), HOST),
+        (Where::Led("./x/../en-gb/me#top"), OTHER_NAME),
+        (Where::Led("//shop.example:443/en-gb/me"), HOST),
+        (Where::Led("\\en-gb\\me"), HOST),
+    ] {
         let shop = Arc::new(Moor { is_at, sessions: Mutex::default() });
         behind = Behind::taught(behind.bench, shop, FILE);
         let mut ella = behind.browser();
