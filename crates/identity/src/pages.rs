@@ -31,7 +31,7 @@ use crate::verbs::Identity;
 
 pub use around::{Around, OwnView, Standpoint};
 pub use assets::Logo;
-pub(crate) use door::{StandIn, answer_of, too_often};
+pub(crate) use door::{StandIn, answer_of, refused, too_often};
 
 /// What every handler shares.
 #[derive(Clone)]

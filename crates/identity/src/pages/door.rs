@@ -1,4 +1,4 @@
-//! At the shop's own door: the page for whoever came too often, with a puzzle that gives a try at once.
+//! In the shop's place: the page for whoever came too often, with a puzzle that gives a try at once, and the one for whoever is refused.
 
 use serde::Deserialize;
 use storeward_base::{Entropy, Language};
@@ -7,6 +7,7 @@ use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::StatusCode;
 use storeward_web::{Failure, Form, page_policy};
 
+use super::message::MessagePage;
 use super::view::{Page, span, with_cookies};
 use crate::tokens::SOLVED_COOKIE;
 use crate::verbs::Identity;
@@ -50,6 +51,28 @@ pub fn too_often(
     let words = page.t.f("sign_in.wait", "wait", span(page.t, seconds));
     let (puzzle, back) = (puzzle.to_owned(), back.to_owned());
     let shown = TooOftenPage { page, words, puzzle, solved_path: SOLVED_PATH, back };
+    Some(StandIn { html: shown.render().ok()?, policy: page_policy(&nonce) })
+}
+
+/// The page for whoever the shield refuses: what happened, and what can be done. Nothing of the request stands in it.
+pub fn refused(identity: &Identity, wanted: Option<Language>, code: &str) -> Option<StandIn> {
+    let shared = &identity.0;
+    let entropy: &dyn Entropy = &*shared.entropy;
+    let nonce = entropy.token::<16>();
+    let mut page = Page::plain(identity, shared.language(wanted), &nonce, String::new());
+    let t = page.t;
+    page.title = t.s("failure.title");
+    let words = match code {
+        "identity.unclear" | "identity.unavailable" | "identity.adapter_broken" => t.s("shield.later"),
+        "identity.one_at_a_time" => t.s("shield.one_at_a_time"),
+        "identity.refused" => t.s("shield.refused"),
+        "identity.sign_in_first" => t.s("shield.sign_in_first"),
+        "identity.back_office_closed" => t.s("shield.office"),
+        "identity.form_too_large" => t.s("shield.too_large"),
+        _ => t.s("failure.other"),
+    };
+    let (href, button) = (shared.home(), t.s("failure.home"));
+    let shown = MessagePage { page, words, href, button, code: code.to_owned() };
     Some(StandIn { html: shown.render().ok()?, policy: page_policy(&nonce) })
 }
 

@@ -17,9 +17,7 @@ use crate::error::Error;
 use crate::gate::own;
 use crate::state::ReturnTo;
 use crate::tokens::FlowToken;
-use crate::verbs::{
-    CROWDED_SECONDS, Need, NewPasswordFault, ProveFault, RecoveryForm, SignUpFault, Step,
-};
+use crate::verbs::{CROWDED_SECONDS, Need, NewPasswordFault, ProveFault, RecoveryForm, SignUpFault, Step};
 
 #[derive(Deserialize)]
 pub struct Fields {

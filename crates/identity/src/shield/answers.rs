@@ -30,7 +30,7 @@ pub struct Refusal {
     pub retry_seconds: Option<u64>,
     /// With it solved there is a try at once: JSON in ALTCHA's form.
     pub puzzle: Option<String>,
-    /// What people see of it, where words are not enough.
+    /// What people see of it, where the words of its code are not enough.
     pub page: Option<StandIn>,
 }
 
@@ -63,8 +63,8 @@ impl Refusal {
         Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title)
     }
 
-    /// A page is led to where the person can go on; a program is told.
-    pub fn answer(&self, wants: Wants) -> Response<Bytes> {
+    /// A page is led to where the person can go on, or shows `page`; a program is told.
+    pub fn answer(&self, wants: Wants, page: impl FnOnce() -> Option<StandIn>) -> Response<Bytes> {
         match (&self.challenge, wants) {
             (Some(place), Wants::Page) => {
                 let mut answer = Response::new(Bytes::new());
@@ -75,21 +75,15 @@ impl Refusal {
                 uncached(answer.headers_mut());
                 answer
             }
-            (None, Wants::Page) if let Some(page) = &self.page => {
-                let mut answer = self.told("text/html; charset=utf-8", page.html.clone());
+            (None, Wants::Page) => {
+                let Some(page) = self.page.clone().or_else(page) else {
+                    return self.told("text/plain; charset=utf-8", self.title.to_owned());
+                };
+                let mut answer = self.told("text/html; charset=utf-8", page.html);
                 if let Ok(policy) = HeaderValue::from_str(&page.policy) {
                     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
                 }
                 answer
-            }
-            (None, Wants::Page) => {
-                // The words are ours and constant: nothing of the request stands in it.
-                let page = format!(
-                    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><h1>{0}</h1>\
-                     <p><a href=\"/\">Back to the shop</a></p></html>",
-                    self.title
-                );
-                self.told("text/html; charset=utf-8", page)
             }
             (_, Wants::Problem) => {
                 let mut problem = serde_json::json!({

@@ -37,6 +37,7 @@ use super::handles::{Entry, HANDLE_COOKIE};
 use super::jar::Phase;
 use super::shop::Asker;
 use crate::error::Error;
+use crate::pages::refused;
 use crate::state::ReturnTo;
 use crate::throttle::Key;
 use crate::visit::Visit;
@@ -430,7 +431,9 @@ impl Crossing {
 
     /// An answer in the shop's place, with our cookies.
     fn instead(&mut self, refusal: &Refusal) -> Passage {
-        let mut answer = refusal.answer(self.wants);
+        let language = self.visit.as_ref().and_then(|visit| visit.language);
+        let page = || refused(&self.guard.identity, language, refusal.code);
+        let mut answer = refusal.answer(self.wants, page);
         for line in self.cookies.drain(..) {
             answer.headers_mut().append(header::SET_COOKIE, line);
         }

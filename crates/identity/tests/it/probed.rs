@@ -256,3 +256,45 @@ both_engines!(who_is_in_is_asked_where_the_shop_leads_and_a_code_opens, MIGRATIO
         assert!(ella.sees_account().await, "{is_at:?}");
     }
 });
+
+// They were bare pages in English.
+both_engines!(a_refusal_is_a_page_in_the_shops_looks_and_the_visitors_language, MIGRATIONS, async |db| {
+    let behind = moor(db, Where::Gone);
+    for (language, later, other) in [
+        ("en", "cannot sign you in at the moment", "The request does not fit."),
+        ("de-AT,en;q=0.5", "kann Sie im Augenblick nicht anmelden", "Die Anfrage passt nicht."),
+        ("fr", "ne peut pas vous connecter", "La demande ne convient pas."),
+        ("es", "no puede iniciar su sesión", "La petición no encaja."),
+    ] {
+        let mut ella = behind.browser();
+        let unclear = steal(&mut ella, HOST, language).await;
+        let lines = [("accept", "text/html"), ("accept-language", language)];
+        let with_body = ella.send("GET", "/account", &lines, "x=1").await;
+        for (told, status, code, words) in
+            [(&unclear, 503, "identity.unclear", later), (&with_body, 400, "identity.body_unexpected", other)]
+        {
+            assert_eq!(told.status, status, "{language}: {}", told.body);
+            assert_eq!(told.headers["content-type"], "text/html; charset=utf-8");
+            let tag = format!("<html lang=\"{}\"", &language[..2]);
+            let parts = [
+                words,
+                code,
+                &tag,
+                "/.storeward/assets/identity.css",
+                "<a class=\"button second\" href=\"/\"",
+            ];
+            for part in parts {
+                assert!(told.body.contains(part), "{language}: no {part} in {}", told.body);
+            }
+            let policy = told.headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains("default-src 'none'") && policy.contains("style-src"), "{policy}");
+            assert_eq!(told.headers["cache-control"], "private, no-store");
+        }
+        assert_eq!(unclear.headers["retry-after"], "30");
+        // Programs are told as before.
+        let lines = [("accept", "application/json"), ("accept-language", language)];
+        let told = ella.send("GET", "/account", &lines, "x=1").await;
+        assert_eq!(told.headers["content-type"], "application/problem+json");
+        assert!(told.body.contains("\"title\":\"A request by this method has no body\""), "{}", told.body);
+    }
+});
