@@ -1,12 +1,14 @@
 //! The work that is done for an address without a password here. Imported hashes take other times than our own, some of them much
 //! longer; if nobody's always took the time of our own, a slow answer would say that there is an account. So nobody's address has a
-//! form too: drawn by the address from the forms that are stored, as often as they are, and the same at each try.
+//! form too: drawn by the address from the forms that are stored, as often as they are, and the same at each try. New accounts are
+//! counted before the next answer, since an import may bring thousands of a slow form while this runs; what was hashed anew or deleted
+//! is seen when all are counted again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storeward_base::{Secret, Timestamp};
+use storeward_base::{CustomerId, Secret, Timestamp};
 use storeward_passwords::{StoredHash, Ticket};
 use storeward_store::Reader;
 
@@ -26,21 +28,31 @@ pub(crate) struct Nobody {
 }
 
 /// How many stored hashes take which work.
+#[derive(Clone, Default)]
+struct Counted {
+    by_work: BTreeMap<Work, (u64, StoredHash)>,
+    /// The newest account that is among them. Ids go up with the time; what came in the same millisecond and has a lower one is seen
+    /// when all are counted again.
+    newest: Option<CustomerId>,
+}
+
+/// The same, to be drawn from.
 #[derive(Default)]
 struct Forms {
+    counted: Counted,
     /// The slowest first, each with the number of hashes that take its work or more. As accounts are signed in to and get our own form,
     /// the places of the slow ones become those of faster ones, as the accounts' own do.
     up_to: Vec<(u64, StoredHash)>,
 }
 
 impl Forms {
-    fn of(counted: BTreeMap<Work, (u64, StoredHash)>) -> Self {
+    fn of(counted: Counted) -> Self {
         let mut sum = 0;
-        let up_to = counted.into_values().rev().map(|(count, decoy)| {
+        let up_to = counted.by_work.values().rev().map(|(count, decoy)| {
             sum += count;
-            (sum, decoy)
+            (sum, decoy.clone())
         });
-        Forms { up_to: up_to.collect() }
+        Forms { up_to: up_to.collect(), counted }
     }
 
     /// The form at this place of 2^64; none where nothing is stored.
@@ -69,17 +81,18 @@ impl Shared {
         (stored, address): (Option<&str>, &str),
         given: Secret<String>,
     ) -> Result<Fit, Error> {
-        let forms = match stored {
-            Some(_) => return self.passwords.check(ticket, stored, given).await,
-            None => self.forms().await?,
-        };
+        // Whether anything is stored or not: reading what is new takes a moment, too.
+        let forms = self.forms().await?;
+        if stored.is_some() {
+            return self.passwords.check(ticket, stored, given).await;
+        }
         match forms.at(self.marks.place(address)) {
             Some(decoy) => self.passwords.check_nobody(ticket, decoy.clone(), given).await,
             None => self.passwords.check(ticket, None, given).await,
         }
     }
 
-    /// As they were counted last: before the first answer, and from then on beside the others.
+    /// As they were counted last, with what is new since: all before the first answer, and from then on beside the others.
     async fn forms(self: &Arc<Self>) -> Result<Arc<Forms>, Error> {
         let now = self.now();
         if let Some((at, forms)) = self.nobody.last() {
@@ -89,35 +102,42 @@ impl Shared {
                 let shared = self.clone();
                 tokio::spawn(async move {
                     // Where it fails, what was counted before stands until the next time.
-                    if let Ok(forms) = shared.count_forms().await {
-                        shared.nobody.keep(now, forms);
+                    if let Ok(Some(counted)) = shared.count_on(Counted::default()).await {
+                        shared.nobody.keep(now, Arc::new(Forms::of(counted)));
                     }
                 });
+                return Ok(forms);
             }
+            let Some(counted) = self.count_on(forms.counted.clone()).await? else { return Ok(forms) };
+            let forms = Arc::new(Forms::of(counted));
+            // Two that count on at once count the same.
+            self.nobody.keep(at, forms.clone());
             return Ok(forms);
         }
         let _first = self.nobody.first.lock().await;
         if let Some((_, forms)) = self.nobody.last() {
             return Ok(forms);
         }
-        let forms = self.count_forms().await?;
+        let counted = self.count_on(Counted::default()).await?.unwrap_or_default();
+        let forms = Arc::new(Forms::of(counted));
         self.nobody.keep(now, forms.clone());
         Ok(forms)
     }
 
-    async fn count_forms(&self) -> Result<Arc<Forms>, Error> {
-        let mut counted = BTreeMap::new();
-        let mut after = None;
+    /// Counts the accounts that are newer than those that were counted; `None` where there are none.
+    async fn count_on(&self, mut counted: Counted) -> Result<Option<Counted>, Error> {
+        let before = counted.newest;
         loop {
+            let after = counted.newest;
             let page = self
                 .db
                 .read(move |reader: &mut Reader<'_>| sql::account::hashes_after(reader, after))
                 .await?;
             let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
-            page.iter().for_each(|(_, hash)| count(&mut counted, &self.passwords, hash));
+            counted.newest = Some(*last);
+            page.iter().for_each(|(_, hash)| count(&mut counted.by_work, &self.passwords, hash));
         }
-        Ok(Arc::new(Forms::of(counted)))
+        Ok((counted.newest != before).then_some(counted))
     }
 }
 
@@ -137,10 +157,11 @@ mod tests {
         let slow = form("$2b$14$abcdefghijklmnopqrstuuAbCdEfGhIjKlMnOpQrStUvWxYz01232");
         let fast = form("5b0fb22b69b01af554df844b54a139c1");
         let counted = |slow_ones: u64, fast_ones: u64| {
-            Forms::of(BTreeMap::from([
+            let by_work = BTreeMap::from([
                 ((900, "bcrypt"), (slow_ones, slow.clone())),
                 ((30, "md5"), (fast_ones, fast.clone())),
-            ]))
+            ]);
+            Forms::of(Counted { by_work, newest: None })
         };
         let quarter = counted(1, 3);
         let places: Vec<u64> = (0..1_000).map(|n| n * (u64::MAX / 1_000) + u64::MAX / 2_000).collect();

@@ -138,21 +138,14 @@ both_engines!(the_work_for_nobody_is_of_the_forms_that_are_stored, MIGRATIONS, a
     // As many of our own come: of sixteen addresses of nobody's some are as those, some as these.
     let salt_and_tag =
         "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHRzYWx0c2FsdHNhbHQ";
+    bench.advance(1);
     import(&bench, "new", salt_and_tag).await;
     let own = work(&bench, "new-1@people.example").await;
     assert_eq!(own, (1, 2 * 19_456));
+    // At once: for a quarter of an hour a slow answer would say whose accounts have just been brought along.
     let mut both = Vec::new();
-    for _ in 0..20 {
-        // The forms are counted anew beside the first of these.
-        bench.advance(86_400);
-        both.clear();
-        for number in 0..16 {
-            both.push(work(&bench, &format!("nobody-{number}@people.example")).await);
-        }
-        if both.contains(&own) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    for number in 0..16 {
+        both.push(work(&bench, &format!("nobody-{number}@people.example")).await);
     }
     assert!(both.contains(&own) && both.contains(&bcrypt), "{both:?}");
     assert!(both.iter().all(|one| *one == own || *one == bcrypt), "{both:?}");
