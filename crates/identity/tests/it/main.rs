@@ -17,6 +17,7 @@ mod doors;
 mod earlier_mailbox;
 mod elsewhere;
 mod fake_shop;
+mod firewall;
 mod forged;
 mod fresh;
 mod guests;

@@ -16,7 +16,7 @@ use super::bench::{Bench, encode};
 use super::class::Serves;
 use super::json_shop::{DOCUMENT, MIRA, PAUL, PAULS, Reed, Speech};
 
-const FILE: &str = r#"
+pub const FILE: &str = r#"
 format = 1
 name = "reed"
 title = "reed"
@@ -52,9 +52,9 @@ path = "/api/v2/me"
 subject = { json = "/customer/mail" }
 email = { json = "/customer/mail" }
 "#;
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const TOKEN: &str = "shop-session-token";
+pub const TOKEN: &str = "shop-session-token";
 
 /// [`Reed`] behind frameworks that each have a way of their own with a sign-in and its answer. The path says which.
 struct Loose {
@@ -90,7 +90,7 @@ impl Loose {
     }
 }
 
-fn typed(kind: &str, body: impl Into<Bytes>) -> Response<Bytes> {
+pub fn typed(kind: &str, body: impl Into<Bytes>) -> Response<Bytes> {
     Response::builder().header("content-type", kind).body(body.into()).unwrap()
 }
 
