@@ -186,14 +186,23 @@ impl fmt::Display for NotBetter {
 
 impl std::error::Error for NotBetter {}
 
+/// By how much a scorer's word has to raise the odds of fraud: likelihood ratios from 5 on move what is believed enough to act on it, lower
+/// ones seldom do (Jaeschke, Guyatt and Sackett, JAMA 271, 1994, page 703).
+const LEAST_RATIO: f64 = 5.0;
+
+/// The average precision that is asked for at a share of frauds, which is what lots would have: its odds are so many times theirs. A multiple
+/// of the share itself could not be reached where frauds are many.
+fn asked_of(share: f64) -> f64 {
+    LEAST_RATIO * share / (1.0 + (LEAST_RATIO - 1.0) * share)
+}
+
 /// Puts a challenger in the champion's place, in the same mode; the first one is only watched.
 pub fn place(engine: &mut Engine, trial: &Trial) -> Result<(), NotBetter> {
     let Figures { average_precision, attempts, frauds, .. } = trial.figures;
     if frauds < LEAST_TRIED {
         return Err(NotBetter::TooFewTried { frauds });
     }
-    // Lots have an average precision of the share of frauds.
-    if average_precision < 5.0 * frauds as f64 / attempts.max(1) as f64 {
+    if average_precision < asked_of(frauds as f64 / attempts.max(1) as f64) {
         return Err(NotBetter::NoUse { average_precision });
     }
     match &trial.against {

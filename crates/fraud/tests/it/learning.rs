@@ -108,3 +108,23 @@ fn a_trial_without_frauds_says_nothing() {
     let few = try_out(&shop(30, 3)[..1_000], None, &course(), 1).unwrap_err();
     assert!(few.frauds < LEAST_FRAUDS);
 }
+
+// Five times the share of frauds was asked: from a fifth on no scorer could be placed, not even one that is never wrong.
+#[test]
+fn what_is_asked_of_a_scorer_can_be_reached_at_every_share_of_frauds() {
+    let mut told = trial(None);
+    let mut placed = |attempts: usize, frauds: usize, average_precision: f64| {
+        (told.figures.attempts, told.figures.frauds) = (attempts, frauds);
+        told.figures.average_precision = average_precision;
+        place(&mut Engine::default(), &told).is_ok()
+    };
+    for frauds in [20, 100, 500, 2_000, 3_000, 5_000, 9_000, 9_990] {
+        let share = frauds as f64 / 10_000.0;
+        assert!(placed(10_000, frauds, 1.0), "{share}: one that is never wrong");
+        assert!(!placed(10_000, frauds, share), "{share}: lots");
+        assert!(!placed(10_000, frauds, share + (1.0 - share) * share / 2.0), "{share}: hardly better");
+    }
+    // One in a hundred: nearly five times as often. One in two: five of six.
+    assert!(placed(10_000, 100, 0.05) && !placed(10_000, 100, 0.047));
+    assert!(placed(10_000, 5_000, 0.834) && !placed(10_000, 5_000, 0.833));
+}
