@@ -1,6 +1,7 @@
 //! What was seen and heard, until it is written: in memory, each thing once with its count, and no more than fits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use storeward_base::{ClientIp, WiderNetwork};
@@ -18,33 +19,46 @@ use crate::sql::Counting;
 const MOST_FILES: usize = 300;
 const MOST_CODE: usize = 300;
 const MOST_HEARD: usize = 200;
+/// What was heard of rows that are there already has a room of its own: it comes again and again, and would leave the others none.
+const MOST_RENEWED: usize = 500;
 const MOST_COUNTS: usize = 500;
 const MOST_PAGES: usize = 50;
 /// Networks that have to see the same where one client alone may have brought it about, and things of which that is counted.
 const NETWORKS: usize = 3;
 const MOST_COUNTED: usize = 2_000;
 
-/// Rows that reports of one network may make in a day, and networks of which that is counted; beyond them all others are one.
+/// What reports of one network may bring in a day that nobody had brought on it, and networks of which that is counted; beyond them all
+/// others are one.
 const MOST_OF_NETWORK: u32 = 100;
 const MOST_REPORTERS: usize = 4_096;
 
-/// How many rows the reports of each network made on a day.
+/// What came on a day, and how much of it the reports of each network brought.
 #[derive(Debug, Default)]
 struct Reporters {
     day: i64,
-    made: HashMap<Option<WiderNetwork>, u32>,
+    brought: HashMap<Option<WiderNetwork>, u32>,
+    /// Digests of it. Each took of the room of a network, so that there is an end to them.
+    came: HashSet<u64>,
 }
 
 impl Reporters {
-    /// Whether a network may make another one.
-    fn takes(&mut self, network: Option<WiderNetwork>, day: i64) -> bool {
+    /// Whether a network may bring it: what came on that day already anybody may.
+    fn takes(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
         if self.day != day {
             *self = Reporters { day, ..Reporters::default() };
         }
-        let is_counted = self.made.len() < MOST_REPORTERS || self.made.contains_key(&network);
-        let made = self.made.entry(network.filter(|_| is_counted)).or_default();
-        *made = made.saturating_add(1);
-        *made <= MOST_OF_NETWORK
+        let digest = self.came.hasher().hash_one(what);
+        if self.came.contains(&digest) {
+            return true;
+        }
+        let is_counted = self.brought.len() < MOST_REPORTERS || self.brought.contains_key(&network);
+        let brought = self.brought.entry(network.filter(|_| is_counted)).or_default();
+        *brought = brought.saturating_add(1);
+        let takes = *brought <= MOST_OF_NETWORK;
+        if takes {
+            self.came.insert(digest);
+        }
+        takes
     }
 }
 
@@ -63,6 +77,7 @@ pub(crate) struct Waiting {
     pub files: HashMap<ScriptId, Seen>,
     pub code: HashMap<ScriptId, Seen>,
     pub heard: HashMap<ScriptId, Seen>,
+    pub renewed: HashMap<ScriptId, Seen>,
     /// Hashes that browsers reported, by the file's row.
     pub hashes: HashMap<(ScriptId, String), i64>,
     pub counts: HashMap<Counting, i64>,
@@ -157,6 +172,7 @@ impl Waiting {
         self.files.is_empty()
             && self.code.is_empty()
             && self.heard.is_empty()
+            && self.renewed.is_empty()
             && self.hashes.is_empty()
             && self.counts.is_empty()
             && self.headers.is_empty()
@@ -259,7 +275,7 @@ impl Intake {
         let id = ScriptId::of(Kind::Worker, &address);
         let is_new = !known.rows.contains_key(&id);
         let mut waiting = self.lock();
-        waiting.hear(id, Kind::Worker, address, (page, None));
+        waiting.hear((id, !is_new), Kind::Worker, address, (page, None));
         drop(waiting);
         if is_new {
             self.wake.notify_one();
@@ -304,34 +320,37 @@ impl Intake {
             match said {
                 Said::Violation { kind, address, initiator, is_enforced } => {
                     let how = if is_enforced { "blocked" } else { "seen" };
-                    let (host, path) = (crate::address::host(&address), crate::address::path(&address));
-                    let path = if host.is_empty() { &address } else { path };
-                    waiting.count(Counting {
-                        how,
-                        channel: kind.word().to_owned(),
-                        host: host.to_owned(),
-                        path: crate::report::plain_path(path),
-                    });
+                    let counting = Counting::of_violation(how, kind, &address);
                     // Which code in the page it was the page itself tells.
                     if address == "inline" {
+                        waiting.count(counting);
                         continue;
                     }
                     let id = ScriptId::of(kind, &address);
-                    if waiting.may_hear(&id, known, || reporters.takes(network, day)) {
-                        is_new |= !known.rows.contains_key(&id);
-                        waiting.hear(id, kind, address, (page, initiator));
+                    let is_known = known.rows.contains_key(&id);
+                    if waiting.may_hear(is_known || reporters.takes(network, day, &id)) {
+                        is_new |= !is_known;
+                        waiting.count(counting);
+                        waiting.hear((id, is_known), kind, address, (page, initiator));
                     }
                 }
                 Said::Hash { address, hash } => {
                     let id = ScriptId::of(Kind::Script, &address);
-                    let is_other = known.rows.get(&id).is_none_or(|known| known.as_deref() != Some(&hash));
-                    if !known.rows.contains_key(&id) {
-                        if waiting.may_hear(&id, known, || reporters.takes(network, day)) {
-                            is_new = true;
-                            waiting.hear(id, Kind::Script, address, (page, None));
-                        }
-                    } else if is_other && waiting.hashes.len() < MOST_HEARD {
-                        is_new = true;
+                    let held = known.rows.get(&id);
+                    if held.is_some_and(|held| held.as_deref() == Some(&hash)) {
+                        continue;
+                    }
+                    let may = match held {
+                        None => reporters.takes(network, day, &id),
+                        Some(_) => reporters.takes(network, day, &(&id, &hash)),
+                    };
+                    if !waiting.may_hear(may) {
+                        continue;
+                    }
+                    is_new = true;
+                    if held.is_none() {
+                        waiting.hear((id, false), Kind::Script, address, (page, None));
+                    } else if waiting.hashes.len() < MOST_HEARD {
                         *waiting.hashes.entry((id, hash)).or_default() += 1;
                     }
                 }
@@ -340,8 +359,11 @@ impl Intake {
                     if channel == PRECONNECT && known.speaks_to(page, &host) {
                         continue;
                     }
-                    is_new = true;
-                    waiting.count(Counting { how: how.word(), channel: channel.to_owned(), host, path });
+                    let counting = Counting { how: how.word(), channel: channel.to_owned(), host, path };
+                    if waiting.may_hear(reporters.takes(network, day, &counting)) {
+                        is_new = true;
+                        waiting.count(counting);
+                    }
                 }
             }
         }
@@ -363,17 +385,26 @@ impl Waiting {
         }
     }
 
-    /// What nobody knows yet takes of the room of whoever reports it.
-    fn may_hear(&mut self, id: &ScriptId, known: &Known, takes: impl FnOnce() -> bool) -> bool {
-        let may = known.rows.contains_key(id) || self.heard.contains_key(id) || takes();
+    /// What whoever reports it has no room for is left out.
+    fn may_hear(&mut self, may: bool) -> bool {
         self.dropped += u64::from(!may);
         may
     }
 
-    fn hear(&mut self, id: ScriptId, kind: Kind, address: String, (page, initiator): (&str, Option<String>)) {
-        if let Some(seen) = self.heard.get_mut(&id) {
+    fn hear(
+        &mut self,
+        (id, is_known): (ScriptId, bool),
+        kind: Kind,
+        address: String,
+        (page, initiator): (&str, Option<String>),
+    ) {
+        let (room, most) = match is_known {
+            true => (&mut self.renewed, MOST_RENEWED),
+            false => (&mut self.heard, MOST_HEARD),
+        };
+        if let Some(seen) = room.get_mut(&id) {
             seen.count += 1;
-        } else if self.heard.len() < MOST_HEARD {
+        } else if room.len() < most {
             let seen = Seen {
                 kind,
                 address,
@@ -387,7 +418,7 @@ impl Waiting {
                 bytes: None,
                 place: None,
             };
-            self.heard.insert(id, seen);
+            room.insert(id, seen);
         } else {
             self.dropped += 1;
         }

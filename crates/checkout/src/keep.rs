@@ -241,15 +241,22 @@ pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError
     // The same order each time, so that two writers never wait for each other.
     let mut scripts: Vec<(&ScriptId, &Seen)> = waiting.files.iter().chain(&waiting.code).collect();
     scripts.sort_unstable_by_key(|(id, _)| *id);
-    let mut heard: Vec<(&ScriptId, &Seen)> = waiting.heard.iter().collect();
+    let mut heard: Vec<(&ScriptId, &Seen)> = waiting.heard.iter().chain(&waiting.renewed).collect();
     heard.sort_unstable_by_key(|(id, _)| *id);
     let mut left_out = waiting.dropped;
-    for (id, seen) in scripts.into_iter().chain(heard) {
+    for (id, seen) in scripts.into_iter().chain(heard.iter().copied()) {
         let has_room = telling.script(id, seen)?;
         match seen.source.is_own() {
             true if !has_room => telling.no_room(id, seen)?,
             true => {}
             false => left_out += u64::from(!has_room),
+        }
+    }
+    // A row of long ago may have made room for what was reported beside it just now.
+    for (id, seen) in heard {
+        let now = telling.tx.now();
+        if sql::find(telling.tx, id, now)?.is_none() {
+            telling.script(id, seen)?;
         }
     }
     for ((id, hash), seen) in &waiting.hashes {

@@ -6,8 +6,10 @@ pub(crate) mod code;
 use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
+use crate::address;
 use crate::approved::held;
 use crate::model::{Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId, Source, Status, Version};
+use crate::report;
 
 pub(crate) use alerts::{
     Happens, NewAlert, alert, alert_of, alerts, arm, close_alert, close_alerts_of, is_triggered, open_alerts,
@@ -40,7 +42,7 @@ statements! {
     DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
     ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
-    COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND source IN ('report', 'guard')";
+    COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard')";
     COUNT_FILES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('page', 'fetch') \
         AND kind NOT IN ('inline', 'handler')";
     COUNT_OF_HOST = "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN scope IS NULL AND revoked_at IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT) \
@@ -198,7 +200,7 @@ fn count(reader: &mut Reader<'_>, sql: &str, values: &[storeward_store::Value]) 
     reader.query_one(sql, values, |row| row.get(0))
 }
 
-/// Rows without an approval that were only reported.
+/// Rows that nobody approved or rejected and that were only reported.
 pub(crate) fn count_heard(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
     count(reader, COUNT_HEARD, &[])
 }
@@ -414,6 +416,20 @@ pub(crate) struct Counting {
     pub channel: String,
     pub host: String,
     pub path: String,
+}
+
+impl Counting {
+    /// What a policy held back, or would have.
+    pub(crate) fn of_violation(how: &'static str, kind: Kind, address: &str) -> Counting {
+        let host = address::host(address);
+        let path = if host.is_empty() { address } else { address::path(address) };
+        Counting {
+            how,
+            channel: kind.word().to_owned(),
+            host: host.to_owned(),
+            path: report::plain_path(path),
+        }
+    }
 }
 
 /// Counts on a day. Whether this is the first of its kind there; `None` where the day has no room for another kind.

@@ -32,10 +32,10 @@ const MOST_ONCE: u64 = 100;
 const MOST_SO: u64 = 20;
 /// But not what is the same after so long: no session's code is.
 const STAYS_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Rows that were only reported. Of a full room goes the one that nobody reported for longest, once that is a day: what runs in a page is
-/// reported by whoever looks at it.
+/// Rows that were only reported. A full room has room again a day after each came, whoever reports it still: else whoever filled it once
+/// would keep it by saying the same again. What goes and is reported again has a row, and an open alert, anew.
 const MOST_HEARD: u64 = 400;
-const HEARD_WITHIN: Duration = Duration::from_secs(24 * 3600);
+const HEARD_STAYS: Duration = Duration::from_secs(24 * 3600);
 /// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
 const MOST_WORKERS: u64 = 20;
 
@@ -109,7 +109,7 @@ impl Telling<'_, '_> {
             if seen.kind == Kind::Worker && sql::count_workers(self.tx)? >= MOST_WORKERS {
                 return Ok(None);
             }
-            let before = self.tx.now().minus(HEARD_WITHIN);
+            let before = self.tx.now().minus(HEARD_STAYS);
             let has_room = sql::count_heard(self.tx)? < MOST_HEARD || sql::drop_heard(self.tx, before)?;
             return Ok(has_room.then_some(Room::Rest));
         }

@@ -1,5 +1,7 @@
 //! What waits for staff.
 
+use std::time::Duration;
+
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
 use super::{count, has_approvals, read};
@@ -8,6 +10,8 @@ use crate::model::{Alert, ScriptId, Source};
 
 /// Alerts that wait for staff, of each room.
 const MOST_ALERTS: u64 = 1_000;
+/// What was only heard makes no room for others so long.
+const HEARD_STAYS: Duration = Duration::from_secs(24 * 3600);
 /// Of the changes of one script.
 const MOST_CHANGES: u64 = 20;
 
@@ -24,6 +28,10 @@ statements! {
         WHERE id = $1 AND (closed_at IS NOT NULL OR source NOT IN ('page', 'fetch'))";
     ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL, room = $6 \
         WHERE id = $1 AND source NOT IN ('page', 'fetch')";
+    MAKE_HEARD_ROOM = "UPDATE checkout_alert SET closed_at = $1, closed_by = 'storeward' WHERE id = (SELECT id FROM checkout_alert \
+        WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND at < $2 ORDER BY at, id LIMIT 1)";
+    COUNT_PUT_OUT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1 AND closed_by = 'storeward'";
+    ALERT_BACK = "UPDATE checkout_alert SET at = $2, closed_at = NULL, closed_by = NULL WHERE id = $1";
     ARM = "UPDATE checkout_alert SET is_armed = 1, room = $2 WHERE id = $1 AND room = 'asked' AND closed_at IS NULL";
     ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert \
         ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
@@ -80,18 +88,14 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
             arm(tx, alert.id, alert.room)?;
         }
         tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
+        // Nobody looked at one that only made room.
+        let is_back = count(tx, COUNT_PUT_OUT, params![alert.id])? > 0 && has_room(tx, alert, room)?;
+        return Ok(is_back && tx.execute(ALERT_BACK, params![alert.id, now])? == 1);
+    }
+    if !has_room(tx, alert, room)? {
         return Ok(false);
     }
     let script = alert.script.map(|id| id.as_str().to_owned());
-    let has_room = match (alert.source.is_own(), room) {
-        (false, _) => count(tx, COUNT_HEARD_ALERTS, &[])? < MOST_ALERTS,
-        // As many as there are approved scripts at most, times this.
-        (true, Room::Changed) => count(tx, COUNT_CHANGES, params![script.clone()])? < MOST_CHANGES,
-        (true, room) => count(tx, COUNT_OWN_ALERTS, params![room.word()])? < MOST_ALERTS,
-    };
-    if !has_room {
-        return Ok(false);
-    }
     let values = params![
         alert.id,
         alert.kind,
@@ -105,6 +109,23 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
     ];
     tx.execute(INSERT_ALERT, values)?;
     Ok(true)
+}
+
+/// What was only heard a day ago makes room for what is heard now.
+fn has_room(tx: &mut Tx<'_>, alert: &NewAlert<'_>, room: Room) -> Result<bool, StoreError> {
+    let now = tx.now();
+    Ok(match (alert.source.is_own(), room) {
+        (false, _) => {
+            count(tx, COUNT_HEARD_ALERTS, &[])? < MOST_ALERTS
+                || tx.execute(MAKE_HEARD_ROOM, params![now, now.minus(HEARD_STAYS)])? == 1
+        }
+        // As many as there are approved scripts at most, times this.
+        (true, Room::Changed) => {
+            let script = alert.script.map(|id| id.as_str().to_owned());
+            count(tx, COUNT_CHANGES, params![script])? < MOST_CHANGES
+        }
+        (true, room) => count(tx, COUNT_OWN_ALERTS, params![room.word()])? < MOST_ALERTS,
+    })
 }
 
 /// What one client alone may have brought about stood in the page without it.

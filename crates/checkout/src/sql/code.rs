@@ -17,7 +17,7 @@ statements! {
     LEAST_SO = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0 \
         ORDER BY last_seen, id LIMIT 1";
     LEAST_HEARD = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard') \
-        AND last_seen < $1 ORDER BY last_seen, id LIMIT 1";
+        AND first_seen < $1 ORDER BY CASE WHEN last_seen < $1 THEN 0 ELSE 1 END, first_seen, id LIMIT 1";
     DROP = "DELETE FROM checkout_script WHERE id = $1";
     STAYS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_version WHERE script = $1 AND hash = $2 AND first_seen <= $3";
 }
@@ -46,7 +46,7 @@ pub(crate) fn drop_so(tx: &mut Tx<'_>, page: &str, mark: &str) -> Result<(), Sto
     found.map_or(Ok(()), |found| drop_row(tx, &found))
 }
 
-/// The same of what was only reported, and not since a moment.
+/// The same of what was only reported, first before a moment: what was not reported since then goes first, else the oldest.
 pub(crate) fn drop_heard(tx: &mut Tx<'_>, before: Timestamp) -> Result<bool, StoreError> {
     let found = tx.query_optional(LEAST_HEARD, params![before], |row| id(row, 0))?;
     found.map_or(Ok(false), |found| drop_row(tx, &found).map(|()| true))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use storeward_base::Clock;
 use storeward_checkout::MIGRATIONS;
 use storeward_checkout::desk::{Kind, Scope, Status};
 use storeward_events::Event;
@@ -268,4 +269,89 @@ both_engines!(one_network_does_not_fill_the_room_of_reports, MIGRATIONS, async |
     bench.checkout.settle().await.unwrap();
     bench.row("https://late.example/x.js").await;
     assert_eq!(count().await, 400);
+});
+
+// Whoever filled the room within days kept it, by saying the same once a day: a known row cost nothing, and none made room.
+both_engines!(one_network_does_not_keep_the_room_of_reports, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    const TRUE: &str = "https://true.example/x.js";
+    let flood = |row: u32| violation("script-src-elem", &format!("https://flood{row}.example/x.js"));
+    for half in 0..11u32 {
+        let (day, key) = (half / 2, bench.page("<head>").await.report_key());
+        // Each row that there is anew, every twelve hours, and a hundred others a day.
+        for rows in [0..200, 200..400, day * 100..(day + 1) * 100] {
+            for row in rows.filter(|row| *row < (day + 1) * 100) {
+                bench.post(&key, row % 200, flood(row)).await;
+            }
+            // While the room of what waits is taken, too, another one's report is heard.
+            bench.post(&key, 7 << 8, violation("script-src-elem", TRUE)).await;
+            let other = format!("https://other{half}.example/x.js");
+            bench.post(&key, 8 << 8, violation("script-src-elem", &other)).await;
+            bench.checkout.settle().await.unwrap();
+            let rows = bench.scripts().await;
+            assert!(rows.len() <= 400, "{}", rows.len());
+            let alerts = bench.checkout.alerts(500).await.unwrap();
+            for address in [TRUE, &other] {
+                assert!(rows.iter().any(|row| row.address == address), "{address} in half day {half}");
+                let is_open = alerts.iter().any(|a| a.closed_at.is_none() && a.what.ends_with(address));
+                assert!(is_open, "{address} in half day {half}");
+            }
+            bench.db.clock.advance(Duration::from_secs(61));
+        }
+        bench.db.clock.advance(Duration::from_secs(12 * 3_600));
+    }
+    assert!(bench.told("checkout.script_new").await.len() <= 6 * 120);
+});
+
+// The same of the alerts: a thousand hashes that nobody sent, or words of the guard, and nothing that was reported had one.
+both_engines!(one_network_does_not_keep_the_room_of_alerts, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    bench.settled("<head><script src=https://cdn.example/a.js></script>").await;
+    bench.give_hash(&bench.row("https://cdn.example/a.js").await, "YWFh").await;
+    bench.approve(&bench.row("https://cdn.example/a.js").await, Scope::Exact).await;
+    let key = bench.page("<head>").await.report_key();
+    let hash = |number: u32| {
+        format!(
+            "[{{\"type\":\"csp-hash\",\"body\":{{\"subresourceURL\":\"https://cdn.example/a.js\",\"hash\":\"sha256-{number:0>43}=\",\
+             \"destination\":\"script\"}}}}]"
+        )
+    };
+    for number in 0..400u32 {
+        bench.post(&key, number % 100, hash(number)).await;
+        bench
+            .post(
+                &key,
+                number % 100,
+                format!("{{\"kind\":\"tampered\",\"channel\":\"listener\",\"host\":\"h{number}.example\"}}"),
+            )
+            .await;
+        if number % 50 == 49 {
+            bench.checkout.settle().await.unwrap();
+        }
+    }
+    let open = async || {
+        let alerts = bench.checkout.alerts(2_000).await.unwrap();
+        alerts.into_iter().filter(|alert| alert.closed_at.is_none()).collect::<Vec<_>>()
+    };
+    let heard =
+        open().await.into_iter().filter(|a| a.kind == "script_changed" || a.kind == "tampered").count();
+    assert!((1..=100).contains(&heard), "{heard}");
+    // Many networks, or many days, filled it.
+    let fill = bench.db.write(|tx| {
+        tx.commit_silent("a test");
+        for number in 0..1_000u32 {
+            let insert = "INSERT INTO checkout_alert (id, kind, source, what, seen, is_armed, at, last_at) \
+                          VALUES ($1, 'blocked', 'guard', 'a test', 1, 0, $2, $2)";
+            tx.execute(insert, storeward_store::params![format!("{number:032x}"), tx.now()])?;
+        }
+        Ok::<_, storeward_store::Error>(())
+    });
+    fill.await.unwrap();
+    bench.db.clock.advance(Duration::from_secs(25 * 3_600));
+    let key = bench.page("<head>").await.report_key();
+    bench.post(&key, 7 << 8, hash(5_000)).await;
+    bench.checkout.settle().await.unwrap();
+    assert!(
+        open().await.iter().any(|alert| alert.kind == "script_changed" && alert.at == bench.db.clock.now())
+    );
 });
