@@ -233,6 +233,57 @@ both_engines!(what_one_client_sends_takes_no_page_from_the_others, MIGRATIONS, a
     }
 });
 
+// A POST of one client brought it, and a report of the same one said that it ran: nothing else stood between everybody and the last good state.
+both_engines!(what_a_browser_says_arms_nothing, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    let page = "<head><script src=/reflected.js></script>";
+    let key = bench.page(OWN).await.report_key();
+    let posted = || Visit { method: http::Method::POST, ..Visit::page(page) };
+    let report = "{\"csp-report\":{\"effective-directive\":\"script-src-elem\",\
+                  \"blocked-uri\":\"https://shop.example/reflected.js\",\"disposition\":\"report\"}}";
+    for number in 0..5 {
+        assert!(!is_held_after_visit(&bench, posted()).await);
+        // From as many networks as they like: what browsers say proves nothing.
+        bench.post(&key, number << 8, report.to_owned()).await;
+        assert!(!is_held_after_visit(&bench, posted()).await, "{number}");
+    }
+    assert_eq!(kinds(&bench).await, ["script_new"], "it is told");
+    assert!(is_held_after(&bench, page).await, "and arms once the page has it by itself");
+});
+
+// `/blog.php/checkout` may be another program's page, whose code the one client that asked for it brought along.
+both_engines!(another_spelling_of_the_page_arms_only_for_several_networks, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    let visit = || Visit {
+        path: "/blog.php/checkout",
+        ..Visit::page("<head><script src=/blog/reflected.js></script>")
+    };
+    for _ in 0..4 {
+        assert!(!is_held_after_visit(&bench, visit()).await, "one client sees it");
+    }
+    assert!(!seen_by(&bench, 2, visit).await, "two networks are few");
+    assert_eq!(kinds(&bench).await, ["script_new"], "it is told");
+    assert!(seen_by(&bench, 3, visit).await);
+});
+
+// A skimmer with another address for each visitor was never the same for several networks, where each page is the answer to a POST.
+both_engines!(code_with_an_address_for_each_visitor_arms_by_its_kind, MIGRATIONS, async |db| {
+    let bench = learning(db).await;
+    let visit = |address: u32, client: u32| {
+        let page = format!("<head><script src=https://evil.example/{address}.js></script>");
+        Visit {
+            method: http::Method::POST,
+            client: client << 8,
+            ..Visit::page(Box::leak(page.into_boxed_str()))
+        }
+    };
+    for address in 0..4 {
+        assert!(!is_held_after_visit(&bench, visit(address, 0)).await, "one client sees them all");
+    }
+    assert!(!is_held_after_visit(&bench, visit(10, 1)).await, "two networks are few");
+    assert!(is_held_after_visit(&bench, visit(11, 2)).await);
+});
+
 // The scripts ran in a page that learns, and what told of them was a browser's report alone.
 both_engines!(addresses_are_read_as_browsers_do_and_what_is_not_read_is_a_row, MIGRATIONS, async |db| {
     let bench = learning(db).await;
