@@ -1,6 +1,7 @@
 //! What messages lost: each provider's own list of what happened, read every hour from where the last good reading of it ended. One
 //! provider, and one dispute, that cannot be read holds no other up.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +13,8 @@ use crate::inbox;
 use crate::model::Provider;
 use crate::payments::Payments;
 use crate::paypal::PayPal;
-use crate::provider::{Gateway, Trouble};
+use crate::provider::{Gateway, Trouble, text};
+use crate::reconcile::disputes;
 use crate::stripe::Stripe;
 use crate::webhooks::{Message, stripe_event};
 
@@ -28,8 +30,8 @@ const KEPT_THERE: Duration = Duration::from_secs(30 * 24 * 3600);
 const PART: Duration = Duration::from_secs(24 * 3600);
 /// And so little where that is too much.
 const LEAST_PART: Duration = Duration::from_secs(60);
-/// A provider that shows so many in a row not is asked for none of the others: each waits as long as a call may take.
-const GIVEN_UP_AFTER: u32 = 8;
+/// A provider that shows so many in a row not is asked for none of the others in this round: each waits as long as a call may take.
+const MOST_IN_VAIN: usize = 8;
 
 fn not_reached(why: &Trouble) -> Error {
     Error::NotReached { code: why.code().to_owned() }
@@ -100,24 +102,55 @@ impl Payments {
         }
     }
 
+    /// Those that could not be read before come last, from another one on each hour: however many the provider never shows, each of the
+    /// others is read. That one cannot be is told once, and only what is new fails the round.
     async fn fill_paypal(&self, paypal: &PayPal, from: Timestamp, taken: &mut u32) -> Result<(), Error> {
         let now = self.0.now();
         let listed = paypal.disputes_since(from).await.map_err(|why| not_reached(&why))?;
-        let (mut trouble, mut in_vain) = (None, 0);
+        let unread = self.0.read(|reader| disputes::unread(reader, Provider::PayPal)).await?;
+        let id_of = |one: &Value| text(one, "/dispute_id").unwrap_or_default().to_owned();
+        let ids: BTreeSet<String> = listed.iter().map(id_of).collect();
+        for (gone, _) in unread.iter().filter(|(id, is_of_list)| **is_of_list && !ids.contains(*id)) {
+            self.note_read(gone.clone()).await?;
+        }
+        let (mut again, mut listed): (Vec<Value>, Vec<Value>) =
+            listed.into_iter().partition(|one| unread.contains_key(&id_of(one)));
+        let hour = usize::try_from(now.seconds().div_euclid(3600)).unwrap_or_default();
+        let turn = hour.wrapping_mul(MOST_IN_VAIN) % again.len().max(1);
+        again.rotate_left(turn);
+        listed.extend(again);
+        let (mut trouble, mut is_whole, mut in_vain) = (None, true, 0);
         for one in &listed {
+            let id = id_of(one);
             match self.take_in_dispute(paypal, one).await {
-                Ok(()) => (*taken, in_vain) = (*taken + 1, 0),
+                Ok(()) => {
+                    (*taken, in_vain) = (*taken + 1, 0);
+                    if unread.contains_key(&id) {
+                        self.note_read(id).await?;
+                    }
+                    continue;
+                }
                 Err(Error::Store(why)) => return Err(Error::Store(why)),
-                Err(why) => (trouble, in_vain) = (Some(why), in_vain + 1),
+                Err(why) => {
+                    (is_whole, in_vain) = (false, in_vain + 1);
+                    if self.0.write(move |tx| disputes::tell_unread(tx, Provider::PayPal, &id)).await? {
+                        trouble = Some(why);
+                    }
+                }
             }
-            if in_vain >= GIVEN_UP_AFTER {
+            if in_vain >= MOST_IN_VAIN {
                 break;
             }
         }
         match trouble {
             Some(why) => Err(why),
-            None => self.read_until(Provider::PayPal, now).await,
+            None if is_whole => self.read_until(Provider::PayPal, now).await,
+            None => Ok(()),
         }
+    }
+
+    async fn note_read(&self, dispute: String) -> Result<(), Error> {
+        self.0.write(move |tx| disputes::settle_unread(tx, Provider::PayPal, &dispute)).await
     }
 
     async fn take_in_dispute(&self, paypal: &PayPal, one: &Value) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Reader, Tx, params, statements};
 
-use super::{Found, settle, settle_one};
+use super::{Found, settle, settle_one, write_down};
 use crate::believed;
 use crate::disputes::{self, Told};
 use crate::error::Error;
@@ -20,6 +20,8 @@ use crate::sql;
 statements! {
     BOOKED_BETWEEN = "SELECT DISTINCT l.reference, l.payment FROM payment_posting l JOIN payment_posting c ON c.entry = l.entry AND c.account = $1 \
                       WHERE l.account = 'disputes' AND l.at >= $2 AND l.at < $3 ORDER BY l.reference LIMIT 10000";
+    OPEN_UNREAD = "SELECT reference, payment FROM payment_difference WHERE provider = $1 AND what = 'not_read' AND settled_at IS NULL \
+                   ORDER BY reference LIMIT 10000";
 }
 
 /// A provider that says nothing of so many in a row is asked about none of the others: each waits as long as a call may take.
@@ -176,6 +178,30 @@ fn settle_not_read(tx: &mut Tx<'_>, provider: Provider, one: &Moved) -> Result<(
         settle_one(tx, provider.word(), reference, "not_read")?;
     }
     Ok(())
+}
+
+/// Disputes of which it is told that the provider does not show them; and of each whether the provider's own list of disputes was where
+/// it was found, not the day's movements.
+pub(crate) fn unread(reader: &mut Reader<'_>, provider: Provider) -> Result<BTreeMap<String, bool>, Error> {
+    let open = reader.query_many(OPEN_UNREAD, params![provider.word()], |row| {
+        Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?.is_none()))
+    })?;
+    Ok(open.into_iter().collect())
+}
+
+/// Tells that a dispute on the provider's list cannot be read; whether that is new.
+pub(crate) fn tell_unread(tx: &mut Tx<'_>, provider: Provider, reference: &str) -> Result<bool, Error> {
+    tx.commit_silent("it is told already that this dispute cannot be read");
+    let day: String = tx.now().rfc3339().chars().take(10).collect();
+    let reference = reference.to_owned();
+    let found = Found { what: "not_read", reference, payment: None, there: None, here: None, currency: None };
+    write_down(tx, provider, &day, &found)
+}
+
+/// It was read, or there is none any more.
+pub(crate) fn settle_unread(tx: &mut Tx<'_>, provider: Provider, reference: &str) -> Result<(), Error> {
+    tx.commit_silent("a dispute that could not be read was read");
+    settle_one(tx, provider.word(), reference, "not_read")
 }
 
 /// What of each does not agree. What agrees is settled.

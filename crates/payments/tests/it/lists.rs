@@ -5,13 +5,13 @@ use std::time::Duration;
 use storeward_base::Clock;
 use storeward_emulators::{Fault, Provider as At, What};
 use storeward_outbound::recorder::{Answer, Recorder};
-use storeward_payments::{Error, MIGRATIONS, Provider, State, ledger};
+use storeward_payments::{Error, MIGRATIONS, Payments, PaymentsSection, Provider, State, ledger};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 
 use crate::disputes::later;
 use crate::judge::create;
-use crate::support::{Shop, books, order_of, wish};
+use crate::support::{Shop, books, order_of, parts, section_text, told, wish};
 use crate::till::{Till, free_address};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -146,6 +146,98 @@ both_engines!(one_dispute_that_cannot_be_read_hides_no_other, MIGRATIONS, async 
     for id in all {
         shop.payments.dispute(&format!("paypal.{id}")).await.unwrap();
     }
+});
+
+// Eight in a row that PayPal never shows were the end of the list, each hour anew: those behind them were never read.
+both_engines!(disputes_that_can_never_be_read_hide_none_behind_them, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let mut all = Vec::new();
+    for order in 0..18 {
+        let paid = shop.paid(&format!("V-{order}"), 1999, Provider::PayPal).await;
+        let charge = charge_of(&shop, paid.id).await;
+        all.push(shop.emulators.control.open_dispute(At::Paypal, &charge, "UNAUTHORISED", None).unwrap());
+    }
+    // All but one before and one behind the others, whichever end the list begins at.
+    let (shown, hidden) = ([&all[0], &all[17]], &all[1..17]);
+    let hide = |id: &String| {
+        let mut fault = Fault::once(At::Paypal, What::ErrorBefore, &format!("/v1/customer/disputes/{id}"));
+        fault.times = None;
+        shop.emulators.control.fault(fault);
+    };
+    hidden.iter().for_each(hide);
+    let unread = async || {
+        let open = shop.payments.differences().await.unwrap();
+        open.into_iter().filter(|one| one.what == "not_read").map(|one| one.reference).collect::<Vec<_>>()
+    };
+    // A round that found new ones that it could not read has failed, and is tried again at once.
+    let mut rounds = 0;
+    while heard(&shop, &db).await.is_err() {
+        rounds += 1;
+        assert!(rounds < 4, "it has an end");
+    }
+    for id in shown {
+        shop.payments.dispute(&format!("paypal.{id}")).await.unwrap();
+    }
+    assert_eq!(unread().await.len(), 16);
+    let count = async || told(&db).await.iter().filter(|kind| **kind == "payment.difference").count();
+    let before = count().await;
+    assert_eq!(before, 16, "each once");
+    for _ in 0..3 {
+        later(&shop, &db, HOUR);
+        heard(&shop, &db).await.unwrap();
+    }
+    assert_eq!(count().await, before);
+    // Whichever of them the provider shows some day is read: each has its turn.
+    shop.emulators.control.clear_faults();
+    hidden.iter().filter(|id| **id != all[9]).for_each(hide);
+    for _ in 0..4 {
+        later(&shop, &db, HOUR);
+        heard(&shop, &db).await.unwrap();
+    }
+    shop.payments.dispute(&format!("paypal.{}", all[9])).await.unwrap();
+    let left = unread().await;
+    assert!(left.len() == 15 && !left.contains(&all[9]), "{left:?}");
+    // What the list no longer has is nobody's to read.
+    shop.emulators.control.clear_faults();
+    later(&shop, &db, HOUR * 24 * 31);
+    heard(&shop, &db).await.unwrap();
+    assert!(unread().await.is_empty());
+});
+
+// More events in one stretch than a list has pages: nothing behind it was ever read.
+both_engines!(a_stretch_with_too_many_events_is_read_in_halves, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = shop.create("T-1", 1999).await;
+    let busy = Recorder::start().unwrap();
+    let text = section_text(&shop.emulators, shop.folder.path(), &shop.webhook_id, "", "");
+    let section: PaymentsSection =
+        toml::from_str(&text.replace(&shop.emulators.stripe.address, &busy.url())).unwrap();
+    let payments = Payments::open(parts(&db, section.settings(shop.folder.path()).unwrap()));
+    let event = "{\"object\":\"list\",\"data\":[{\"id\":\"evt_1\",\"type\":\"x\"}],\"has_more\":true}";
+    for _ in 0..200 {
+        busy.answer_next(Answer::new(200, event).header("content-type", "application/json"));
+    }
+    let none = "{\"object\":\"list\",\"data\":[],\"has_more\":false}";
+    busy.answer_otherwise(Answer::new(200, none).header("content-type", "application/json"));
+    db.clock.advance(HOUR * 8);
+    payments.fill_gaps().await.unwrap();
+    // From when until when each list was asked for, in seconds from the first payment on.
+    let from = paid.created_at.seconds();
+    let mut asked: Vec<(i64, Option<i64>)> = Vec::new();
+    for request in busy.requests().iter().filter(|one| one.target.starts_with("/v1/events")) {
+        let number = |name: &str| {
+            let (_, rest) = request.target.split_once(name)?;
+            rest.split('&').next().unwrap().parse::<i64>().ok().map(|at| at - from)
+        };
+        let stretch = (number("created[gte]=").unwrap(), number("created[lt]="));
+        if asked.last() != Some(&stretch) {
+            asked.push(stretch);
+        }
+    }
+    let hours = |count: i64| count * 3600;
+    let halves =
+        [(0, None), (0, Some(hours(4))), (0, Some(hours(2))), (hours(2), Some(hours(6))), (hours(6), None)];
+    assert_eq!(asked, halves);
 });
 
 // Down for days: lists are read from where the last good reading ended, whatever somebody writes there.
