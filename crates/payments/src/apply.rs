@@ -98,8 +98,11 @@ impl Shared {
         let is_changed = (before.state, before.captured, before.refunded, before.authorized)
             != (after.state, after.captured, after.refunded, after.authorized);
         sql::save(tx, &after)?;
-        if is_changed {
+        // What was set free was the order's until then, though no sum says so.
+        if is_changed || before.captures_ended != after.captures_ended {
             crate::orders::look_again(tx, &after.order)?;
+        }
+        if is_changed {
             crate::news::promise(tx, self, &after)?;
         }
         sql::get(tx, after.id)

@@ -5,12 +5,14 @@ use std::time::Duration;
 use storeward_base::Actor;
 use storeward_emulators::{Emulators, Fault, Options, Provider as At, Weather, What};
 use storeward_fraud::{Source, Truth};
+use storeward_payments::orders::OrderState;
 use storeward_payments::{
     CallState, CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Payment, Provider, State, Whole, Wish,
 };
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 
+use crate::orders::{HALF_AN_HOUR, found, one, says};
 use crate::support::{Shop, books, order_of, wish};
 use crate::till::{Till, free_address};
 
@@ -271,4 +273,21 @@ both_engines!(refunds_of_before_are_of_their_captures, MIGRATIONS, async |db| {
     // What each had left, to the cent.
     assert_eq!(back(&shop), [600, 400, 100, 100, 300]);
     books(&db).await;
+});
+
+// A part of what was taken went back, and the rest can still be taken: a shop that calls its order paid has no less than it thinks.
+both_engines!(what_can_still_be_taken_is_set_aside, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let payment = taken(&shop, &db, "S-1").await;
+    shop.payments.refund(payment.id, wish(Some(300))).await.unwrap();
+    let after = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((after.state, after.capturable()), (State::PartiallyRefunded, 500));
+    says(&shop, &db, &[("S-1", 2000, OrderState::Paid)]).await;
+    db.clock.advance(HALF_AN_HOUR);
+    assert_eq!(found(&shop.payments).await, []);
+    shop.payments.void(payment.id, wish(None)).await.unwrap();
+    let after = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((after.state, after.capturable()), (State::PartiallyRefunded, 0), "{after:?}");
+    db.clock.advance(HALF_AN_HOUR);
+    assert_eq!(found(&shop.payments).await, [one("order_amount", "S-1", 1500, 2000)]);
 });
