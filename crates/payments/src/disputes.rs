@@ -54,8 +54,8 @@ statements! {
     LIST_DISPUTES = dispute_columns!("WHERE (opened_at, reference) < ($1, $2) ORDER BY opened_at DESC, reference DESC LIMIT $3");
     DISPUTE_STANDS = "UPDATE payment_dispute SET state = $3, status = $4, is_withdrawn = $5, withdrawn = $6, fee = $7, movements = $8, due_at = $9, \
                       closed_at = $10, look_at = $11 WHERE provider = $1 AND reference = $2";
-    BOOKED = "SELECT account, CAST(SUM(amount) AS BIGINT) FROM payment_posting WHERE payment = $1 AND reference = $2 \
-              AND account IN ('disputes', 'fees') GROUP BY account ORDER BY account";
+    BOOKED = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FROM payment_posting WHERE payment = $1 AND reference = $2 \
+              AND account IN ('disputes', 'fees') GROUP BY account, currency ORDER BY account, currency";
     DISPUTE_CHECKS = "UPDATE payment_dispute SET checks = $3 WHERE provider = $1 AND reference = $2 AND checks IS NULL";
 }
 
@@ -326,7 +326,7 @@ impl Shared {
             &told.status,
             told.withdrawn > 0,
             told.withdrawn,
-            told.fee,
+            told.own_fee(),
             told.movements,
             told.due_at,
             closed,
@@ -382,20 +382,26 @@ fn opened(tx: &mut Tx<'_>, provider: Provider, id: PaymentId, told: &Told) -> Re
 }
 
 /// What the books say of a dispute, in minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Booked {
-    pub withdrawn: i64,
-    pub fee: i64,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Booked(Vec<(String, String, i64)>);
+
+impl Booked {
+    pub fn of(&self, account: Account, currency: Currency) -> i64 {
+        let is_of = |one: &&(String, String, i64)| one.0 == account.name() && one.1 == currency.code();
+        self.0.iter().find(is_of).map_or(0, |(_, _, sum)| *sum)
+    }
+
+    /// What is held back; no more than one currency has any.
+    pub fn withdrawn(&self) -> i64 {
+        self.0.iter().find(|one| one.0 == Account::Disputes.name()).map_or(0, |(_, _, sum)| *sum)
+    }
 }
 
 pub(crate) fn booked(reader: &mut Reader<'_>, payment: PaymentId, reference: &str) -> Result<Booked, Error> {
     crate::believed::seen(reader, payment)?;
-    let sums = reader.query_many(BOOKED, params![payment, reference], |row| {
-        Ok((row.get::<String>(0)?, row.get::<i64>(1)?))
-    })?;
-    let of =
-        |account: Account| sums.iter().find(|(name, _)| name == account.name()).map_or(0, |(_, sum)| *sum);
-    Ok(Booked { withdrawn: of(Account::Disputes), fee: of(Account::Fees) })
+    let sums = reader
+        .query_many(BOOKED, params![payment, reference], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(Booked(sums))
 }
 
 /// Makes the books say what is held back, and what the provider takes for its trouble: the difference to what they say, not to what
@@ -404,10 +410,13 @@ fn book(tx: &mut Tx<'_>, known: &Dispute, told: &Told) -> Result<(), Error> {
     let currency: Currency = known.currency.parse()?;
     let clearing = Account::Clearing(known.provider);
     let said = booked(tx, known.payment, &known.reference)?;
-    let both = [(told.withdrawn, said.withdrawn, Account::Disputes), (told.fee, said.fee, Account::Fees)];
-    for (now, before, account) in both {
-        let difference = now.checked_sub(before).ok_or(Error::Unbalanced)?;
-        let money = Money { minor: difference.checked_abs().ok_or(Error::Unbalanced)?, currency };
+    let held = Money { minor: told.withdrawn, currency };
+    // As with what is taken: in the currency in which the provider took it.
+    let fees = told.fees.iter().map(|fee| (*fee, Account::Fees));
+    for (now, account) in std::iter::once((held, Account::Disputes)).chain(fees) {
+        let before = said.of(account, now.currency);
+        let difference = now.minor.checked_sub(before).ok_or(Error::Unbalanced)?;
+        let money = Money { minor: difference.checked_abs().ok_or(Error::Unbalanced)?, ..now };
         match difference.signum() {
             1 => moved(tx, known.payment, (clearing, account), money, &known.reference)?,
             -1 => moved(tx, known.payment, (account, clearing), money, &known.reference)?,

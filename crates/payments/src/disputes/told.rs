@@ -3,7 +3,7 @@
 use serde_json::Value;
 use storeward_base::Timestamp;
 
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::provider::{clean, list, text};
 
 /// A dispute as a provider shows it.
@@ -20,14 +20,23 @@ pub(crate) struct Told {
     pub waits: bool,
     /// It has the shop's evidence.
     pub has_evidence: bool,
-    /// Minor units held back, and the provider's fee.
+    /// Minor units held back.
     pub withdrawn: i64,
-    pub fee: i64,
+    /// What the provider takes for its trouble, in the currency in which the account is paid out; one of each that its movements name, also
+    /// where that came back.
+    pub fees: Vec<Money>,
     /// How many movements of money these two were read from.
     pub movements: i64,
     pub due_at: Option<Timestamp>,
     /// The provider's objects that are disputed.
     pub about: Vec<String>,
+}
+
+impl Told {
+    /// In the dispute's own currency.
+    pub fn own_fee(&self) -> i64 {
+        self.fees.iter().find(|fee| fee.currency == self.amount.currency).map_or(0, |fee| fee.minor)
+    }
 }
 
 /// Stripe's dispute object.
@@ -44,8 +53,13 @@ pub(super) fn of_stripe(one: &Value) -> Option<Told> {
     let amount = Money::from_stripe(one.pointer("/amount")?.as_i64()?, text(one, "/currency")?).ok()?;
     // An inquiry moves nothing yet.
     let is_held = !status.starts_with("warning") && state != "won";
-    let (withdrawn, fee, movements) =
-        movements_of(one).unwrap_or((if is_held { amount.minor } else { 0 }, 0, 0));
+    let entries = list(one, "/balance_transactions");
+    let by_status = if is_held { amount.minor } else { 0 };
+    let (withdrawn, fees) = match movements_of(entries, amount.currency) {
+        Some((withdrawn, fees)) => (withdrawn.unwrap_or(by_status), fees),
+        None => (by_status, Vec::new()),
+    };
+    let movements = if fees.is_empty() { 0 } else { i64::try_from(entries.len()).ok()? };
     Some(Told {
         reference: text(one, "/id")?.to_owned(),
         amount,
@@ -55,32 +69,35 @@ pub(super) fn of_stripe(one: &Value) -> Option<Told> {
         waits: matches!(status, "needs_response" | "warning_needs_response"),
         has_evidence: count.is_some_and(|count| count > 0),
         withdrawn,
-        fee,
+        fees,
         movements,
         due_at: due.map(Timestamp::from_seconds),
         about: about.collect(),
     })
 }
 
-/// What Stripe withdrew and gave back, by its own list. Nothing where an entry is in another currency (the account's), or where
-/// there is none: then the status says it.
-fn movements_of(one: &Value) -> Option<(i64, i64, i64)> {
-    let currency = text(one, "/currency")?;
-    let entries = list(one, "/balance_transactions");
-    if entries.is_empty() || entries.iter().any(|entry| text(entry, "/currency") != Some(currency)) {
-        return None;
-    }
-    let (mut withdrawn, mut fee) = (0_i64, 0_i64);
+/// What Stripe withdrew and gave back by its own list, and its fees. The first is nothing where an entry is in another currency, that in
+/// which the account is paid out, or where there is none: then the status says it.
+fn movements_of(entries: &[Value], own: Currency) -> Option<(Option<i64>, Vec<Money>)> {
+    let (mut withdrawn, mut fees) = (Some(0_i64).filter(|_| !entries.is_empty()), Vec::<Money>::new());
     for entry in entries {
         let money = |name: &str| {
             let minor = entry.pointer(name)?.as_i64()?;
-            let size = Money::from_stripe(minor.checked_abs()?, currency).ok()?.minor;
-            size.checked_mul(minor.signum())
+            let size = Money::from_stripe(minor.checked_abs()?, text(entry, "/currency")?).ok()?;
+            Some(Money { minor: size.minor.checked_mul(minor.signum())?, ..size })
         };
-        withdrawn = withdrawn.checked_sub(money("/amount")?)?;
-        fee = fee.checked_add(money("/fee")?)?;
+        let (amount, fee) = (money("/amount")?, money("/fee")?);
+        withdrawn = match withdrawn.filter(|_| amount.currency == own) {
+            Some(before) => Some(before.checked_sub(amount.minor)?),
+            None => None,
+        };
+        match fees.iter_mut().find(|one| one.currency == fee.currency) {
+            Some(one) => one.minor = one.minor.checked_add(fee.minor)?,
+            None => fees.push(fee),
+        }
     }
-    Some((withdrawn.max(0), fee.max(0), i64::try_from(entries.len()).ok()?))
+    let fees = fees.into_iter().map(|fee| Money { minor: fee.minor.max(0), ..fee }).collect();
+    Some((withdrawn.map(|minor| minor.max(0)), fees))
 }
 
 /// PayPal's dispute object.
@@ -108,7 +125,7 @@ pub(super) fn of_paypal(one: &Value) -> Option<Told> {
         waits: status == "WAITING_FOR_SELLER_RESPONSE",
         has_evidence: list(one, "/evidences").iter().find(is_sellers).is_some(),
         withdrawn: if is_held { amount.minor } else { 0 },
-        fee: 0,
+        fees: Vec::new(),
         movements: 0,
         due_at: text(one, "/seller_response_due_date").and_then(Timestamp::parse_rfc3339),
         about: about.collect(),
@@ -177,6 +194,7 @@ mod tests {
         let out = json!({ "amount": -1999, "fee": 1500, "currency": "eur" });
         let back = json!({ "amount": 1999, "fee": -1500, "currency": "eur" });
         let other = json!({ "amount": -2200, "fee": 1500, "currency": "usd" });
+        let other_back = json!({ "amount": 2150, "fee": -1500, "currency": "usd" });
         for (status, entries, expected) in [
             ("warning_needs_response", json!([]), (0, 0, 0)),
             ("needs_response", json!([]), (1999, 0, 0)),
@@ -185,11 +203,20 @@ mod tests {
             ("won", json!([out]), (1999, 1500, 1)),
             ("won", json!([out, back]), (0, 0, 2)),
             ("lost", json!([out]), (1999, 1500, 1)),
-            ("lost", json!([other]), (1999, 0, 0)),
+            // What the account is paid out in is another: the status says what is held back.
+            ("lost", json!([other]), (1999, 0, 1)),
+            ("won", json!([other, other_back]), (0, 0, 2)),
         ] {
             let told = stripe(status, &entries);
-            assert_eq!((told.withdrawn, told.fee, told.movements), expected, "{status} {entries}");
+            assert_eq!((told.withdrawn, told.own_fee(), told.movements), expected, "{status} {entries}");
         }
+        let fees = |entries: Value| {
+            let told = stripe("lost", &entries);
+            told.fees.iter().map(|fee| (fee.minor, fee.currency.to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!(fees(json!([other])), [(1500, "USD".to_owned())]);
+        assert_eq!(fees(json!([other, other_back])), [(0, "USD".to_owned())]);
+        assert_eq!(fees(json!([out, other])), [(1500, "EUR".to_owned()), (1500, "USD".to_owned())]);
     }
 
     #[test]

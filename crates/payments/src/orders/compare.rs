@@ -259,7 +259,7 @@ impl Shared {
             for dispute in crate::disputes::of(tx, payment.id)? {
                 // By the books: a dispute's row bears no seal.
                 let booked = crate::disputes::booked(tx, payment.id, &dispute.reference)?;
-                disputed = disputed.saturating_add(booked.withdrawn);
+                disputed = disputed.saturating_add(booked.withdrawn());
             }
         }
         let found = differences(order, &Paid::of(&payments, disputed));

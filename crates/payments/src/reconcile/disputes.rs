@@ -12,6 +12,7 @@ use crate::disputes::{self, Told};
 use crate::error::Error;
 use crate::ledger::Account;
 use crate::model::Provider;
+use crate::money::Money;
 use crate::payments::Payments;
 use crate::paypal::PayPal;
 use crate::provider::{Gateway, Movement, MovementKind, list, text};
@@ -232,10 +233,14 @@ pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> R
         };
         match (&one.told, &one.listed) {
             (Some(told), _) => {
-                let currency = Some(told.amount.currency.to_string());
-                let pairs = [(told.withdrawn, booked.withdrawn), (told.fee, booked.fee)];
-                match pairs.into_iter().find(|(there, here)| there != here) {
-                    Some((there, here)) => all.push(found("amount", Some(there), Some(here), currency)),
+                let own = told.amount.currency;
+                let held = (told.withdrawn, booked.of(Account::Disputes, own), own);
+                let fee_of = |fee: &Money| (fee.minor, booked.of(Account::Fees, fee.currency), fee.currency);
+                let mut all_of = std::iter::once(held).chain(told.fees.iter().map(fee_of));
+                match all_of.find(|(there, here, _)| there != here) {
+                    Some((there, here, currency)) => {
+                        all.push(found("amount", Some(there), Some(here), Some(currency.to_string())));
+                    }
                     None => {
                         settle(tx, provider, &one.reference)?;
                         if let Some(listed) = &one.listed {
@@ -248,7 +253,7 @@ pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> R
                 let there = listed.amount;
                 all.push(found("missing_here", Some(there.minor), None, Some(there.currency.to_string())));
             }
-            (None, None) => all.push(found("missing_there", None, Some(booked.withdrawn), None)),
+            (None, None) => all.push(found("missing_there", None, Some(booked.withdrawn()), None)),
         }
     }
     Ok(all)

@@ -66,6 +66,40 @@ both_engines!(
     }
 );
 
+// The dispute is in dollars, and what Stripe takes for it in euros: that was nowhere in the books.
+both_engines!(the_fee_of_a_dispute_in_another_currency_is_booked, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    shop.emulators.control.settle_in("eur", 9_000);
+    let payment = create(&shop, order_of("S-2", 2500, "USD")).await;
+    let page = shop.begin(&payment, Provider::Stripe).await;
+    shop.pay(Provider::Stripe, &page).await;
+    shop.payments.look(payment.id).await.unwrap();
+    let charge = charge_of(&shop, payment.id).await;
+    let id = shop.emulators.control.open_dispute(At::Stripe, &charge, "fraudulent", None).unwrap();
+    heard(&shop, &db).await.unwrap();
+    let booked = async || {
+        let all = db.read(ledger::balances).await.unwrap();
+        let of = |account: &str, currency: &str| {
+            all.iter().find(|(name, of, _)| name == account && of == currency).map_or(0, |(_, _, sum)| *sum)
+        };
+        books(&db).await;
+        (of("fees", "EUR"), of("fees", "USD"), of("disputes", "USD"), of("disputes", "EUR"))
+    };
+    // 15 dollars are 13.50 euros.
+    assert_eq!(booked().await, (57 + 1350, 0, 2500, 0));
+    let dispute = shop.payments.dispute(&format!("stripe.{id}")).await.unwrap();
+    assert_eq!((dispute.withdrawn, dispute.fee), (2500, 0), "a row says what is in its own currency");
+    let compared = async || {
+        let day = shop.payments.reconcile(Provider::Stripe, payment.created_at).await.unwrap();
+        assert_eq!(day.differences, 0, "{:?}", shop.payments.differences().await);
+    };
+    compared().await;
+    shop.emulators.control.close_dispute(&id, storeward_emulators::Verdict::Won);
+    heard(&shop, &db).await.unwrap();
+    assert_eq!(booked().await, (57, 0, 0, 0));
+    compared().await;
+});
+
 // Stripe copies no word of ours to a refund that was made in its own pages.
 both_engines!(a_refund_made_by_hand_is_found_without_its_message, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
