@@ -5,7 +5,7 @@ use std::time::Duration;
 use storeward_base::{Actor, ClientIp, Clock};
 use storeward_emulators::{Fault, Provider as At, Verdict, What};
 use storeward_payments::desk::{Dispute, FactKind, Reply};
-use storeward_payments::{Error, Front, MIGRATIONS, Payment, Provider, State};
+use storeward_payments::{Error, Front, MIGRATIONS, NewPayment, Payment, Provider, State};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 
@@ -186,4 +186,44 @@ both_engines!(what_the_buyer_paid_before_is_evidence, MIGRATIONS, async |db| {
     // Nothing is told of a customer who was erased.
     shop.payments.forget_customer(Actor::System, "4711").await.unwrap();
     assert!(shop.payments.pack(&dispute.id()).await.unwrap().earlier.is_empty());
+});
+
+// Who bought without an account had no earlier payments, though it was the same card from the same place each time.
+both_engines!(what_a_guest_paid_before_is_evidence, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = async |order: &str, email: &str, front: &Front, card: &str| {
+        let order =
+            NewPayment { customer: None, email: Some(email.to_owned()), ..order_of(order, 1999, "EUR") };
+        let payment = create(&shop, order).await;
+        let begun = begin(&shop, &payment, front).await.unwrap();
+        pay(&shop, &begun, card).await.unwrap();
+        shop.payments.look(payment.id).await.unwrap()
+    };
+    let (home, other) = (front(7, "home"), front(99, "elsewhere"));
+    let (ada, eve) = ("ada@shop.example", "eve@shop.example");
+    for (order, email, from, card) in [
+        ("one", ada, &home, CARD),
+        // The same address and card from elsewhere, and the same place with neither: no two of them.
+        ("elsewhere", ada, &other, CARD),
+        ("neighbour", eve, &front(7, "another"), "5555555555554444"),
+        ("flatmate", eve, &front(7, "another"), CARD),
+        // Two of them without the e-mail address; and another card.
+        ("two", eve, &home, CARD),
+        ("three", ada, &front(7, "third"), "5555555555554444"),
+    ] {
+        paid(order, email, from, card).await;
+        later(&shop, &db, DAY);
+    }
+    later(&shop, &db, DAY * 150);
+    let last = paid("last", ada, &home, CARD).await;
+    let dispute = dispute_of(&shop, &db, &last).await;
+    let pack = shop.payments.pack(&dispute.id()).await.unwrap();
+    let found: Vec<_> = pack.earlier.iter().map(|one| (one.order.as_str(), one.same.join(", "))).collect();
+    let expected = [
+        ("three", "e-mail address, network address".to_owned()),
+        ("two", "device, network address, card".to_owned()),
+        ("one", "e-mail address, device, network address, card".to_owned()),
+    ];
+    assert_eq!(found, expected);
+    assert!(pack.is_compelling(), "two of them with the same card");
 });
