@@ -126,6 +126,8 @@ pub struct Restored {
     /// Why nothing of that run's keys was laid: the target does not give all of them. An older copy is never taken in its place.
     pub keys_lack: Option<String>,
     pub shop_files: u64,
+    /// Files, folders and links of the shop that are now whose restored them, and were somebody else's.
+    pub shop_of_others: u64,
     pub shop_lost: Lost,
 }
 
@@ -378,18 +380,19 @@ impl Backups {
         }
         let (keys_of, keys_lack) =
             newest.map_or(Ok((None, None)), |newest| self.restore_keys(&files, &newest, to, key))?;
-        let (mut shop_files, mut shop_lost) = (0, Lost::default());
+        let (mut shop_files, mut shop_of_others, mut shop_lost) = (0, 0, Lost::default());
         if let Some(shop) = shop {
             for snapshot in shop_of(&files, &manifest)? {
                 let go_on = |path: &Path, _| {
                     shop_lost.note(path);
                     Ok(())
                 };
-                shop_files += files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
+                let came = files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
+                (shop_files, shop_of_others) = (shop_files + came.files, shop_of_others + came.of_others);
             }
         }
         let (files, bytes) = (out.files, out.bytes);
-        Ok(Restored { files, bytes, manifest, keys_of, keys_lack, shop_files, shop_lost })
+        Ok(Restored { files, bytes, manifest, keys_of, keys_lack, shop_files, shop_of_others, shop_lost })
     }
 
     /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use rustic_core::jiff::Zoned;
-use rustic_core::repofile::{Chunker, IndexFile, MasterKey, Node, NodeType, SnapshotFile, SnapshotId};
+use rustic_core::repofile::{
+    Chunker, IndexFile, MasterKey, Metadata, Node, NodeType, SnapshotFile, SnapshotId,
+};
 use rustic_core::{
     BackupOptions, CheckOptions, CheckResults, ConfigOptions, Credentials, FileType, Id, KeyOptions,
     LimitOption, LsOptions, OpenStatus, ParentOptions, PathList, ProgressBars, PruneOptions,
@@ -23,7 +25,7 @@ use crate::backend::{Backend, name};
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
-use crate::writing::{HashedFile, below, finish, leads_nowhere_else, relative};
+use crate::writing::{HashedFile, Was, below, finish, leads_nowhere_else, relative};
 use crate::{Before, Tell};
 
 /// Databases are cut at fixed places: their pages stay where they are, and what is cut by content shifts with each change (measured:
@@ -100,6 +102,14 @@ pub struct Snapshot {
     pub files: u64,
     pub bytes: u64,
     pub added_bytes: u64,
+}
+
+/// How much was read out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WhatCame {
+    pub files: u64,
+    /// Files, folders and links that were somebody else's and are now whose read them out.
+    pub of_others: u64,
 }
 
 /// A file that was read out.
@@ -296,27 +306,41 @@ impl Repo {
         to: &Path,
         each: impl FnMut(&ReadOut),
     ) -> Result<u64, Error> {
-        self.read_out_most(snapshot, to, each, |_, why| Err(why))
+        Ok(self.read(snapshot, to, |_| Was::default(), each, |_, why| Err(why))?.files)
     }
 
-    /// The same. Files and folders that the target does not give, though it is there, are handed to `lost`, which says whether it
-    /// goes on.
+    /// The same, with owners and times. Files and folders that the target does not give, though it is there, are handed to `lost`, which
+    /// says whether it goes on.
     pub(crate) fn read_out_most(
         &self,
         snapshot: &str,
         to: &Path,
+        each: impl FnMut(&ReadOut),
+        lost: impl FnMut(&Path, Error) -> Result<(), Error>,
+    ) -> Result<WhatCame, Error> {
+        let was = |meta: &Metadata| Was {
+            owner: meta.uid.zip(meta.gid),
+            at: meta.mtime.map(|at| (at.as_second(), at.subsec_nanosecond())),
+        };
+        self.read(snapshot, to, was, each, lost)
+    }
+
+    fn read(
+        &self,
+        snapshot: &str,
+        to: &Path,
+        was: impl Fn(&Metadata) -> Was,
         mut each: impl FnMut(&ReadOut),
         mut lost: impl FnMut(&Path, Error) -> Result<(), Error>,
-    ) -> Result<u64, Error> {
+    ) -> Result<WhatCame, Error> {
         let repo = self.repository()?;
         let repo = self.asked(|| repo.to_indexed())?;
         let root = self.asked(|| repo.node_from_snapshot_path(snapshot, |_| true))?;
         let flat = LsOptions::default().recursive(false);
         let progress = self.bars.progress(rustic_core::ProgressType::Bytes, "reading out");
-        let mut folders: Vec<(PathBuf, u32)> = Vec::new();
-        let mut links: Vec<(PathBuf, PathBuf)> = Vec::new();
+        let (mut folders, mut links) = (Vec::new(), Vec::new());
         let mut open = vec![(PathBuf::new(), root)];
-        let mut count = 0;
+        let mut came = WhatCame::default();
         // Folder by folder: one that cannot be read hides no other.
         while let Some((above, folder)) = open.pop() {
             let nodes = match self.asked(|| repo.ls(&folder, &flat)?.collect::<Result<Vec<_>, _>>()) {
@@ -336,7 +360,7 @@ impl Repo {
                     NodeType::Dir => {
                         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&target);
                         made.map_err(|why| Error::at(&target, &why))?;
-                        folders.push((target, mode));
+                        folders.push((target, mode, was(&node.meta)));
                         open.push((path, node));
                     }
                     NodeType::File => {
@@ -349,20 +373,21 @@ impl Repo {
                         }
                         let (size, sha256) = file.finish(&target, mode)?;
                         progress.inc(size);
-                        count += 1;
+                        came.files += 1;
+                        came.of_others += u64::from(!was(&node.meta).give_back(&target));
                         each(&ReadOut { path: relative(&path), size, sha256 });
                     }
                     NodeType::Symlink { .. } => {
-                        links.push((node.node_type.to_link().to_path_buf(), target));
+                        links.push((node.node_type.to_link().to_path_buf(), target, was(&node.meta)));
                     }
                     // Devices, pipes and sockets are made by whoever uses them.
                     NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {}
                 }
             }
         }
-        finish(to, &folders, links)?;
+        came.of_others += finish(to, &folders, links)?;
         progress.finish();
-        Ok(count)
+        Ok(came)
     }
 
     /// Whether the target is there: what it does not give is lost then, and else a line broke, or a disk is gone.

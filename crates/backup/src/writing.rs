@@ -2,34 +2,68 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::{AtFlags, Timespec, Timestamps};
 use storeward_seal::Sha256;
 
 use crate::Error;
 
-/// The modes of folders, and links.
+/// Whose a file was, by number, and when it was written last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Was {
+    pub owner: Option<(u32, u32)>,
+    /// Seconds since 1970, and nanoseconds.
+    pub at: Option<(i64, i32)>,
+}
+
+impl Was {
+    /// Gives it back, and its time; whether it is whose it was. Only root gives files away, and not every file system knows of owners.
+    pub(crate) fn give_back(self, path: &Path) -> bool {
+        let is = fs::symlink_metadata(path).map(|facts| (facts.uid(), facts.gid())).ok();
+        let is_whose_it_was = self.owner.is_none_or(|(user, group)| {
+            is == Some((user, group)) || std::os::unix::fs::lchown(path, Some(user), Some(group)).is_ok()
+        });
+        if let Some((tv_sec, nanoseconds)) = self.at {
+            let at = Timespec { tv_sec, tv_nsec: nanoseconds.into() };
+            let both = Timestamps { last_access: at, last_modification: at };
+            // Without its time nothing of it is lost.
+            let _ = rustix::fs::utimensat(rustix::fs::CWD, path, &both, AtFlags::SYMLINK_NOFOLLOW);
+        }
+        is_whose_it_was
+    }
+}
+
+/// The modes of folders, and links; then whose folders and links were. How many are not.
 pub(crate) fn finish(
     to: &Path,
-    folders: &[(PathBuf, u32)],
-    links: Vec<(PathBuf, PathBuf)>,
-) -> Result<(), Error> {
+    folders: &[(PathBuf, u32, Was)],
+    links: Vec<(PathBuf, PathBuf, Was)>,
+) -> Result<u64, Error> {
     // Last, and the innermost first: a folder that may not be written into takes no file.
-    for (folder, mode) in folders.iter().rev() {
+    for (folder, mode, _) in folders.iter().rev() {
         let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
         set.map_err(|why| Error::at(folder, &why))?;
     }
     // Behind all else: through a link that is there, whatever comes next would be written where it leads.
-    for (link, target) in links {
+    let mut others = 0;
+    for (link, target, was) in links {
         leads_nowhere_else(to, &target)?;
         match std::os::unix::fs::symlink(link, &target) {
             // A folder that the shop reaches by a link is there as a folder.
             Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists && target.is_dir() => {}
-            made => made.map_err(|why| Error::at(&target, &why))?,
+            made => {
+                made.map_err(|why| Error::at(&target, &why))?;
+                others += u64::from(!was.give_back(&target));
+            }
         }
     }
-    Ok(())
+    // Whoever has a folder may change what is in it, and what is put into it changes its time.
+    for (folder, _, was) in folders.iter().rev() {
+        others += u64::from(!was.give_back(folder));
+    }
+    Ok(others)
 }
 
 /// The path without what it begins with.

@@ -228,6 +228,13 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
                 .to_owned(),
         );
     }
+    if restored.shop_of_others > 0 {
+        step(format!(
+            "{} of the shop's files and folders were another account's, and only root gives files away: restore as root, or give them back \
+             (chown) before the shop runs on them",
+            restored.shop_of_others
+        ));
+    }
     if restored.manifest.unread > 0 {
         step(format!("{} files of the shop could not be read when it was made", restored.manifest.unread));
     }

@@ -399,3 +399,39 @@ fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     assert_eq!(std::fs::read(to.join("wrapped")).unwrap(), std::fs::read(house.at("data/wrapped")).unwrap());
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
 }
+
+/// A shop restored by root could not write into its own folder of uploads, and all was as of today.
+#[test]
+fn the_shops_files_come_back_as_whose_and_of_when_they_were() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    pictures(&house, "uploads", 2);
+    let uploads = house.at("shop").join("uploads");
+    let file = uploads.join("0.jpg");
+    symlink("0.jpg", uploads.join("link")).unwrap();
+    std::fs::set_permissions(&uploads, std::fs::Permissions::from_mode(0o750)).unwrap();
+    let is_root = [uploads.as_path(), &file].iter().all(|path| chown(path, Some(4_033), Some(4_034)).is_ok());
+    let _ = lchown(uploads.join("link"), Some(4_033), Some(4_034));
+    let then = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 123_456_789);
+    for path in [&file, &uploads] {
+        std::fs::File::open(path).unwrap().set_modified(then).unwrap();
+    }
+    house.run(&backups, 1).unwrap();
+    let alone = backups.alone().unwrap();
+    let (to, shop) = (house.at("back"), house.at("back-shop"));
+    let restored = backups.restore(&alone, run_of(1), &to, Some(&shop), Some(&house.key)).unwrap();
+    let there = shop.join(house.at("shop").strip_prefix("/").unwrap()).join("uploads");
+    for path in [there.join("0.jpg"), there.clone()] {
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), then, "{}", path.display());
+    }
+    assert_eq!(std::fs::metadata(&there).unwrap().permissions().mode() & 0o777, 0o750);
+    let whose =
+        |path: &Path| std::fs::symlink_metadata(path).map(|facts| (facts.uid(), facts.gid())).unwrap();
+    assert_eq!(restored.shop_of_others, 0);
+    if is_root {
+        for path in [there.join("0.jpg"), there.join("link"), there] {
+            assert_eq!(whose(&path), (4_033, 4_034), "{}", path.display());
+        }
+    }
+}
