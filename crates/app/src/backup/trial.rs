@@ -184,11 +184,12 @@ pub fn take_root(from: &Path, to: &DataDir) -> Done<bool> {
         other => other.map(Some).context(path.display()),
     };
     let places = [from.join(vault_copies::ROOT_FILE), from.join("root.json")];
-    let held = places.iter().find(|place| place.is_file());
-    let (Some(copy), Some(held)) = (read(&to.join(vault_copies::ROOT_FILE))?, held) else { return Ok(false) };
-    let Some(now) = read(held)? else { return Ok(false) };
-    let root = |text: &str| RootFile::parse(text).ok().map(|file| file.root);
-    if now == copy || root(&now).is_none() || root(&now) != root(&copy) {
+    let Some(held) = places.iter().find(|place| place.is_file()) else { return Ok(false) };
+    let (copy, now) = (read(&to.join(vault_copies::ROOT_FILE))?, read(held)?.unwrap_or_default());
+    let wanted = Shelf::at(to.join(vault_copies::SHELF_FILE)).wrapped_by().unwrap_or_default();
+    let root = RootFile::parse(&now).ok().map(|file| file.root);
+    // What lies beside the epochs' keys of another root key opens nothing of theirs.
+    if copy.as_ref() == Some(&now) || root.is_none() || root != wanted {
         return Ok(false);
     }
     write_atomically(&to.join(vault_copies::ROOT_FILE), now.as_bytes())?;

@@ -228,7 +228,8 @@ impl Watch {
         };
         self.seen.push(Watched::new(&sight, &self.user));
         let is_redirect = reply.status.is_redirection();
-        let location = reply.header("location").filter(|_| is_redirect).and_then(|to| learn::own_path(to, &path));
+        let location =
+            reply.header("location").filter(|_| is_redirect).and_then(|to| learn::own_path(to, &path));
         Ok(Came { path, body, location })
     }
 }
