@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use storeward_base::{Actor, CustomerId, Secret};
+use storeward_base::{Actor, CustomerId, Secret, Timestamp};
 use storeward_seal::encoding::hex;
 
 use crate::Error;
@@ -56,6 +56,13 @@ pub struct Mapping {
     /// shop has under it.
     #[serde(default)]
     pub also: Option<String>,
+    /// A column with when the shop says that what the row tells of was begun, in UTC: an account's first day, an order's. What was begun after
+    /// somebody was erased is taken all the same, under an id of its own. Without it whoever was erased stays out for good.
+    #[serde(default)]
+    pub begun: Option<String>,
+    /// A column with the address by which whoever comes again is reached, where rows without it may be the first of them.
+    #[serde(default)]
+    pub reached: Option<String>,
     /// Whether what names an item names one in the whole shop, not one of each customer's: where a row gives it to another customer, it
     /// leaves the record that had it. What is named by the order's number always does.
     #[serde(default)]
@@ -160,6 +167,8 @@ pub struct Plan {
     /// The address of whoever the shop has no number of.
     email: Option<usize>,
     also: Option<usize>,
+    begun: Option<usize>,
+    reached: Option<usize>,
     columns: Vec<Column>,
     empty: Empty,
 }
@@ -251,9 +260,11 @@ impl Plan {
             };
             columns.push(Column { field, item, at, form });
         }
-        let also = mapping.also.as_deref().map(&of).transpose()?;
+        let optional = |column: &Option<String>| column.as_deref().map(&of).transpose();
+        let (also, begun) = (optional(&mapping.also)?, optional(&mapping.begun)?);
+        let reached = optional(&mapping.reached)?;
         let email = mapping.fields.get("contact.email").map(|source| of(source.column())).transpose()?;
-        Ok(Plan { key: of(&mapping.key)?, email, also, columns, empty: mapping.empty })
+        Ok(Plan { key: of(&mapping.key)?, email, also, begun, reached, columns, empty: mapping.empty })
     }
 
     /// The last of the columns that are read, counted from 0: a row without it is no whole one.
@@ -263,7 +274,13 @@ impl Plan {
             let beside = column.form.and_then(|(_, other)| other).unwrap_or(0);
             column.at.max(item).max(beside)
         };
-        self.columns.iter().map(of).chain(self.also).fold(self.key, usize::max)
+        self.columns
+            .iter()
+            .map(of)
+            .chain(self.also)
+            .chain(self.begun)
+            .chain(self.reached)
+            .fold(self.key, usize::max)
     }
 
     /// Sorts the values of a row into items; what does not fit its field is left out and told.
@@ -311,6 +328,17 @@ impl Plan {
     fn other_key_of<'a>(&self, cells: &'a [String]) -> Option<&'a str> {
         let other = self.also.and_then(|at| cells.get(at)).map(|cell| cell.trim());
         other.filter(|other| !other.is_empty())
+    }
+
+    /// Whether its rows say when what they tell of was begun.
+    fn is_dated(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// When what a row tells of was begun. A moment that is still to come says nothing.
+    fn begun_of(&self, cells: &[String], now: Timestamp) -> Option<Timestamp> {
+        let text = Form::Utc.take(cells.get(self.begun?)?.trim(), "").ok()?;
+        Timestamp::parse_rfc3339(&text).filter(|begun| *begun <= now)
     }
 
     /// The shop's number in a row; empty where there is none. Shops write `0` for whoever has no account, which as a number would make one
@@ -370,18 +398,24 @@ impl Vault {
     /// leaves what was changed here since.
     pub async fn take(&self, plan: &Plan, cells: &[String], mut row: Row) -> Result<RowTaken, Error> {
         let number = plan.key_of(cells);
-        let customer = self.customer_of_shop(&number);
-        let (mut told, moved) = match &*number {
-            "" => (Vec::new(), 0),
-            // First, and whatever becomes of the row: nobody goes on having what is somebody else's.
-            _ => self.take_from_others(customer, plan, cells, &row).await?,
-        };
-        let taken = self.known_row(plan, cells, &row).await?;
-        if taken == Taken::Erased && self.known(&number).await? != Taken::Erased {
+        if number.is_empty() {
+            return Ok(Taken::Nothing.into());
+        }
+        let bearer = self.bearer(&number).await?;
+        let customer = bearer.customer;
+        // First, and whatever becomes of the row: nobody goes on having what is somebody else's.
+        let (mut told, moved) = self.take_from_others(customer, plan, cells, &row).await?;
+        let judged = self.judge(&bearer, plan, cells, &row).await?;
+        if judged.ends {
             self.stay_erased(customer).await?;
         }
+        let taken = judged.taken;
         if matches!(taken, Taken::Nothing | Taken::Erased) {
             return Ok(RowTaken { taken, told, moved });
+        }
+        if let Some(at) = plan.reached.filter(|_| judged.is_again) {
+            let email = Field::find("contact.email").expect("the catalogue has it");
+            row.put(email, PartName::Fixed("own".to_owned()), cells.get(at).map_or("", |cell| cell.trim()));
         }
         // Last: what the sweep took of them comes back where something else is new.
         row.parts.sort_by_key(|part| matches!(part.values[0].0.class, Class::Contact | Class::Address));

@@ -14,7 +14,7 @@ mod shelf;
 mod sql;
 mod verify;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -73,8 +73,8 @@ struct Inner {
     names: RwLock<indexes::Names>,
     cache: Mutex<Cache>,
     notes: Mutex<Notes>,
-    /// Whose keys were destroyed, as the ledger said when the store was opened and this program did since.
-    erased: Mutex<HashSet<CustomerId>>,
+    /// Whose keys were destroyed, and when last, as the ledger said when the store was opened and this program did since.
+    erased: Mutex<HashMap<CustomerId, Timestamp>>,
 }
 
 /// A customer's key, and how often their record had been changed when the key store noted it.
@@ -211,7 +211,7 @@ impl KeyStore {
         let key = CustomerKey::generate(1, self.0.entropy.as_ref());
         let (made, store) = (key.clone(), self.clone());
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
-            if store.erased().contains(&customer) || sql::is_destroyed(tx, customer)? {
+            if store.erased().contains_key(&customer) || sql::is_destroyed(tx, customer)? {
                 return Err(Error::NoCustomer);
             }
             // Wrapped in the write itself: an epoch that ended since would take the key with it. Whoever ends one counts its
@@ -238,19 +238,23 @@ impl KeyStore {
     /// Destroys the customer's key. True when there was one. The erasure holds for copies of the key store, too, once
     /// the epoch that is current now has been destroyed.
     pub async fn destroy(&self, customer: CustomerId, actor: Actor) -> Result<bool, Error> {
-        let written = self.0.db.write(move |tx| -> Result<bool, Error> {
+        let written = self.0.db.write(move |tx| -> Result<_, Error> {
             let (was, now) = (sql::delete(tx, customer)?, tx.now());
             // Also of somebody who had no key: the note keeps them from getting one, and must not be taken away unseen.
-            if sql::note_destroyed(tx, customer, now)? || was {
+            let is_told = sql::note_destroyed(tx, customer, now)? || was;
+            if is_told {
                 tx.append_at(now, actor, None, CustomerKeyDestroyed { customer })?;
             } else {
                 tx.commit_silent("the customer's key was destroyed before");
             }
-            Ok(was)
+            Ok((was, is_told.then_some(now)))
         });
-        let was = written.await?;
+        let (was, told_at) = written.await?;
         self.cache().drop_one(customer);
-        self.erased().insert(customer);
+        // When it was before, by another program, the ledger says.
+        if let Some(at) = told_at {
+            self.erased().insert(customer, at);
+        }
         Ok(was)
     }
 

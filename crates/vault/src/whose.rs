@@ -124,7 +124,7 @@ impl Vault {
     /// No shop that is imported confirms the address of an account. It is theirs all the same: by the same mailbox the shop itself lets
     /// them in (a new password), and sends there what is ordered.
     pub async fn own_records(&self, email: &str) -> Result<Option<Vec<CustomerId>>, Error> {
-        let guest = self.customer_of_shop(&Vault::guest_number(email));
+        let guest = self.kept_of_shop(&Vault::guest_number(email)).await?;
         let found = self.of_email(email).await?;
         let (guests, accounts): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| *one == guest);
         Ok(match (accounts.len(), guests.len()) {

@@ -1,63 +1,151 @@
-//! Whoever was erased stays erased, whichever number the shop has for them.
+//! Whoever was erased stays erased, whichever number the shop has for them; what the shop says was begun after that is begun here as well.
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::vault::ErasureBegun;
 
 use super::{Plan, Row, Taken};
 use crate::Error;
+use crate::catalogue::CLOCKS;
 use crate::records::{Provenance, Vault, whole};
 use crate::sql::{self, FieldRow};
 use crate::whose::is_email;
 
+/// Who bears a number of the shop's, and until when whoever bore it before was erased.
+pub(super) struct Bearer {
+    /// Whose record it leads to, or would.
+    pub customer: CustomerId,
+    /// The last who was erased under it.
+    pub before: Option<CustomerId>,
+    /// Since when there is a record.
+    kept_since: Option<Timestamp>,
+    /// The last erasure under this number.
+    erased_at: Option<Timestamp>,
+    /// The last one of a record; the others are marks that erased accounts left of their addresses.
+    record_erased_at: Option<Timestamp>,
+}
+
+impl Bearer {
+    pub fn is_kept(&self) -> bool {
+        self.kept_since.is_some()
+    }
+}
+
+/// Whether something was begun after an erasure: what has no date was not. Shops have clocks of their own.
+fn is_after(begun: Option<Timestamp>, erased_at: Timestamp) -> bool {
+    begun.is_some_and(|begun| begun > erased_at.plus(CLOCKS))
+}
+
+/// What would become of a row.
+pub(super) struct Judged {
+    pub taken: Taken,
+    /// Whoever bears the number is the one who was erased under another: nothing of theirs stays.
+    pub ends: bool,
+    /// Somebody was erased under one of its numbers.
+    pub is_again: bool,
+}
+
 impl Vault {
-    /// What would become of a row of the shop's customer of this number: new, known, or erased.
+    /// What would become of a row of the shop's customer of this number that says nothing of when it was begun: new, known, or erased.
     pub async fn known(&self, number: &str) -> Result<Taken, Error> {
-        let customer = self.customer_of_shop(number);
-        let found =
-            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
-        Ok(match found.await? {
-            Some(row) if row.erasure_begun_at.is_some() => Taken::Erased,
-            Some(_) => Taken::Known,
-            None if self.0.keys.is_destroyed(customer).await? => Taken::Erased,
-            None => Taken::New,
+        let bearer = self.bearer(number).await?;
+        Ok(match (bearer.erased_at, bearer.kept_since) {
+            (Some(_), _) => Taken::Erased,
+            (None, Some(_)) => Taken::Known,
+            (None, None) => Taken::New,
         })
     }
 
-    /// [`Vault::known`] of a row, which may bear two numbers. An account that is kept goes on where a guest of the same address was erased;
-    /// one that is new is the guest come back. That holds of a guest whose record was erased, not of the mark that an erased account leaves
-    /// of its address: shops give accounts any address, and whoever opens another one later is a new customer.
+    /// Whose record of this number is kept, for programs: they follow where an import began anew with somebody, and begin with nobody who
+    /// was erased, because they give no date.
+    pub(crate) async fn kept_of_shop(&self, number: &str) -> Result<CustomerId, Error> {
+        let bearer = self.bearer(number).await?;
+        Ok(if bearer.is_kept() { bearer.customer } else { self.customer_of_shop(number) })
+    }
+
+    /// Goes from each who bore the number and was erased to the next. An erasure ends what was, and is no ban: whoever comes again has
+    /// another id, because nobody gets a key under the old one, and whatever backup is restored.
+    pub(super) async fn bearer(&self, number: &str) -> Result<Bearer, Error> {
+        let customer = self.customer_of_shop(number);
+        let mut bearer =
+            Bearer { customer, before: None, kept_since: None, erased_at: None, record_erased_at: None };
+        for again in 1_u64.. {
+            let customer = bearer.customer;
+            let row =
+                self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
+            let row = row.await?;
+            let is_destroyed = match &row {
+                // As each row of somebody who is kept: nothing is asked of the key store.
+                Some(row) if row.erasure_begun_at.is_none() => self.0.keys.is_known_destroyed(customer),
+                Some(_) => true,
+                None => self.0.keys.is_destroyed(customer).await?,
+            };
+            if !is_destroyed {
+                bearer.kept_since = row.map(|row| row.created_at);
+                break;
+            }
+            // One that is under way ends whatever there is.
+            let at = self.0.keys.destroyed_at(customer).await?;
+            let at = at.unwrap_or_else(|| self.0.db.now()).max(bearer.erased_at.unwrap_or(Timestamp::EPOCH));
+            bearer.erased_at = Some(at);
+            if row.is_some() {
+                bearer.record_erased_at = Some(at);
+            }
+            bearer.before = Some(customer);
+            bearer.customer = self.customer_of_shop(&again_number(number, again));
+        }
+        Ok(bearer)
+    }
+
+    /// [`Vault::known`] of a row, which may bear two numbers, and say when it was begun.
     pub async fn known_row(&self, plan: &Plan, cells: &[String], row: &Row) -> Result<Taken, Error> {
         let number = plan.key_of(cells);
         if number.is_empty() {
             return Ok(Taken::Nothing);
         }
-        let known = self.known(&number).await?;
-        if known == Taken::Erased {
-            return Ok(known);
-        }
-        if let Some(other) = plan.other_key_of(cells) {
-            let (customer, other) = (self.customer_of_shop(&number), self.customer_of_shop(other));
-            if !self.is_record_erased(other).await? {
-                return Ok(if plan.is_nothing(cells, row) { Taken::Nothing } else { known });
-            }
-            if known == Taken::New || self.is_come_back(customer, other).await? {
-                return Ok(Taken::Erased);
-            }
-        }
-        Ok(if plan.is_nothing(cells, row) { Taken::Nothing } else { known })
+        let bearer = self.bearer(&number).await?;
+        Ok(self.judge(&bearer, plan, cells, row).await?.taken)
     }
 
-    /// Whether there was a record that was erased, or is being erased.
-    async fn is_record_erased(&self, customer: CustomerId) -> Result<bool, Error> {
-        let found =
-            self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, customer)?) });
-        Ok(found.await?.is_some_and(|row| row.erasure_begun_at.is_some()))
+    /// What becomes of a row of whoever bears its number. An account that is kept goes on where a guest of the same address was erased; one that
+    /// is new, and that the shop does not say was begun after that, is the guest come back. That holds of a guest whose record was erased, not
+    /// of the mark that an erased account leaves of its address: shops give accounts any address, and whoever opens another one later is
+    /// a new customer. Orders of before stay out of theirs, too, to whomever the shop gives them.
+    pub(super) async fn judge(
+        &self,
+        bearer: &Bearer,
+        plan: &Plan,
+        cells: &[String],
+        row: &Row,
+    ) -> Result<Judged, Error> {
+        let begun = plan.begun_of(cells, self.0.db.now());
+        let is_since = |erased_at| is_after(begun, erased_at);
+        let is_kept = bearer.is_kept();
+        let is_erased = bearer.erased_at.is_some_and(|at| !is_since(at));
+        let (mut ends, mut is_of_before, mut is_again) = (false, false, bearer.erased_at.is_some());
+        if let Some(other) = plan.other_key_of(cells).filter(|_| !is_erased) {
+            let other = self.bearer(other).await?;
+            if let Some(at) = other.record_erased_at {
+                is_again = true;
+                ends = (!is_kept && !is_since(at))
+                    || (is_kept && self.is_come_back(bearer.customer, at).await?);
+            }
+            let is_new = |at| bearer.kept_since.is_none_or(|since| since >= at);
+            let is_item = plan.is_dated() && !plan.places(cells).is_empty();
+            is_of_before = is_item && other.erased_at.is_some_and(|at| is_new(at) && !is_since(at));
+        }
+        let taken = match is_erased || ends || is_of_before {
+            true => Taken::Erased,
+            false if plan.is_nothing(cells, row) => Taken::Nothing,
+            false if is_kept => Taken::Known,
+            false => Taken::New,
+        };
+        Ok(Judged { taken, ends, is_again })
     }
 
     /// Whether a record came of rows that bear one number only, such as orders, since somebody was erased under the other: then the row
     /// that bears both is the first word of whose it is. A record that has an address, or had one, and one that somebody else wrote into, is
     /// a customer's who is kept.
-    async fn is_come_back(&self, customer: CustomerId, other: CustomerId) -> Result<bool, Error> {
+    async fn is_come_back(&self, customer: CustomerId, erased_at: Timestamp) -> Result<bool, Error> {
         let Some(held) = self.0.keys.held(customer).await? else { return Ok(false) };
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
             let row = sql::customer(reader, customer)?.ok_or(Error::NoCustomer)?;
@@ -72,8 +160,7 @@ impl Vault {
             Err(other) => return Err(other),
         };
         // Both moments are out of the reach of whoever writes the data: one is sealed in the record, one stands in the key store's ledger.
-        let erased_at = self.0.keys.destroyed_at(other).await?;
-        let is_since = erased_at.is_some_and(|at| row.created_at >= at);
+        let is_since = row.created_at >= erased_at;
         Ok(is_since && !had_address && row.restricted_at.is_none() && are_imports(&rows))
     }
 
@@ -98,6 +185,11 @@ impl Vault {
         }
         self.finish_erasure(Actor::Operator, customer).await
     }
+}
+
+/// The number by which whoever bears it after so many erasures has an id. No number of a shop's begins with a break: cells are read without.
+fn again_number(number: &str, again: u64) -> String {
+    format!("\n{again}\n{number}")
 }
 
 /// Whether imports alone brought what is kept, and no address by which a customer is reached.

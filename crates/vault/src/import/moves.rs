@@ -23,7 +23,7 @@ type Moved = (Vec<(&'static Field, Told)>, u64);
 
 impl Plan {
     /// What a row names that is one in the whole shop.
-    fn places<'a>(&self, cells: &'a [String]) -> BTreeSet<(Class, &'a str)> {
+    pub(super) fn places<'a>(&self, cells: &'a [String]) -> BTreeSet<(Class, &'a str)> {
         let named = self.columns.iter().filter_map(|column| match column.item {
             ItemName::Of(Cell { at, is_unique: true }) => Some((column.field.class, cells.get(at)?.trim())),
             ItemName::Of(_) | ItemName::Fixed(_) => None,

@@ -274,11 +274,10 @@ impl Work<'_> {
                     after = beyond(after, row.get(id))?;
                 }
                 let keys = table.rows.iter().filter_map(|row| row.get(key).and_then(Option::as_deref));
-                let there: Vec<CustomerId> = keys
-                    .map(str::trim)
-                    .filter(|key| !key.is_empty())
-                    .map(|key| vault.customer_of_shop(key))
-                    .collect();
+                let mut there: Vec<CustomerId> = Vec::new();
+                for key in keys.map(str::trim).filter(|key| !key.is_empty()) {
+                    there.push(vault.kept_of_shop(key).await?);
+                }
                 count += u64::try_from(there.len()).unwrap_or(0);
                 let source = self.source.clone();
                 let written = vault.0.db.write(move |tx| -> Result<(), Error> {
@@ -446,14 +445,10 @@ impl Vault {
         let mut guests = Vec::new();
         for row in rows.iter().filter(|row| row.collection == "contact" && row.field == "email") {
             let Ok(email) = open_row(&key, customer, row) else { continue };
-            let guest = self.customer_of_shop(&Vault::guest_number(email.expose()));
-            let kept = self
-                .0
-                .db
-                .read(move |reader| -> Result<_, Error> { Ok(sql::customer(reader, guest)?) })
-                .await?;
-            if kept.is_none() {
-                guests.push(guest);
+            // Whoever bears it now: a mark of an earlier erasure says nothing of what was since.
+            let guest = self.bearer(&Vault::guest_number(email.expose())).await?;
+            if !guest.is_kept() && guest.before != Some(customer) {
+                guests.push(guest.customer);
             }
         }
         Ok(guests)

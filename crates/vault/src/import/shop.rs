@@ -46,6 +46,8 @@ struct WrittenPart {
     id: String,
     key: String,
     also: Option<String>,
+    begun: Option<String>,
+    reached: Option<String>,
     #[serde(default)]
     unique: bool,
     #[serde(default)]
@@ -175,6 +177,8 @@ impl WrittenPart {
             fields: self.fields,
             items: self.items,
             also: self.also,
+            begun: self.begun,
+            reached: self.reached,
             unique: self.unique,
             empty: self.empty,
         };

@@ -1,7 +1,7 @@
 //! Whose keys were destroyed. The ledger says it; the notes are an index over it for other programs on the same store. So nobody who was
 //! erased is made a new key because a note is gone, and nobody is erased because of one that somebody put there.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{MutexGuard, PoisonError};
 
 use storeward_base::{Actor, CustomerId, Timestamp};
@@ -18,15 +18,17 @@ const STEPS: u64 = 2;
 impl KeyStore {
     /// Whose keys the ledger says were destroyed, in order.
     pub async fn destroyed(&self) -> Result<Vec<CustomerId>, Error> {
-        Ok(self.0.db.read(told).await?.into_keys().collect())
+        let told: BTreeMap<_, _> = self.0.db.read(told).await?.into_iter().collect();
+        Ok(told.into_keys().collect())
     }
 
     /// When the customer's key was destroyed last, as the ledger says.
     pub(crate) async fn destroyed_at(&self, customer: CustomerId) -> Result<Option<Timestamp>, Error> {
+        if let Some(at) = self.erased().get(&customer) {
+            return Ok(Some(*at));
+        }
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            let told = ledger::told(reader, &["vault.customer_key_destroyed"])?;
-            let is_it = |record: &Record| matches!(&record.event, Event::CustomerKeyDestroyed(fact) if fact.customer == customer);
-            Ok(told.iter().filter(|(_, record)| is_it(record)).map(|(_, record)| record.at).max())
+            Ok(told(reader)?.into_iter().filter(|(who, _)| *who == customer).map(|(_, at)| at).max())
         });
         found.await
     }
@@ -38,9 +40,14 @@ impl KeyStore {
         epochs.first_begun_at().is_some_and(|begun| begun > at) && epoch.is_none_or(|epoch| first > epoch)
     }
 
+    /// Whether this program knows that the customer's key was destroyed, without asking the store.
+    pub(crate) fn is_known_destroyed(&self, customer: CustomerId) -> bool {
+        self.erased().contains_key(&customer)
+    }
+
     /// Whether the customer's key was destroyed once.
     pub(crate) async fn is_destroyed(&self, customer: CustomerId) -> Result<bool, Error> {
-        if self.erased().contains(&customer) {
+        if self.is_known_destroyed(customer) {
             return Ok(true);
         }
         let found =
@@ -48,7 +55,7 @@ impl KeyStore {
         found.await
     }
 
-    pub(super) fn erased(&self) -> MutexGuard<'_, HashSet<CustomerId>> {
+    pub(super) fn erased(&self) -> MutexGuard<'_, HashMap<CustomerId, Timestamp>> {
         self.0.erased.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,13 +69,14 @@ impl KeyStore {
             self.0.db.write(bring_in_line).await?;
         }
         let told = self.0.db.read(told).await?;
-        *self.erased() = told.into_keys().collect();
+        *self.erased() = told.into_iter().collect();
         Ok(())
     }
 }
 
 fn bring_in_line(tx: &mut Tx<'_>) -> Result<(), Error> {
-    let known = told(tx)?;
+    // Of several the first.
+    let known: BTreeMap<_, _> = told(tx)?.into_iter().rev().collect();
     for (customer, at) in &known {
         sql::note_destroyed(tx, *customer, *at)?;
     }
@@ -93,13 +101,12 @@ fn bring_in_line(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whose keys the ledger says were destroyed, and when it was first.
-fn told(reader: &mut Reader<'_>) -> Result<BTreeMap<CustomerId, Timestamp>, Error> {
-    let mut found = BTreeMap::new();
-    for (_, record) in ledger::told(reader, &["vault.customer_key_destroyed"])? {
-        if let Event::CustomerKeyDestroyed(fact) = &record.event {
-            found.entry(fact.customer).or_insert(record.at);
-        }
-    }
-    Ok(found)
+/// Whose keys the ledger says were destroyed, and when, oldest first.
+fn told(reader: &mut Reader<'_>) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+    let told = ledger::told(reader, &["vault.customer_key_destroyed"])?;
+    let of = |record: &Record| match &record.event {
+        Event::CustomerKeyDestroyed(fact) => Some((fact.customer, record.at)),
+        _ => None,
+    };
+    Ok(told.iter().filter_map(|(_, record)| of(record)).collect())
 }

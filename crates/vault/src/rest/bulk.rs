@@ -105,7 +105,8 @@ async fn write_one(
         }
         (None, Some(number)) => {
             items.insert(0, numbered(number.0.clone()));
-            CustomerWord(vault.customer_of_shop(&number.0))
+            let customer = vault.kept_of_shop(&number.0).await;
+            CustomerWord(customer.map_err(|error| (None, problem(error)))?)
         }
         (Some(_), Some(_)) | (None, None) => {
             return Err((None, Problem::malformed("Name the customer by `id` or by `shop_id`.")));

@@ -134,7 +134,7 @@ async fn create(vault: Vault, call: Call) -> Result<Answer, Problem> {
     let customer = match &shop_id {
         Some(number) => {
             items.insert(0, numbered(number.0.clone()));
-            vault.customer_of_shop(&number.0)
+            vault.kept_of_shop(&number.0).await.map_err(problem)?
         }
         None => CustomerId::of(call.begun_at, call.chance),
     };

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_base::Actor;
+use storeward_base::{Actor, Clock};
 use storeward_store::both_engines;
+use storeward_store::testing::TestDb;
 use storeward_vault::import::{Mapping, Plan, Taken};
 use storeward_vault::{MIGRATIONS, Vault};
 
@@ -36,7 +37,7 @@ async fn vera_is_erased(vault: &Vault, oscar: &Oscar) {
     oscar.run("UPDATE auth_user SET email = 'mallory@evil.example' WHERE id = 7").await;
     oscar.import(vault, file()).await;
     vault.erase(&own(guest(vault, "vera@victim.example"))).await.unwrap();
-    oscar.run("INSERT INTO auth_user VALUES (9, 'Vera@victim.example', 'Vera', 'Victim', 0)").await;
+    oscar.run("INSERT INTO auth_user VALUES (9, 'Vera@victim.example', 'Vera', 'Victim', 0, '2026-11-02 10:00:00')").await;
     oscar.run("UPDATE order_order SET user_id = 9, guest_email = ''").await;
 }
 
@@ -81,7 +82,7 @@ fn an_account_that_was_there_before_goes_on() {
     on_both(async |db, oscar| {
         let (_keys, vault) = both(&db).await;
         oscar.run("UPDATE auth_user SET email = 'mallory@evil.example' WHERE id = 7").await;
-        oscar.run("INSERT INTO auth_user VALUES (9, 'vera@victim.example', 'Vera', 'Victim', 0)").await;
+        oscar.run("INSERT INTO auth_user VALUES (9, 'vera@victim.example', 'Vera', 'Victim', 0, '2026-11-02 10:00:00')").await;
         oscar.run("INSERT INTO order_order VALUES (2, '100078', 9, '', NULL, NULL, '2026-11-21 10:00:00', 'Paid', '1.00', 'GBP')").await;
         // Without an address: of an earlier run that was stopped, or its time was over.
         oscar.import(&vault, &behind_accounts()).await;
@@ -91,7 +92,7 @@ fn an_account_that_was_there_before_goes_on() {
         oscar.import(&vault, file()).await;
         assert!(page(&vault, vault.customer_of_shop("9")).await.contains("100078"));
         // Somebody else's takes the address later, also one that came since.
-        oscar.run("INSERT INTO auth_user VALUES (12, 'twelve@people.example', 'Twelve', '', 0)").await;
+        oscar.run("INSERT INTO auth_user VALUES (12, 'twelve@people.example', 'Twelve', '', 0, '2026-11-02 10:00:00')").await;
         oscar.import(&vault, file()).await;
         oscar.run("UPDATE auth_user SET email = 'vera@victim.example' WHERE id IN (7, 12)").await;
         oscar.import(&vault, file()).await;
@@ -171,4 +172,135 @@ both_engines!(what_others_wrote_or_what_had_an_address_is_nobody_come_back, MIGR
     for number in ["A-9", "A-10"] {
         assert_eq!(vault.find(field("order.number"), number).await.unwrap().len(), 1, "{number}");
     }
+});
+
+/// The moment of the tests' clock, as the shop writes it.
+fn at(db: &TestDb) -> String {
+    db.clock.now().to_string().replace('T', " ").replace('Z', "")
+}
+
+fn days(db: &TestDb, days: u64) {
+    db.clock.advance(Duration::from_secs(days * 86_400));
+}
+
+// An erasure was a ban: whoever came again was left out for good.
+#[test]
+fn a_guest_who_was_erased_and_opens_an_account_is_a_new_customer() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        oscar.run("UPDATE auth_user SET email = 'mallory@evil.example' WHERE id = 7").await;
+        oscar.import(&vault, file()).await;
+        vault.erase(&own(guest(&vault, "vera@victim.example"))).await.unwrap();
+        days(&db, 2);
+        oscar
+            .say(format!(
+                "INSERT INTO auth_user VALUES (9, 'vera@victim.example', 'Vera', 'Again', 0, '{}')",
+                at(&db)
+            ))
+            .await;
+        // The shop joins what she had ordered as a guest to her account.
+        oscar.run("UPDATE order_order SET user_id = 9, guest_email = ''").await;
+        oscar.say(format!("INSERT INTO order_order VALUES (2, '100078', 9, '', NULL, NULL, '{}', 'Paid', '1.00', 'GBP')", at(&db))).await;
+        for _ in 0..2 {
+            oscar.import(&vault, file()).await;
+            let nine = vault.customer_of_shop("9");
+            let page = page(&vault, nine).await;
+            assert!(page.contains("Vera Again") && page.contains("100078"), "{page}");
+            for before in ["100077", "Secret Lane", "private thing", "under the mat", "pi_vera"] {
+                assert!(!page.contains(before), "{before}: {page}");
+            }
+            assert_eq!(vault.own_records("vera@victim.example").await.unwrap().unwrap(), [nine]);
+        }
+        assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+    });
+}
+
+// The same number again: an order of today's in an account that is older than the erasure, and of a guest.
+#[test]
+fn what_is_ordered_after_an_erasure_begins_anew_and_nothing_of_before_comes() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        oscar.run("UPDATE auth_user SET email = 'mallory@evil.example' WHERE id = 7").await;
+        oscar.run("INSERT INTO auth_user VALUES (9, 'nine@people.example', 'Nora', 'Nine', 0, '2026-11-02 10:00:00')").await;
+        oscar.run("INSERT INTO order_order VALUES (2, '100078', 9, '', NULL, NULL, '2026-11-21 10:00:00', 'Paid', '1.00', 'GBP')").await;
+        oscar.import(&vault, file()).await;
+        for customer in [vault.customer_of_shop("9"), guest(&vault, "vera@victim.example")] {
+            vault.erase(&own(customer)).await.unwrap();
+        }
+        oscar.import(&vault, file()).await;
+        assert_eq!(vault.find(field("contact.email"), "nine@people.example").await.unwrap(), []);
+        days(&db, 2);
+        oscar.say(format!("INSERT INTO order_order VALUES (3, '100079', 9, '', NULL, NULL, '{}', 'Paid', '1.00', 'GBP')", at(&db))).await;
+        oscar.say(format!("INSERT INTO order_order VALUES (4, '100080', NULL, 'Vera@victim.example', NULL, NULL, '{}', 'Paid', '1.00', 'GBP')", at(&db))).await;
+        for _ in 0..2 {
+            oscar.import(&vault, file()).await;
+            for (email, number, before) in
+                [("nine@people.example", "100079", "100078"), ("vera@victim.example", "100080", "100077")]
+            {
+                let [again] = vault.own_records(email).await.unwrap().unwrap()[..] else { panic!("{email}") };
+                assert!(again != vault.customer_of_shop("9") && again != guest(&vault, email));
+                assert_eq!(vault.find(field("order.number"), number).await.unwrap(), [again]);
+                let page = page(&vault, again).await;
+                assert!(
+                    !page.contains(before) && !page.contains("Secret Lane") && !page.contains("Nora"),
+                    "{page}"
+                );
+            }
+        }
+        // Neither of an older copy of the shop, nor by an end that comes again.
+        let [again] = vault.own_records("nine@people.example").await.unwrap().unwrap()[..] else { panic!() };
+        vault.erase(&own(again)).await.unwrap();
+        oscar.import(&vault, file()).await;
+        // As a guest, once the shop has no such account any more.
+        oscar.run("UPDATE order_order SET user_id = NULL, guest_email = 'nine@people.example' WHERE user_id = 9").await;
+        oscar.run("DELETE FROM auth_user WHERE id = 9").await;
+        oscar.import(&vault, file()).await;
+        for number in ["100078", "100079"] {
+            assert_eq!(vault.find(field("order.number"), number).await.unwrap(), [], "{number}");
+        }
+        assert_eq!(vault.find(field("contact.email"), "nine@people.example").await.unwrap(), []);
+        assert_eq!(vault.keys().verify().await.unwrap(), []);
+        assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+    });
+}
+
+// Of a table, too: what it says of when, and what that is worth.
+both_engines!(what_a_table_says_of_when_tells_who_comes_again, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let mapping = r#"{"key": "id", "begun": "since", "fields": {"contact.email": "mail"}}"#;
+    let mapping: Mapping = serde_json::from_str(mapping).unwrap();
+    let plan = Arc::new(Plan::new(&mapping, &cells("id|mail|since")).unwrap());
+    let row = async |since: &str| {
+        let line = cells(&format!("7|ada@people.example|{since}"));
+        vault.take_all(&plan, vec![(2, line)]).await.unwrap()[0].1.taken
+    };
+    assert_eq!(row("").await, Taken::New);
+    vault.erase(&own(vault.customer_of_shop("7"))).await.unwrap();
+    let erased_at = db.clock.now();
+    days(&db, 2);
+    let beside = |seconds| erased_at.plus(Duration::from_secs(seconds)).to_string();
+    for since in [
+        "",
+        "soon",
+        "0000-00-00 00:00:00",
+        "2026-11-02 10:00:00",
+        &erased_at.to_string(),
+        &beside(300),
+        &beside(9 * 86_400),
+    ] {
+        assert_eq!(row(since).await, Taken::Erased, "{since}");
+        assert_eq!(vault.find(field("contact.email"), "ada@people.example").await.unwrap(), []);
+    }
+    assert_eq!(row(&beside(301)).await, Taken::New);
+    assert_eq!(row(&beside(301)).await, Taken::Known);
+    let [again] = vault.find(field("contact.shop_id"), "7").await.unwrap()[..] else { panic!() };
+    // A row without a date is of nobody's before; what is kept stays.
+    assert_eq!(row("").await, Taken::Erased);
+    assert_eq!(shown(&vault, again, &["contact.email"]).await, ["own email ada@people.example"]);
+    // Erased once more, and nothing of the time between them comes back.
+    vault.erase(&own(again)).await.unwrap();
+    assert_eq!(row(&beside(301)).await, Taken::Erased);
+    days(&db, 1);
+    assert_eq!(row(&beside(2 * 86_400 + 3_600)).await, Taken::New);
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
 });

@@ -31,9 +31,13 @@ impl Oscar {
     }
 
     pub async fn run(&self, sql: &'static str) {
+        self.say(sql.to_owned()).await;
+    }
+
+    pub async fn say(&self, sql: String) {
         let written = self.db.write(move |tx| -> Result<(), storeward_store::Error> {
             tx.commit_silent("a shop keeps no ledger");
-            tx.execute(sql, &[]).map(drop)
+            tx.execute(&sql, &[]).map(drop)
         });
         written.await.unwrap();
     }
@@ -103,7 +107,7 @@ fn a_guests_order_is_no_accounts_of_the_same_address() {
         assert_veras(&vault, mallory, vera).await;
         // Of several accounts nobody can tell whose they are; what Vera ordered as a guest is hers all the same.
         oscar.run("UPDATE auth_user SET email = 'vera@victim.example'").await;
-        oscar.run("INSERT INTO auth_user VALUES (8, 'vera@victim.example', 'Eve', '', 0)").await;
+        oscar.run("INSERT INTO auth_user VALUES (8, 'vera@victim.example', 'Eve', '', 0, '2026-11-02 10:00:00')").await;
         oscar.import(&vault, file()).await;
         assert_eq!(vault.own_records("vera@victim.example").await.unwrap().unwrap(), [vera]);
         vault.erase(&own(vera)).await.unwrap();
@@ -180,7 +184,11 @@ fn what_was_erased_leaves_the_other_record_as_well() {
 fn an_order_goes_to_whom_the_shop_gives_it() {
     on_both(async |db, oscar| {
         let (_keys, vault) = both(&db).await;
-        oscar.run("INSERT INTO auth_user VALUES (8, 'bob@people.example', 'Bob', '', 0)").await;
+        oscar
+            .run(
+                "INSERT INTO auth_user VALUES (8, 'bob@people.example', 'Bob', '', 0, '2026-11-02 10:00:00')",
+            )
+            .await;
         oscar.import(&vault, file()).await;
         let (bob, vera) = (vault.customer_of_shop("8"), guest(&vault, "vera@victim.example"));
         oscar.run("UPDATE order_order SET guest_email = 'vero@people.example'").await;

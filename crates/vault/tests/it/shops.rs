@@ -367,6 +367,60 @@ fn what_the_shop_gives_an_erased_guests_account_stays_out() {
     }
 }
 
+// An erasure was a ban: whoever had been erased was left out for good, whatever they ordered later.
+#[test]
+fn who_comes_again_after_an_erasure_begins_anew() {
+    let shop = MariaDb::start(&[]);
+    for orders in [HPOS, POSTS] {
+        on_both(&shop, &[TABLES, orders], async |db, shop| {
+            let (_keys, vault) = both(&db).await;
+            taken(&vault, shop).await;
+            let [ada, nine] = ["2", "9"].map(|number| vault.customer_of_shop(number));
+            let [gus, bob] = ["gus@guests.example", "bob@people.example"]
+                .map(|email| vault.customer_of_shop(&Vault::guest_number(email)));
+            for customer in [ada, gus, bob] {
+                vault.erase(&own(customer)).await.unwrap();
+            }
+            db.clock.advance(std::time::Duration::from_secs(3 * 86_400));
+            // Ada orders with her old account, Bob as a guest; Gus opens an account, and the shop joins what he had ordered.
+            shop.run("shop", include_str!("../shops/woocommerce-again.sql"));
+            for _ in 0..2 {
+                let told = told(&taken(&vault, shop).await);
+                let whose = async |number: &str| vault.find(field("order.number"), number).await.unwrap();
+                for old in ["101", "102", "103", "104"] {
+                    assert_eq!(whose(old).await, [], "{old}: {told}");
+                }
+                let [again] = whose("110").await[..] else { panic!("{told}") };
+                assert_ne!(again, ada);
+                let names = ["contact.email", "contact.name", "address.city", "payment.token"];
+                let mut kept = shown(&vault, again, &names).await;
+                kept.sort();
+                let order = vault.item_of_shop(Class::Payment, "110");
+                assert_eq!(
+                    kept,
+                    [format!("{order} token pi_110"), "own email ada@people.example".to_owned()]
+                );
+                let [again] = whose("111").await[..] else { panic!("{told}") };
+                assert_ne!(again, bob);
+                assert_eq!(
+                    shown(&vault, again, &["contact.email", "contact.name"]).await,
+                    ["own email bob@people.example", "own name Bob Again"]
+                );
+                assert_eq!(whose("112").await, [nine]);
+                assert_eq!(shown(&vault, nine, &["contact.email"]).await, ["own email gus@guests.example"]);
+                assert_eq!(shown(&vault, nine, &["payment.token"]).await.len(), 2);
+                shop.run(
+                    "shop",
+                    "UPDATE wp_wc_orders SET date_updated_gmt = UTC_TIMESTAMP(); UPDATE wp_posts SET post_modified_gmt = UTC_TIMESTAMP();",
+                );
+            }
+            assert_eq!(vault.gone_from_shops(10).await.unwrap(), []);
+            assert_eq!(vault.keys().verify().await.unwrap(), []);
+            assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+        });
+    }
+}
+
 #[test]
 fn a_run_that_was_stopped_goes_on_where_it_was() {
     let shop = MariaDb::start(&[]);

@@ -1,5 +1,5 @@
 -- The tables of django-oscar that an import reads, with the columns that its own migrations give them (names are facts of it; this text is ours).
-CREATE TABLE auth_user (id INTEGER PRIMARY KEY, email TEXT, first_name TEXT, last_name TEXT, is_staff INTEGER);
+CREATE TABLE auth_user (id INTEGER PRIMARY KEY, email TEXT, first_name TEXT, last_name TEXT, is_staff INTEGER, date_joined TEXT);
 CREATE TABLE address_useraddress (id INTEGER PRIMARY KEY, user_id INTEGER, first_name TEXT, last_name TEXT, line1 TEXT, line2 TEXT, line3 TEXT, line4 TEXT, state TEXT, postcode TEXT, country_id TEXT, phone_number TEXT);
 CREATE TABLE order_billingaddress (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, line1 TEXT, line2 TEXT, line3 TEXT, line4 TEXT, state TEXT, postcode TEXT, country_id TEXT);
 CREATE TABLE order_shippingaddress (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, line1 TEXT, line2 TEXT, line3 TEXT, line4 TEXT, state TEXT, postcode TEXT, country_id TEXT, phone_number TEXT, notes TEXT);
@@ -11,7 +11,7 @@ CREATE TABLE communication_notification (id INTEGER PRIMARY KEY, recipient_id IN
 CREATE TABLE payment_source (id INTEGER PRIMARY KEY, order_id INTEGER, source_type_id INTEGER, reference TEXT);
 CREATE TABLE payment_sourcetype (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE payment_bankcard (id INTEGER PRIMARY KEY, user_id INTEGER, card_type TEXT, number TEXT, partner_reference TEXT, expiry_date TEXT);
-INSERT INTO auth_user VALUES (7, 'vera@victim.example', 'Mallory', 'M', 0);
+INSERT INTO auth_user VALUES (7, 'vera@victim.example', 'Mallory', 'M', 0, '2026-11-01 10:00:00.25');
 INSERT INTO order_shippingaddress VALUES (1, 'Vera', 'Victim', '9 Secret Lane', '', '', 'Kendal', '', 'LA9 4QQ', 'GB', '+441539720001', 'ring twice');
 INSERT INTO order_billingaddress VALUES (1, 'Vera', 'Victim', '9 Secret Lane', '', '', 'Kendal', '', 'LA9 4QQ', 'GB');
 INSERT INTO order_order VALUES (1, '100077', NULL, 'vera@victim.example', 1, 1, '2026-11-20 10:00:00', 'Pending', '42.00', 'GBP');
