@@ -43,11 +43,14 @@ pub(crate) fn entries(
     }
 }
 
-fn reviews(reader: &mut Reader<'_>) -> Result<BTreeMap<GrantId, GlassReviewed>, Error> {
+/// What was found about emergencies, by whom, and when.
+type Reviews = BTreeMap<GrantId, (GlassReviewed, Actor, Timestamp)>;
+
+fn reviews(reader: &mut Reader<'_>) -> Result<Reviews, Error> {
     let all = entries(reader, "vault.glass_reviewed", None, None)?.into_iter();
     Ok(all
         .filter_map(|record| match record.event {
-            Event::GlassReviewed(fact) => Some((fact.request, fact)),
+            Event::GlassReviewed(fact) => Some((fact.request, (fact, record.actor, record.at))),
             _ => None,
         })
         .collect())
@@ -136,19 +139,20 @@ pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Fla
     for record in entries(reader, "vault.access_requested", Some(since), None)? {
         let Event::AccessRequested(fact) = &record.event else { continue };
         let row = find(reader, fact.request)?;
-        let fits =
-            row.map(|row| is_request(&row, &record, fact) && is_decided(&row, decided.get(&fact.request)));
+        let fits = row.map(|row| {
+            // Nobody looks into a request: a verdict beside it is nobody's.
+            is_request(&row, &record, fact)
+                && is_decided(&row, decided.get(&fact.request))
+                && is_reviewed(&row, None)
+        });
         hold(fact.request, fact.customer, fits);
     }
     for record in entries(reader, "vault.glass_broken", Some(since), None)? {
         let Event::GlassBroken(fact) = &record.event else { continue };
         let row = find(reader, fact.request)?;
-        let review = reviewed.get(&fact.request).map(|fact| fact.verdict.as_str());
+        let review = reviewed.get(&fact.request);
         let fits = row.map(|row| {
-            let is_told = told(&record, fact).is_some_and(|told| is_alike(&row, &told));
-            is_told
-                && row.verdict.map(Verdict::name) == review
-                && row.reviewed_at.is_some() == review.is_some()
+            told(&record, fact).is_some_and(|told| is_alike(&row, &told)) && is_reviewed(&row, review)
         });
         hold(fact.request, fact.customer, fits);
     }
@@ -195,6 +199,17 @@ fn is_decided(row: &Request, decision: Option<&(Actor, Timestamp)>) -> bool {
     let Some((actor, at)) = decision else { return row.decided_by.is_none() && row.decided_at.is_none() };
     let is_by = matches!(actor, Actor::Staff { id } if row.decided_by == Some(*id));
     is_by && row.decided_at.is_some_and(|decided| near(decided, *at))
+}
+
+/// Whether the row has what was found about it, by whom, and when, as the ledger does.
+fn is_reviewed(row: &Request, review: Option<&(GlassReviewed, Actor, Timestamp)>) -> bool {
+    let Some((fact, actor, at)) = review else {
+        return row.verdict.is_none() && row.reviewed_by.is_none() && row.reviewed_at.is_none();
+    };
+    let is_by = matches!(actor, Actor::Staff { id } if row.reviewed_by == Some(*id));
+    is_by
+        && row.verdict.map(Verdict::name) == Some(fact.verdict.as_str())
+        && row.reviewed_at.is_some_and(|reviewed| near(reviewed, *at))
 }
 
 fn is_alike(row: &Request, told: &Request) -> bool {

@@ -302,7 +302,14 @@ both_engines!(who_saw_whom_and_who_answered_are_held_against_the_ledger, MIGRATI
         db.tamper("DROP TABLE kept");
         assert_eq!(rows(&vault).await, [""; 0]);
     }
-    for change in [format!("decided_by = '{other}'"), "decided_at = decided_at - 3600000000".to_owned()] {
+    let changes = [
+        format!("decided_by = '{other}'"),
+        "decided_at = decided_at - 3600000000".to_owned(),
+        "verdict = 'justified'".to_owned(),
+        "reviewed_at = decided_at".to_owned(),
+        format!("reviewed_by = '{other}'"),
+    ];
+    for change in changes {
         db.tamper("CREATE TABLE kept AS SELECT * FROM vault_grant");
         db.tamper(&format!("UPDATE vault_grant SET {change}"));
         assert_eq!(rows(&vault).await, ["request", "request"], "{change}");
@@ -313,4 +320,29 @@ both_engines!(who_saw_whom_and_who_answered_are_held_against_the_ledger, MIGRATI
     }
     db.tamper("DELETE FROM vault_sight WHERE opened = 0");
     assert_eq!(rows(&vault).await, ["seen"]);
+});
+
+// That a row had some moment of a review was all that was asked of it, and nothing of by whom.
+both_engines!(what_was_found_about_an_emergency_is_held_against_the_ledger, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let (eve, boss) = (somebody(20, "support"), somebody(21, "owner"));
+    let ask = Ask::new(eve, ada(), Purpose::Dispute);
+    let id = vault.break_glass(&ask, &[field("contact.email")], "now").await.unwrap();
+    vault.review(&boss, id, Verdict::Unjustified).await.unwrap();
+    assert_eq!(rows(&vault).await, [""; 0]);
+    for change in [
+        "verdict = 'justified'",
+        "reviewed_at = reviewed_at - 3600000000",
+        "reviewed_by = 'staff_00000000000000000000000099'",
+        "reviewed_by = NULL",
+    ] {
+        db.tamper("CREATE TABLE kept AS SELECT * FROM vault_grant");
+        db.tamper(&format!("UPDATE vault_grant SET {change}"));
+        assert_eq!(rows(&vault).await, ["request"], "{change}");
+        db.tamper("DELETE FROM vault_grant");
+        db.tamper("INSERT INTO vault_grant SELECT * FROM kept");
+        db.tamper("DROP TABLE kept");
+        assert_eq!(rows(&vault).await, [""; 0]);
+    }
 });
