@@ -23,7 +23,7 @@ pub use seen::{file as seen_file, page as seen};
 
 use serde::Deserialize;
 use storeward_base::CustomerId;
-use storeward_policy::Purpose;
+use storeward_policy::{Act, Purpose};
 use storeward_vault::desk::{
     Ask, Asker, Class, Error as VaultError, FIELDS, Field, Item, Opening, Right, Vault, Word, fields_of,
 };
@@ -406,7 +406,7 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
         is_restricted,
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
         roles,
-        others: vault.of_same_address(id).await?.iter().map(ToString::to_string).collect(),
+        others: others(vault, &asker, id).await?,
         more: None,
         correctable: FIELDS
             .iter()
@@ -423,6 +423,15 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
     };
     content.choose(None, &[Class::Contact]);
     Ok(content)
+}
+
+/// Other records of the same address, for whoever may erase them: that two records are one person's is itself told of them, and nobody else needs
+/// it.
+async fn others(vault: &Vault, asker: &Asker, id: CustomerId) -> Result<Vec<String>, Failure> {
+    if !vault.may(asker, Act::Erase, id, Purpose::RightsRequest) {
+        return Ok(Vec::new());
+    }
+    Ok(vault.of_same_address(id).await?.iter().map(ToString::to_string).collect())
 }
 
 impl CustomerPage<'_> {

@@ -1,8 +1,9 @@
 //! Parts of names by which customers are found, and what customers said that staff take down.
 
+use storeward_base::CustomerId;
 use storeward_store::both_engines;
 
-use super::{TABLES, ada, keep_ada, open, owner, set_groups};
+use super::{TABLES, ada, keep, keep_ada, open, owner, set_groups};
 use crate::bench::Bench;
 
 both_engines!(names_are_found_by_parts_where_the_operator_lets_them_be, &TABLES, async |db| {
@@ -142,4 +143,19 @@ both_engines!(a_back_door_in_the_rules_is_told_before_it_is_saved_and_after, &TA
         "{}",
         page.body
     );
+});
+
+// That two records have one address stood there for everybody on the staff, whatever their role sees of it.
+both_engines!(who_may_not_erase_is_told_of_no_other_record, &TABLES, async |db| {
+    let (bench, _place, _folder) = Bench::with_vault(db).await;
+    keep_ada(&bench).await;
+    let guest = CustomerId::from_bits(0x6E57);
+    keep(&bench, guest, "own", &[("contact.email", "Ada@shop.example")]).await;
+    let (mut support, _) = bench.enrolled().await;
+    set_groups(&bench, &["support"]).await;
+    let mut grace = owner(&bench).await;
+    let page = format!("/data/{}", ada());
+    assert!(grace.get(&page).await.body.contains(&format!("<a href=\"/data/{guest}\">another record</a>")));
+    let theirs = support.get(&page).await;
+    assert!(theirs.status == 200 && !theirs.body.contains(&guest.to_string()), "{}", theirs.body);
 });
