@@ -12,25 +12,45 @@ pub struct Asker {
     pub(crate) factor_age_seconds: Option<u64>,
     /// Who made the key of a program, as an actor; nothing of anybody else.
     pub(crate) made_by: Option<String>,
+    /// What they may ask for at all.
+    pub(crate) purposes: Vec<Purpose>,
 }
 
 impl Asker {
     /// A member of staff, with their groups and the seconds since they showed a second factor.
     pub fn staff(id: storeward_base::StaffId, groups: Vec<String>, factor_age_seconds: Option<u64>) -> Self {
         let who = Who::Staff { id: id.to_string(), groups };
-        Asker { actor: Actor::Staff { id }, who, factor_age_seconds, made_by: None }
+        Asker {
+            actor: Actor::Staff { id },
+            who,
+            factor_age_seconds,
+            made_by: None,
+            purposes: Purpose::OF_STAFF.to_vec(),
+        }
     }
 
     /// A customer, signed in to their own account.
     pub fn customer(id: CustomerId) -> Self {
         let who = Who::Customer { id: id.to_string() };
-        Asker { actor: Actor::Customer { id }, who, factor_age_seconds: None, made_by: None }
+        Asker {
+            actor: Actor::Customer { id },
+            who,
+            factor_age_seconds: None,
+            made_by: None,
+            purposes: Purpose::OF_STAFF.to_vec(),
+        }
     }
 
     /// Somebody at a shell on the machine: may import, correct, restrict and erase, and opens nothing.
     pub fn operator() -> Self {
         let who = Who::Staff { id: "operator".to_owned(), groups: Vec::new() };
-        Asker { actor: Actor::Operator, who, factor_age_seconds: None, made_by: None }
+        Asker {
+            actor: Actor::Operator,
+            who,
+            factor_age_seconds: None,
+            made_by: None,
+            purposes: Purpose::OF_STAFF.to_vec(),
+        }
     }
 
     /// A program that is the shop and nothing else.

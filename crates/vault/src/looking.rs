@@ -86,12 +86,13 @@ impl Vault {
         written.await?.map_err(Error::Denied)
     }
 
-    /// Whether a role sees a field as it is, of whomever, for some purpose: whoever sees a part only would learn the rest by asking.
+    /// Whether somebody sees a field as it is, of whomever, for some purpose that is theirs: whoever sees a part only would learn the rest by
+    /// asking.
     fn sees_whole(&self, asker: &Asker, field: &'static Field) -> bool {
         // A factor is asked for where something is opened.
         let asker = Asker { factor_age_seconds: Some(0), ..asker.clone() };
         let thing = Thing::Field { class: field.class.name(), name: field.name };
-        Purpose::OF_STAFF.into_iter().any(|purpose| {
+        asker.purposes.iter().any(|&purpose| {
             let answer = self.judged(&asker, Act::Open, "nobody", thing, purpose);
             matches!(answer, Answer::Allow { mask: Mask::Whole, .. })
         })

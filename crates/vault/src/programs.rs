@@ -64,7 +64,20 @@ impl Asker {
     /// used for at all was looked at before.
     pub fn program(id: ApiKeyId, roles: Vec<String>) -> Self {
         let who = Who::Staff { id: id.to_string(), groups: roles };
-        Asker { actor: Actor::Key { id }, who, factor_age_seconds: Some(0), made_by: None }
+        Asker {
+            actor: Actor::Key { id },
+            who,
+            factor_age_seconds: Some(0),
+            made_by: None,
+            purposes: Purpose::OF_STAFF.to_vec(),
+        }
+    }
+
+    /// What a program's key is for: it asks for nothing else.
+    #[must_use]
+    pub fn only_for(mut self, purposes: &[Purpose]) -> Self {
+        purposes.clone_into(&mut self.purposes);
+        self
     }
 
     /// Whose key a program has: what their other keys of such roles opened counts with it.

@@ -148,7 +148,7 @@ async fn gone_since(vault: &Vault, named: &Value) -> Result<Option<Problem>, Pro
 /// Whose call it is, as the policy knows them.
 fn asker(call: &Call) -> Asker {
     let key = &call.caller.key;
-    Asker::program(key.id, key.roles.clone()).made_by(&key.made_by)
+    Asker::program(key.id, key.roles.clone()).made_by(&key.made_by).only_for(&key.purposes)
 }
 
 /// A question about one customer, for a purpose that the key is for.

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use storeward_base::{Actor, Clock, Timestamp};
+use storeward_events::Event;
 use storeward_events::office::UnusualReading;
 use storeward_store::jobs::{Failed, Handler, Job};
-use storeward_store::{Db, Error, Reader, params, statements};
+use storeward_store::{Db, Error, Reader, ledger, params, statements};
 
 use crate::walks::{IN_A_ROW, Walked, Walks};
 
@@ -38,6 +39,10 @@ statements! {
     FORGET = "DELETE FROM office_finding WHERE at < $1";
 }
 
+/// Told where they are refused, at once, and not by a look at who saw whom.
+const TRIED: [&str; 2] = ["orders", "lookups"];
+const TOLD_AT_ONCE: &[&str] = &["office.unusual_reading"];
+const MOST_STANDING: usize = 20;
 const EVERY: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -73,7 +78,7 @@ const ORDERS_KEPT: u64 = 100;
 pub struct Finding {
     /// As it stands in events.
     pub actor: String,
-    /// `many`, `day`, `hour`, `without_order`, `in_a_row`.
+    /// `many`, `day`, `hour`, `without_order`, `in_a_row`, `orders`, `lookups`.
     pub reason: String,
     pub customers: u64,
     pub at: Timestamp,
@@ -149,17 +154,7 @@ impl Watch {
         for unusual in found {
             self.tell(unusual, now).await?;
         }
-        let read = self.0.db.read(move |reader| {
-            reader.query_many(STANDING, params![now.minus(DAY)], |row| {
-                Ok(Finding {
-                    actor: row.get(0)?,
-                    reason: row.get(1)?,
-                    customers: row.get(2)?,
-                    at: row.get(3)?,
-                })
-            })
-        });
-        let standing: Vec<Finding> = read.await?;
+        let standing = self.0.db.read(move |reader| standing(reader, now)).await?;
         *self.0.findings.lock().unwrap_or_else(PoisonError::into_inner) = standing;
         Ok(())
     }
@@ -188,6 +183,31 @@ impl Watch {
         });
         write.await
     }
+}
+
+/// What stands: what was found here, and what was told at once by whoever refused it; the newest first.
+fn standing(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Finding>, Error> {
+    let from = now.minus(DAY);
+    let mut standing = reader.query_many(STANDING, params![from], |row| {
+        Ok(Finding { actor: row.get(0)?, reason: row.get(1)?, customers: row.get(2)?, at: row.get(3)? })
+    })?;
+    let mut tried: Vec<Finding> = Vec::new();
+    let read = ledger::lately(reader, TOLD_AT_ONCE, from, |record| {
+        let Event::UnusualReading(fact) = &record.event else { return };
+        if TRIED.contains(&fact.reason.as_str()) {
+            let (actor, reason) = (record.actor.to_string(), fact.reason.clone());
+            tried.retain(|one| (&one.actor, &one.reason) != (&actor, &reason));
+            tried.push(Finding { actor, reason, customers: fact.customers, at: record.at });
+        }
+    });
+    // A ledger that does not hold is an alarm of its own, and hides nothing of what was found here.
+    if !matches!(read, Err(Error::Ledger(_))) {
+        read?;
+    }
+    standing.extend(tried);
+    standing.sort_by_key(|one| std::cmp::Reverse(one.at));
+    standing.truncate(MOST_STANDING);
+    Ok(standing)
 }
 
 fn look(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Unusual>, Error> {

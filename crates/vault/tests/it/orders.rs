@@ -1,5 +1,6 @@
 //! Naming an order to see more: nobody finds one by trying.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::StaffId;
@@ -7,6 +8,7 @@ use storeward_events::Event;
 use storeward_policy::{Mask, Purpose};
 use storeward_store::testing::TestDb;
 use storeward_store::{both_engines, ledger};
+use storeward_vault::office::{self, Watch};
 use storeward_vault::sights::Filter;
 use storeward_vault::{Ask, Asker, Error, MIGRATIONS, Vault};
 
@@ -41,7 +43,7 @@ async fn findings(db: &TestDb) -> Vec<String> {
 }
 
 // A wrong number was answered with masks, was told to nobody, and could be followed by the next one until it was the right one.
-both_engines!(nobody_finds_an_order_by_trying, MIGRATIONS, async |db| {
+both_engines!(nobody_finds_an_order_by_trying, &[MIGRATIONS, office::MIGRATIONS].concat(), async |db| {
     let (keys, vault) = both(&db).await;
     people(&vault).await;
     let sam = || somebody(31, "support");
@@ -58,6 +60,11 @@ both_engines!(nobody_finds_an_order_by_trying, MIGRATIONS, async |db| {
     assert_eq!(findings(&db).await, [format!("{} orders 1", sam().actor())]);
     let filter = Filter { customer: Some(ada()), actor: Some(sam().actor()), ..Filter::default() };
     let sights = vault.sights(filter, 50).await.unwrap();
+    let watch = Watch::new((*db).clone(), Arc::clone(&db.clock) as _, vault.walks().clone());
+    watch.round().await.unwrap();
+    let standing: Vec<_> =
+        watch.findings().into_iter().map(|one| (one.actor, one.reason, one.customers)).collect();
+    assert_eq!(standing, [(sam().actor().to_string(), "orders".to_owned(), 1)], "and stands on the console");
     let denied: Vec<_> = sights.iter().filter(|sight| sight.outcome.is_err()).collect();
     assert_eq!(denied.len(), 5);
     assert_eq!(denied[0].outcome, Err("not_their_order".to_owned()));
@@ -74,6 +81,9 @@ both_engines!(nobody_finds_an_order_by_trying, MIGRATIONS, async |db| {
     db.clock.advance(Duration::from_secs(3_601));
     assert_eq!(seen(&vault, sam(), "47511").await, Ok(Mask::Whole));
     assert_eq!(findings(&db).await.len(), 1);
+    db.clock.advance(Duration::from_secs(23 * 3_600));
+    watch.round().await.unwrap();
+    assert_eq!(watch.findings(), [], "for a day");
 });
 
 // At once they are no more than one after the other.

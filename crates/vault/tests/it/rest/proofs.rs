@@ -382,6 +382,26 @@ both_engines!(no_key_finds_an_order_by_trying, &migrations(), async |db| {
     assert_eq!(statuses(stand.post(&keys[0], "/bulk/open", twice).await), [200, 200]);
 });
 
+// What the role sees for some purpose lifted the limit for a key that is not for that purpose.
+both_engines!(a_keys_look_ups_go_by_the_keys_own_purposes, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let (_, shop) = shops_own(&stand).await;
+    stand.ada(&shop).await;
+    let find = |order: &str| json!({ "field": "order.number", "value": order });
+    // An accountant sees orders' numbers whole for invoicing, and for no dispute but one that is about an order.
+    for (purpose, is_limited) in [(Purpose::Dispute, true), (Purpose::Invoicing, false)] {
+        let key = stand.key(draft(&["accountant"], &[purpose])).await;
+        let mut answered = 0;
+        for wrong in 1..=9 {
+            let got = stand.post(&key, "/customers/find", find(&format!("B-{wrong}"))).await;
+            answered += usize::from(got.status == 200);
+            assert!(got.status == 200 || got.text.contains("too_many_orders"), "{}", got.text);
+        }
+        assert_eq!(answered, if is_limited { 5 } else { 9 }, "{purpose:?}");
+        assert_eq!(told(&db, "office.unusual_reading").await.len(), 1);
+    }
+});
+
 // Who writes guesses beside the orders of others tries by them as many as it likes.
 both_engines!(no_key_finds_an_order_by_writing_it_first, &migrations(), async |db| {
     let stand = stand(&db).await;
