@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_events::fraud as facts;
-use storeward_fraud::{Answer, Attempt, Category, Decision, Engine, Kind, Mode, Outcome, Sign};
+use storeward_fraud::{
+    Answer, Attempt, Buyer, Category, Decision, Engine, Kind, Mode, Outcome, Sign, Signals,
+};
 use storeward_store::Reader;
 
 use super::front::Front;
 use super::gather::Around;
 use super::heart::Told;
 use super::kept::{StoredDecision, answer_word, category_word, permille};
+use super::review::soft;
 use super::sql::{self, NewRisk, RiskRow};
 use crate::error::Error;
 use crate::model::{Attempt as Page, Payment, Provider, State, Strength, Terms};
@@ -23,6 +26,18 @@ const REFUSED_FOR: Duration = Duration::from_secs(15 * 60);
 const ASKED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Whoever paid longer ago than this is known.
 const KNOWN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// What the shop says of an order.
+const OF_ORDER: [Kind; 4] = [Kind::Email, Kind::Shipping, Kind::Product, Kind::Coupon];
+
+/// Why something is judged.
+#[derive(Clone, Copy)]
+enum Why<'a> {
+    /// A buyer begins to pay, on a page of these terms.
+    Begun(Option<&'a Terms>, &'a Front),
+    /// The shop says something else of an order that somebody is paying.
+    ToldAnew,
+}
 
 /// How a payment may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +76,7 @@ impl Payments {
         front: &Front,
     ) -> Result<Way, Error> {
         self.heart().await?;
-        let (way, given_up) = self.judge_in_turn(id, terms, front).await?;
+        let (way, given_up) = self.judge_in_turn(id, Why::Begun(terms, front)).await?;
         // Behind the turn: what comes of closing is looked at, and judged.
         let closed = match &given_up {
             Some(page) => self.give_up(page).await,
@@ -70,25 +85,45 @@ impl Payments {
         way.and_then(|way| closed.map(|()| way))
     }
 
+    /// Judges the page that is open by what the shop says of the order now, where that is something else: whoever is on it pays without
+    /// coming back. It is closed where more is asked for; a call that does not go out is left to the next look.
+    pub(crate) async fn judge_told_anew(&self, id: PaymentId) -> Result<(), Error> {
+        self.heart().await?;
+        match self.judge_in_turn(id, Why::ToldAnew).await? {
+            (_, Some(page)) => self.give_up(&page).await.or_else(soft),
+            (_, None) => Ok(()),
+        }
+    }
+
     /// How it may go on, or why not; and the page that must not be used any more.
     async fn judge_in_turn(
         &self,
         id: PaymentId,
-        terms: Option<&Terms>,
-        front: &Front,
+        why: Why<'_>,
     ) -> Result<(Result<Way, Error>, Option<Page>), Error> {
         let _turn = self.0.judge.turn.lock().await;
         let now = self.0.now();
         let case = self.0.read(move |reader| case(reader, id, now)).await?;
         crate::verbs::may_begin(&case.payment, now)?;
-        let attempt = self.gather_begin(&case, front, now)?;
-        let known = terms.and_then(|terms| known_page(&case, terms, now));
         let cards = self.0.with_heart(|heart| goes_by_cards(&heart.engine))?;
+        let (known, attempt, country) = match why {
+            Why::Begun(terms, front) => {
+                let known = terms.and_then(|terms| known_page(&case, terms, now));
+                let country = front.country.as_deref().map(|country| self.0.judge.country(country));
+                (known, self.gather_begin(&case, front, now)?, country)
+            }
+            Why::ToldAnew => {
+                let said = self.gather_begin(&case, &Front::default(), now)?;
+                match open_page(&case) {
+                    Some((page, row)) => (Some((page, row)), on_the_page(row, said), row.country),
+                    None => return Ok((Ok(way(Answer::Allow, cards)), None)),
+                }
+            }
+        };
         // Where the shop has said something else of the order since, the page that is there was judged by what is not so any more.
         if let Some((page, row)) = known.filter(|(_, row)| !was_told_anew(row, &attempt)) {
             return Ok((Ok(Way { strength: page.strength, ..way(row.answer, cards) }), None));
         }
-        let country = front.country.as_deref().map(|country| self.0.judge.country(country));
         let (decision, told) = self.0.with_heart(|heart| {
             let decision = heart.engine.decide(&mut heart.state, &attempt);
             (decision.clone(), heart.notice(&decision, now))
@@ -97,7 +132,8 @@ impl Payments {
         let stopped = answer == Answer::Block;
         let stays = known.filter(|(page, row)| answer <= row.answer && !asks_for_more(answer, page));
         // What was judged of a page that stays, or that is closed for it, belongs to that page.
-        let of_page = stays.or(known.filter(|_| stopped)).map(|(page, _)| page.number);
+        let is_of_page = stopped || matches!(why, Why::ToldAnew);
+        let of_page = stays.or(known.filter(|_| is_of_page)).map(|(page, _)| page.number);
         let row = NewRisk {
             payment: id,
             order: case.payment.order.clone(),
@@ -155,6 +191,40 @@ impl Payments {
     }
 }
 
+/// The page that somebody may be on at the provider, and what was said of it last.
+fn open_page(case: &Case) -> Option<(&Page, &RiskRow)> {
+    let page = case.pages.iter().find(|page| page.is_open && page.number == case.payment.attempt)?;
+    let mut rows = case.before.iter();
+    Some((page, rows.find(|row| row.payment == case.payment.id && row.attempt == page.number)?))
+}
+
+/// What the shop says of the order now, of whoever is on the page: the front door saw them when it was begun, and does not see them now.
+fn on_the_page(row: &RiskRow, said: Attempt) -> Attempt {
+    let Some(then) = &row.facts else { return said };
+    let mut marks = said.marks;
+    for kind in [Kind::Address, Kind::Network, Kind::Device, Kind::Customer] {
+        if let (None, Some(mark)) = (marks.get(kind), then.marks.get(kind)) {
+            marks = marks.with(kind, mark);
+        }
+    }
+    let signals = Signals {
+        shipping_new: said.signals.shipping_new,
+        express: said.signals.express,
+        first_order_coupon: said.signals.first_order_coupon,
+        disposable_mail: said.signals.disposable_mail,
+        // What a card gave away belongs to that card.
+        country_differs: said.signals.country_differs,
+        cvc_failed: said.signals.cvc_failed,
+        avs_failed: said.signals.avs_failed,
+        funding: said.signals.funding,
+        secure: said.signals.secure,
+        liability_shifted: said.signals.liability_shifted,
+        ..then.signals
+    };
+    let buyer = if then.buyer == Buyer::Anonymous { said.buyer } else { then.buyer };
+    Attempt { marks, signals, buyer, ..said }
+}
+
 /// The page that is there already, or is being made, is no new attempt: what was said of it stands.
 fn known_page<'a>(case: &'a Case, terms: &Terms, now: Timestamp) -> Option<(&'a Page, &'a RiskRow)> {
     // Of one that was begun with what is kept, only the bank's question is left.
@@ -176,8 +246,7 @@ fn known_page<'a>(case: &'a Case, terms: &Terms, now: Timestamp) -> Option<(&'a 
 /// Whether a page was judged by something else than what the shop says of the order now.
 fn was_told_anew(row: &RiskRow, now: &Attempt) -> bool {
     let Some(then) = &row.facts else { return false };
-    let marks = [Kind::Email, Kind::Shipping, Kind::Product, Kind::Coupon];
-    marks.into_iter().any(|kind| then.marks.get(kind) != now.marks.get(kind))
+    OF_ORDER.into_iter().any(|kind| then.marks.get(kind) != now.marks.get(kind))
         || then.signals.express != now.signals.express
         || then.signals.first_order_coupon != now.signals.first_order_coupon
 }

@@ -148,41 +148,46 @@ impl Payments {
         );
         let capture = new.capture.unwrap_or(shared.settings.capture);
         let expires_at = now.plus(shared.settings.pay_within);
-        let shared = std::sync::Arc::clone(shared);
-        self.0
-            .write(move |tx| -> Result<Payment, Error> {
-                if let Some(same) = sql::find(tx, id)? {
-                    tx.commit_silent("the same request made this payment before");
-                    let is_same = same.order == new.order && same.amount == new.amount;
-                    return if is_same { Ok(same) } else { Err(Error::OrderHasPayment) };
-                }
-                let now = Now { new: &new, capture, customer: &customer, email: &email, details: &details };
-                if let Some(other) = sql::open_of_order(tx, &new.order)?
-                    && let Some(before) = shared.had_before(tx, other, &now, &told)?
-                {
-                    return Ok(before);
-                }
-                let row = NewRow {
-                    id,
-                    order: &new.order,
-                    amount: new.amount,
-                    capture,
-                    customer: customer.clone(),
-                    email: email.clone(),
-                    details: sealed.clone(),
-                    expires_at,
-                };
-                sql::insert(tx, row)?;
-                crate::judge::keep_told(tx, id, &told)?;
-                let fact = facts::PaymentCreated {
-                    payment: id,
-                    amount: amount(new.amount.minor),
-                    currency: new.amount.currency.to_string(),
-                };
-                tx.append(actor, None, fact)?;
-                sql::get(tx, id)
-            })
-            .await
+        let (shared, is_link) = (std::sync::Arc::clone(shared), new.signed_until.is_some());
+        let write = self.0.write(move |tx| -> Result<Payment, Error> {
+            if let Some(same) = sql::find(tx, id)? {
+                tx.commit_silent("the same request made this payment before");
+                let is_same = same.order == new.order && same.amount == new.amount;
+                return if is_same { Ok(same) } else { Err(Error::OrderHasPayment) };
+            }
+            let now = Now { new: &new, capture, customer: &customer, email: &email, details: &details };
+            if let Some(other) = sql::open_of_order(tx, &new.order)?
+                && let Some(before) = shared.had_before(tx, other, &now, &told)?
+            {
+                return Ok(before);
+            }
+            let row = NewRow {
+                id,
+                order: &new.order,
+                amount: new.amount,
+                capture,
+                customer: customer.clone(),
+                email: email.clone(),
+                details: sealed.clone(),
+                expires_at,
+            };
+            sql::insert(tx, row)?;
+            crate::judge::keep_told(tx, id, &told)?;
+            let fact = facts::PaymentCreated {
+                payment: id,
+                amount: amount(new.amount.minor),
+                currency: new.amount.currency.to_string(),
+            };
+            tx.append(actor, None, fact)?;
+            sql::get(tx, id)
+        });
+        let payment = write.await?;
+        // Somebody may be on a page of it.
+        if payment.attempt == 0 || is_link {
+            return Ok(payment);
+        }
+        self.judge_told_anew(payment.id).await?;
+        self.find(payment.id).await?.ok_or(Error::NoPayment)
     }
 
     /// Refuses what does not fit, before anything is written.

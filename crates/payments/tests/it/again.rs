@@ -109,14 +109,41 @@ both_engines!(a_page_that_was_begun_is_judged_by_what_is_said_since, MIGRATIONS,
         ask(&shop, order.clone(), &coupon).await.unwrap();
         let second = begin(&payment).await;
         assert_ne!(second, first, "{provider:?}");
-        assert_eq!(answers(&shop, &payment).await, [Answer::Allow, Answer::Allow, Answer::Review]);
+        // At once, of the page, and of the next one.
+        let all = [Answer::Allow, Answer::Allow, Answer::Review, Answer::Review];
+        assert_eq!(answers(&shop, &payment).await, all);
         if provider == Provider::Stripe {
             let old = reference(provider, &first);
             assert!(shop.emulators.control.pay_session(&old, CARD).unwrap_err().contains("no longer open"));
         }
         assert_eq!(begin(&payment).await, second);
-        assert_eq!(answers(&shop, &payment).await.len(), 3);
+        assert_eq!(answers(&shop, &payment).await.len(), 4);
     }
+});
+
+// Whoever had the provider's page open paid there without coming back, and it was sent to where nobody had judged it to go.
+both_engines!(a_page_that_is_open_is_closed_when_something_worse_is_said, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    past(&db, &shop).await;
+    let_act(&shop, RuleId::FirstOrderCoupons, &[0.0]).await;
+    let order = guest("A-1");
+    let payment = ask(&shop, order.clone(), &to("4 Slate Lane", false)).await.unwrap();
+    let begun = begin(&shop, &payment, &far(1)).await.unwrap();
+    // The same once more judges and closes nothing; a link says nothing of the order.
+    ask(&shop, order.clone(), &to("4 Slate Lane", false)).await.unwrap();
+    assert_eq!(answers(&shop, &payment).await, [Answer::Allow]);
+    let coupon = OrderFacts { first_order_coupon: Some(true), ..to("9 Drop Street", true) };
+    ask(&shop, order.clone(), &coupon).await.unwrap();
+    assert!(pay(&shop, &begun, CARD).await.unwrap_err().contains("no longer open"));
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    assert_eq!(answers(&shop, &payment).await, [Answer::Allow, Answer::Review]);
+    // Whoever it is stays who they were.
+    let (then, now) = (whole.judgements[0].facts.unwrap(), whole.judgements[1].facts.unwrap());
+    for kind in [storeward_fraud::Kind::Address, storeward_fraud::Kind::Network] {
+        assert!(then.marks.get(kind).is_some() && then.marks.get(kind) == now.marks.get(kind), "{kind:?}");
+    }
+    ask(&shop, order, &coupon).await.unwrap();
+    assert_eq!(answers(&shop, &payment).await.len(), 2);
 });
 
 // An address of which cards were refused all day long: the page that was begun under another one is closed.
@@ -135,7 +162,7 @@ both_engines!(a_page_of_whom_is_said_what_is_refused_is_closed, MIGRATIONS, asyn
     let bad = NewPayment { email: Some("bad@mail.example".to_owned()), ..guest("A-1") };
     assert_eq!(ask(&shop, bad, &OrderFacts::default()).await.unwrap().id, payment.id);
     assert!(matches!(begin(&shop, &payment, &far(1)).await, Err(Error::Stopped { .. })));
-    assert_eq!(answers(&shop, &payment).await, [Answer::Allow, Answer::Block]);
+    assert_eq!(answers(&shop, &payment).await, [Answer::Allow, Answer::Block, Answer::Block]);
     assert!(pay(&shop, &begun, CARD).await.unwrap_err().contains("no longer open"));
 });
 
