@@ -18,7 +18,12 @@ import { runInFrontOf } from './lib/stand.mjs';
 const shop = {
   tags: [],
   headers: {},
-  files: { '/own.js': 'window.own = 1' },
+  // Puts in the file that the page's address names.
+  files: {
+    '/own.js': `window.own = 1;
+      const added = new URLSearchParams(location.search).get('add');
+      if (added) document.head.append(Object.assign(document.createElement('script'), { src: added }));`,
+  },
 };
 const other = { '/open.js': 'window.open_ = 1', '/alone.js': 'window.alone = 1' };
 
@@ -105,13 +110,22 @@ async function until(what, look) {
 }
 
 /** A buyer's look at the page: which scripts ran, and under which policy. */
-async function visit() {
+async function visit(query = '') {
   const { page, context } = await browser.visitor();
-  const answer = await page.goto(new URL('/checkout', stand.ready.shop).href);
+  const answer = await page.goto(new URL(`/checkout${query}`, stand.ready.shop).href);
   await page.waitForLoadState('load');
   const ran = await page.evaluate(() => ({ own: globalThis.own, open: globalThis.open_, alone: globalThis.alone, added: globalThis.added }));
   await context.close();
   return { ...ran, policy: answer.headers()['content-security-policy'] };
+}
+
+/** The same with these tags alone. */
+async function visitWith(tags, query) {
+  const before = shop.tags;
+  shop.tags = tags;
+  const seen = await visit(query);
+  shop.tags = before;
+  return seen;
 }
 
 async function approve(address, scope = 'exact') {
@@ -136,6 +150,7 @@ test('what was learnt and fetched is approved by hash, and the page held to it',
     return seen.policy && seen;
   });
   assert.deepEqual([held.own, held.open, held.alone, held.added], [1, 1, 1, undefined]);
+  assert.equal((await visitWith(['/own.js'], `?add=${elsewhere}/open.js`)).open, 1, 'an approved script puts it in');
   const open = (await alerts()).filter(({ closed_at: closed }) => !closed);
   assert.deepEqual(open, []);
 });
@@ -153,9 +168,12 @@ test('another’s file that changed is told within a minute and does not run; ap
   }
   const seen = await until('the policy without it', async () => {
     const looked = await visit();
-    return !looked.policy.includes('/alone.js') && looked;
+    return !/[.]1:\d+\/(alone|open)[.]js/.test(looked.policy) && looked;
   });
   assert.deepEqual([seen.own, seen.open, seen.alone], [1, undefined, undefined]);
+  // Nor where no tag of the page asks for the hash, or one does with an `integrity` that browsers ignore.
+  assert.equal((await visitWith(['/own.js'], `?add=${elsewhere}/open.js`)).open, undefined);
+  assert.equal((await visitWith(['/own.js', `${elsewhere}/open.js" integrity="x`])).open, undefined);
   // An approval of what was looked at before the change is none of what is there now.
   const { id } = await row('/open.js');
   const old = createHash('sha256').update('window.open_ = 1').digest('base64');

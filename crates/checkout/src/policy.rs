@@ -188,7 +188,7 @@ pub(crate) fn may_run(row: &Script, settings: &Settings<'_>) -> bool {
     match row.status_at(settings.now) {
         Status::Approved => true,
         // A file that changed goes on while staff are only told; code in the page is held to its hash anyhow.
-        // Where a browser holds the file to the approved hash, its address may stay: what changed does not run.
+        // Where browsers can hold the file to the approved hash, that hash stands in the policy instead of its address.
         Status::Changed => row.kind != Kind::Script || settings.on_change == OnChange::Alert || row.is_shared,
         Status::New | Status::Expired | Status::Revoked => false,
     }
@@ -231,7 +231,8 @@ impl Rules {
             }
         }
         known.leads_to = leads_to(&places);
-        known.hosts = hosts(scripts.iter().chain(places.values().flatten()));
+        // A file that stands in the policy by its hash is fetched from its host all the same.
+        known.hosts = hosts(scripts.iter().chain(places.values().flatten()).chain(known.pins.keys()));
         known.scripts = scripts.join(" ");
         known.rest = rest(&handlers, &places);
         known
@@ -255,7 +256,12 @@ impl Rules {
                     && settings.on_change != OnChange::Alert
                     && scope == Some(Scope::Exact);
                 if let Some(hash) = hash.filter(|_| is_held && row.is_shared) {
+                    // By its address what changed would run wherever no tag of the page asks for the hash: a script can put it in.
+                    let by_hash = format!("'sha256-{hash}'");
                     self.pins.insert(row.address.clone(), hash);
+                    if row.status_at(settings.now) == Status::Changed {
+                        return by_hash;
+                    }
                 }
                 match row.address.as_str() {
                     // Code made from text in the page; a file made there has no address to be approved by.

@@ -239,8 +239,8 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                     out.extend_from_slice(self.inserts.guard.as_bytes());
                     self.has_guard = true;
                 }
-                Some(Mark::File { tag_end, source, has_integrity, is_elsewhere_asked }) => {
-                    self.file(tag_end, &source, (has_integrity, is_elsewhere_asked), out);
+                Some(Mark::File { name_end, source, is_elsewhere_asked }) => {
+                    self.file(name_end, &source, is_elsewhere_asked, out);
                 }
                 Some(Mark::Handler(code)) => self.handler("inline", &code),
                 Some(Mark::Link(code)) => self.handler(IN_ADDRESS, &format!("{IN_ADDRESS}{code}")),
@@ -300,13 +300,15 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         self.note(Noted { kind, address, hash: Some(hash), shape, beginning, bytes: Some(code.len()) });
     }
 
-    fn file(&mut self, tag_end: usize, source: &str, has: (bool, bool), out: &mut Vec<u8>) {
+    /// What is put in stands before the tag's own attributes: of two with one name browsers take the first, and an `integrity` of the
+    /// page's own may name another file's hash, or none.
+    fn file(&mut self, name_end: usize, source: &str, is_elsewhere_asked: bool, out: &mut Vec<u8>) {
         let Some(address) = self.approvals.address(self.base.as_deref(), source) else { return };
-        let pin = self.approvals.pinned(&address).filter(|_| !has.0 && !self.is_ambiguous);
+        let pin = self.approvals.pinned(&address).filter(|_| !self.is_ambiguous);
         if let Some(pin) = pin {
-            self.let_go(tag_end.saturating_sub(1), out);
+            self.let_go(name_end, out);
             out.extend_from_slice(format!(" integrity=\"sha256-{}\"", pin.hash).as_bytes());
-            if pin.is_elsewhere && !has.1 {
+            if pin.is_elsewhere && !is_elsewhere_asked {
                 out.extend_from_slice(b" crossorigin=\"anonymous\"");
             }
         }

@@ -89,9 +89,16 @@ fn a_changed_file_goes_by_the_policy_of_changes() {
         (known.scripts.contains("a.js"), known.pinned("https://cdn.example/a.js").map(str::to_owned))
     };
     assert_eq!(runs(&changed, OnChange::Alert), (true, None));
-    // A browser that can check the hash runs what was approved, and nothing else.
+    // A browser that can check the hash runs what was approved, and nothing else: by its address a script could put in what changed.
+    for on_change in [OnChange::Block, OnChange::LastGood] {
+        assert_eq!(runs(&changed, on_change), (false, Some("bmV3".to_owned())));
+        let known = known(std::slice::from_ref(&changed), on_change, &[]);
+        assert!(known.scripts.contains("'sha256-bmV3'"), "{}", known.scripts);
+        assert!(known.speaks_to("cdn.example"), "it is fetched from there all the same");
+    }
+    changed.hash = Some("bmV3".to_owned());
     assert_eq!(runs(&changed, OnChange::Block), (true, Some("bmV3".to_owned())));
-    assert_eq!(runs(&changed, OnChange::LastGood), (true, Some("bmV3".to_owned())));
+    changed.hash = Some("b3RoZXI=".to_owned());
     changed.is_shared = false;
     assert_eq!(runs(&changed, OnChange::Block), (false, None));
     // Whatever the address serves was approved: it cannot change.

@@ -18,8 +18,8 @@ const META_BYTES: usize = 1024;
 pub(super) enum Mark {
     /// The guard stands here.
     First(usize),
-    /// A script's file, by its tag.
-    File { tag_end: usize, source: String, has_integrity: bool, is_elsewhere_asked: bool },
+    /// A script's file, by where the name ends in its tag.
+    File { name_end: usize, source: String, is_elsewhere_asked: bool },
     /// Code in the page, with its end.
     Code { tag_end: usize, end: usize, has_nonce: bool },
     /// Code in an attribute.
@@ -159,9 +159,8 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
             }
             if let Some(source) = source_of(element) {
                 own.marks.push_back(Mark::File {
-                    tag_end: at.end,
+                    name_end: at.start + "<script".len(),
                     source: plain(&source),
-                    has_integrity: element.has_attribute("integrity"),
                     is_elsewhere_asked: element.has_attribute("crossorigin"),
                 });
                 return;

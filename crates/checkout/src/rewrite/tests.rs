@@ -131,13 +131,21 @@ fn only_approved_code_gets_a_nonce() {
         ),
         (
             "<script src=/pinned.js?v=1></script>",
-            "<script src=/pinned.js?v=1 integrity=\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"></script>",
+            "<script integrity=\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" src=/pinned.js?v=1></script>",
         ),
         (
             "<script src='https://a.example/pinned.js'/></script>",
-            "<script src='https://a.example/pinned.js'/ integrity=\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" crossorigin=\"anonymous\"></script>",
+            "<script integrity=\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" crossorigin=\"anonymous\" src='https://a.example/pinned.js'/></script>",
         ),
-        ("<script src=/pinned.js integrity=x></script>", "<script src=/pinned.js integrity=x></script>"),
+        // Of two attributes with one name browsers take the first: the page's own holds the file to nothing, or to another hash.
+        (
+            "<script src=/pinned.js integrity=x></script>",
+            "<script integrity=\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" src=/pinned.js integrity=x></script>",
+        ),
+        (
+            "<SCRIPT/integrity='sha384-b3RoZXI='/src=/pinned.js></SCRIPT>",
+            "<SCRIPT integrity=\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"/integrity='sha384-b3RoZXI='/src=/pinned.js></SCRIPT>",
+        ),
     ] {
         assert_eq!(body(page), expected, "{page}");
     }
