@@ -251,7 +251,10 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                     self.is_ambiguous = true;
                     self.unread("unread.ambiguous");
                 }
-                Some(Mark::Code { tag_end, end, has_nonce }) => self.code(tag_end, end, has_nonce, out),
+                Some(Mark::Nested) => self.unread("unread.ambiguous"),
+                Some(Mark::Code { tag_end, end, has_nonce, is_foreign }) => {
+                    self.code((tag_end, end), has_nonce, is_foreign, out);
+                }
                 None => break,
             }
         }
@@ -357,15 +360,23 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         });
     }
 
-    fn code(&mut self, tag_end: usize, end: usize, has_nonce: bool, out: &mut Vec<u8>) {
+    fn code(&mut self, (tag_end, end): (usize, usize), has_nonce: bool, is_foreign: bool, out: &mut Vec<u8>) {
         if let Some(long) = self.long.take().filter(|long| long.tag_end == tag_end) {
+            if is_foreign {
+                self.unread("unread.ambiguous");
+            }
             return self.long(long, end, out);
         }
         let (from, to) = (tag_end.saturating_sub(self.at), end.saturating_sub(self.at));
         let Some(bytes) = self.held.get(from..to) else { return };
-        let code = notes::decoded(bytes, self.encoding);
+        let is_exact = !is_foreign || !bytes.iter().any(|byte| matches!(byte, b'<' | b'&'));
+        let mut code = notes::decoded(bytes, self.encoding);
+        if is_foreign {
+            // References are read there, and elements and comments are none of the code: it may be another than is noted.
+            code = notes::plain(&code);
+        }
         let hash = notes::hash_of(&code);
-        let shape = shape::of(&code);
+        let shape = shape::of(&code).filter(|_| !is_foreign);
         // Where nobody declares the encoding, browsers guess it, and what was typed into the page may lead them: read as another one, a
         // byte can take the sign behind it with it (`\\` before `"`), and the escape sequences of ISO-2022-JP whole words.
         let is_plain = self.is_declared || bytes.iter().all(|byte| byte.is_ascii() && *byte != 0x1B);
@@ -378,6 +389,9 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             out.extend_from_slice(format!(" nonce=\"{}\"", self.inserts.nonce).as_bytes());
         }
         self.note_code((Kind::Inline, "inline"), &code, hash, shape);
+        if !is_exact {
+            self.unread("unread.ambiguous");
+        }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

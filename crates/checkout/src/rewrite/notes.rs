@@ -20,8 +20,10 @@ pub(super) enum Mark {
     First(usize),
     /// A script's file, by where the name ends in its tag.
     File { name_end: usize, source: String, is_elsewhere_asked: bool },
-    /// Code in the page, with its end.
-    Code { tag_end: usize, end: usize, has_nonce: bool },
+    /// Code in the page, with its end. What is foreign is not plainly HTML's: within a drawing browsers read it in another way.
+    Code { tag_end: usize, end: usize, has_nonce: bool, is_foreign: bool },
+    /// Code within code, which only a drawing can hold: what the outer one runs is not noted.
+    Nested,
     /// Code in an attribute.
     Handler(String),
     /// Code in the address of a link or a form.
@@ -58,6 +60,16 @@ pub(super) struct Notes {
     /// How many are open.
     templates: usize,
     open: Option<usize>,
+    foreign: Foreign,
+}
+
+/// Drawings and formulas under way (HTML, "parsing foreign content"). `lol_html` follows them by the names of tags, browsers by what is
+/// open: where the two could part, what stands behind is read in two ways.
+#[derive(Clone, Copy, Debug, Default)]
+struct Foreign {
+    open: usize,
+    /// Formulas, that is; browsers take a drawing in a formula, and the other way round, for another one only within some elements.
+    is_math: bool,
 }
 
 impl Notes {
@@ -80,6 +92,43 @@ impl Notes {
         }
     }
 
+    /// Follows drawings and formulas; whether the element is not plainly one of HTML's own.
+    fn foreign(&mut self, notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>, name: &str) -> bool {
+        let is_math = name == "math";
+        let begins = is_math || name == "svg";
+        let is_html = element.namespace_uri() == "http://www.w3.org/1999/xhtml";
+        if !begins && self.foreign.open == 0 {
+            return !is_html;
+        }
+        let mut is_unclear = name == "annotation-xml" || begins && self.is_another(is_math);
+        if begins || is_html {
+            let later = Rc::clone(notes);
+            let own_name = name.to_owned();
+            let handler = move |end: &mut EndTag<'_>| {
+                let mut notes = later.borrow_mut();
+                notes.foreign.open = notes.foreign.open.saturating_sub(usize::from(begins));
+                // Ended by another tag than its own, which browsers may not take for its end.
+                if end.name() != own_name {
+                    notes.marks.push_back(Mark::Ambiguous);
+                }
+                Ok(())
+            };
+            let is_open = element.on_end_tag(Box::new(handler)).is_ok();
+            self.foreign.open += usize::from(begins && is_open);
+            // For `lol_html` a drawing that closes itself goes on.
+            is_unclear |= begins && !is_open;
+        }
+        if is_unclear {
+            self.marks.push_back(Mark::Ambiguous);
+        }
+        true
+    }
+
+    fn is_another(&mut self, is_math: bool) -> bool {
+        let was_math = std::mem::replace(&mut self.foreign.is_math, is_math);
+        self.foreign.open > 0 && was_math != is_math
+    }
+
     /// Follows where tags may be left out, by their start.
     fn follow(&mut self, name: &str) {
         let is_text = matches!(
@@ -93,6 +142,9 @@ impl Notes {
                 | "noframes"
                 | "noscript"
                 | "textarea"
+                // Text in it is read in another way, too.
+                | "svg"
+                | "math"
         );
         let (next, is_unclear) = match self.leaving {
             Leaving::Nothing if name == "select" => (Leaving::InSelect { has_template: false }, false),
@@ -127,6 +179,7 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
         own.marks.push_back(Mark::First(place));
     }
     own.follow(&name);
+    let is_foreign = own.foreign(notes, element, &name);
     for attribute in element.attributes() {
         // `on` and a letter: HTML names no other attribute so.
         let of = attribute.name();
@@ -135,6 +188,11 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
         } else if matches!(of.as_str(), "href" | "xlink:href" | "action" | "formaction") {
             let code = code_in_address(&plain(&attribute.value())).filter(|code| does_something(code));
             own.marks.extend(code.map(Mark::Link));
+        } else if matches!(of.as_str(), "values" | "from" | "to" | "by") {
+            // A drawing can set the address of a link to these, one after the other (SVG, "animate").
+            let all = plain(&attribute.value());
+            let each = all.split(';').filter_map(code_in_address).filter(|code| does_something(code));
+            own.marks.extend(each.map(Mark::Link));
         }
     }
     match name.as_str() {
@@ -172,13 +230,13 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
                 if notes.open == Some(at.end) {
                     notes.open = None;
                     let end = end.source_location().bytes().start;
-                    notes.marks.push_back(Mark::Code { tag_end: at.end, end, has_nonce });
+                    notes.marks.push_back(Mark::Code { tag_end: at.end, end, has_nonce, is_foreign });
                 }
                 Ok(())
             };
             // A tag that closes itself, in a drawing, holds no code.
-            if element.on_end_tag(Box::new(handler)).is_ok() {
-                own.open = Some(at.end);
+            if element.on_end_tag(Box::new(handler)).is_ok() && own.open.replace(at.end).is_some() {
+                own.marks.push_back(Mark::Nested);
             }
         }
         _ => {}

@@ -97,7 +97,10 @@ both_engines!(a_changed_file_is_stopped_where_the_config_says_so, MIGRATIONS, as
     let by_hash = policy.contains(&format!("'sha256-{hash}'"));
     assert!(went.text().contains(&pinned) && by_hash, "what was approved may still come: {policy}");
     // By its address it would run where an approved script puts it in: there is no tag that asks for the hash.
-    assert!(!policy.contains(&shared) && !policy.contains(&alone), "what changed has lost its place: {policy}");
+    assert!(
+        !policy.contains(&shared) && !policy.contains(&alone),
+        "what changed has lost its place: {policy}"
+    );
 });
 
 both_engines!(the_shop_s_own_files_are_asked_of_the_shop, MIGRATIONS, async |db| {
