@@ -350,8 +350,8 @@ impl Intake {
                     is_new = true;
                     if held.is_none() {
                         waiting.hear((id, false), Kind::Script, address, (page, None));
-                    } else if waiting.hashes.len() < MOST_HEARD {
-                        *waiting.hashes.entry((id, hash)).or_default() += 1;
+                    } else {
+                        waiting.hash((id, hash));
                     }
                 }
                 Said::Guard { how, channel, host, path } => {
@@ -380,6 +380,16 @@ impl Waiting {
             *count += 1;
         } else if self.counts.len() < MOST_COUNTS {
             self.counts.insert(what, 1);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn hash(&mut self, what: (ScriptId, String)) {
+        if let Some(count) = self.hashes.get_mut(&what) {
+            *count += 1;
+        } else if self.hashes.len() < MOST_HEARD {
+            self.hashes.insert(what, 1);
         } else {
             self.dropped += 1;
         }

@@ -1,5 +1,6 @@
 //! What was seen becomes rows, alerts and events; and what has to be done beside serving.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use storeward_base::{Actor, Timestamp};
@@ -165,7 +166,7 @@ impl Ending {
 }
 
 fn write_endings(tx: &mut Tx<'_>, untold: &[Ending]) -> Result<(), StoreError> {
-    let mut telling = Telling { tx, told: 0 };
+    let mut telling = Telling { tx, told: 0, words: HashMap::new() };
     for one in untold {
         let about = (one.about(), one.words());
         if telling.alert(one.kind(), (Some(&one.row.id), Source::Page), &about.0, (&about.1, 1))? {
@@ -196,6 +197,8 @@ pub(crate) fn day_of(at: Timestamp) -> String {
 struct Telling<'t, 'a> {
     tx: &'t mut Tx<'a>,
     told: usize,
+    /// What was counted and told, by its kind.
+    words: HashMap<&'static str, usize>,
 }
 
 impl Telling<'_, '_> {
@@ -227,7 +230,7 @@ impl Telling<'_, '_> {
         let room = match kind {
             "script_changed" => Room::Changed,
             // A new script's own alert has the room of what it is.
-            "script_new" | UNREAD => Room::Full,
+            "script_new" | "reports_flooded" | UNREAD => Room::Full,
             _ => Room::Rest,
         };
         let id = alert_id(kind, about);
@@ -237,7 +240,7 @@ impl Telling<'_, '_> {
 }
 
 pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError> {
-    let mut telling = Telling { tx, told: 0 };
+    let mut telling = Telling { tx, told: 0, words: HashMap::new() };
     // The same order each time, so that two writers never wait for each other.
     let mut scripts: Vec<(&ScriptId, &Seen)> = waiting.files.iter().chain(&waiting.code).collect();
     scripts.sort_unstable_by_key(|(id, _)| *id);
@@ -414,6 +417,9 @@ impl Telling<'_, '_> {
         if row.approval.is_some() {
             sql::fetch_soon(self.tx, id, now.minus(MINUTE))?;
         }
+        if sql::is_said_changed(self.tx, id)? {
+            return Ok(());
+        }
         self.changed(&row, hash, Source::Report)
     }
 
@@ -425,46 +431,31 @@ impl Telling<'_, '_> {
         };
         let about = format!("{}\n{}\n{}\n{}", what.how, what.channel, what.host, what.path);
         let words = format!("{} {} {}{}", what.channel, what.how, what.host, what.path);
-        match what.how {
-            "tampered" if self.told < MOST_TOLD => self.tampered(what, (&about, &words), seen)?,
-            "blocked" if is_first && self.told < MOST_TOLD => {
-                self.stopped("blocked", what, (&about, &words), seen)?;
-            }
+        let kind = match what.how {
             // What nothing holds back is told, so that somebody looks at what asked for it.
-            "seen" if is_first && what.channel == PRECONNECT && self.told < MOST_TOLD => {
-                self.stopped("preconnect", what, (&about, &words), seen)?;
-            }
-            _ => {}
+            "seen" if what.channel == PRECONNECT => PRECONNECT,
+            "blocked" if is_first => "blocked",
+            "tampered" => "tampered",
+            _ => return Ok(true),
+        };
+        // What is told at once of other kinds takes none of its room.
+        if self.words.get(kind).is_some_and(|told| *told >= MOST_TOLD) {
+            return Ok(true);
+        }
+        let is_new = self.alert(kind, (None, Source::Guard), &about, (&words, seen))?;
+        if is_new || is_first && kind != "tampered" {
+            *self.words.entry(kind).or_default() += 1;
+            self.tell_word(kind, what)?;
         }
         Ok(true)
     }
 
-    fn stopped(
-        &mut self,
-        kind: &str,
-        what: &Counting,
-        (about, words): (&str, &str),
-        seen: i64,
-    ) -> Result<(), StoreError> {
-        self.alert(kind, (None, Source::Guard), about, (words, seen))?;
-        self.tell(facts::Blocked {
-            how: what.how.to_owned(),
-            channel: what.channel.clone(),
-            host: what.host.clone(),
-            path: what.path.clone(),
-        })
-    }
-
-    fn tampered(
-        &mut self,
-        what: &Counting,
-        (about, words): (&str, &str),
-        seen: i64,
-    ) -> Result<(), StoreError> {
-        if self.alert("tampered", (None, Source::Guard), about, (words, seen))? {
-            self.tell(facts::GuardTampered { channel: what.channel.clone(), host: what.host.clone() })?;
+    fn tell_word(&mut self, kind: &str, what: &Counting) -> Result<(), StoreError> {
+        let (channel, host) = (what.channel.clone(), what.host.clone());
+        if kind == "tampered" {
+            return self.tell(facts::GuardTampered { channel, host });
         }
-        Ok(())
+        self.tell(facts::Blocked { how: what.how.to_owned(), channel, host, path: what.path.clone() })
     }
 
     fn headers(&mut self, page: &str, found: &[(&'static str, Option<String>)]) -> Result<(), StoreError> {
@@ -525,7 +516,7 @@ pub(crate) struct Body {
 }
 
 pub(crate) fn write_fetched(tx: &mut Tx<'_>, all: &[Fetched]) -> Result<(), StoreError> {
-    let mut telling = Telling { tx, told: 0 };
+    let mut telling = Telling { tx, told: 0, words: HashMap::new() };
     for one in all {
         let now = telling.tx.now();
         let Some(row) = sql::find(telling.tx, &one.id, now)? else { continue };

@@ -12,8 +12,8 @@ use crate::model::{Approval, Counted, HeaderLine, Kind, Scope, Script, ScriptId,
 use crate::report;
 
 pub(crate) use alerts::{
-    Happens, NewAlert, alert, alert_of, alerts, arm, close_alert, close_alerts_of, is_triggered, open_alerts,
-    read_alert,
+    Happens, NewAlert, alert, alert_of, alerts, arm, close_alert, close_alerts_of, is_said_changed,
+    is_triggered, open_alerts, read_alert,
 };
 pub(crate) use code::{count_new_code, count_so, drop_code, drop_heard, drop_so, stays};
 
@@ -88,7 +88,8 @@ statements! {
     HEADERS_OF = "SELECT page, name, value, approved, seen_at, approved_at, approved_by FROM checkout_header WHERE page = $1 ORDER BY name";
     APPROVE_HEADERS = "UPDATE checkout_header SET approved = value, approved_at = $2, approved_by = $3 WHERE page = $1";
 
-    COUNT_DAY = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_count WHERE day = $1";
+    COUNT_DAY = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_count WHERE day = $1 AND how = $2 \
+        AND CASE WHEN channel = 'preconnect' THEN 1 ELSE 0 END = $3";
     HAS_COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_count WHERE day = $1 AND how = $2 AND channel = $3 AND host = $4 AND path = $5";
     ADD_COUNT = "INSERT INTO checkout_count (day, how, channel, host, path, seen) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (day, how, channel, host, path) DO UPDATE SET seen = checkout_count.seen + excluded.seen";
@@ -432,7 +433,8 @@ impl Counting {
     }
 }
 
-/// Counts on a day. Whether this is the first of its kind there; `None` where the day has no room for another kind.
+/// Counts on a day. Whether this is the first of its kind there; `None` where the day has no room for another kind. What is told has rooms
+/// of its own: what the guard only saw does not fill them.
 pub(crate) fn add_count(
     tx: &mut Tx<'_>,
     day: &str,
@@ -441,7 +443,8 @@ pub(crate) fn add_count(
     most: u64,
 ) -> Result<Option<bool>, StoreError> {
     let known = count(tx, HAS_COUNT, params![day, what.how, &what.channel, &what.host, &what.path])? > 0;
-    if !known && count(tx, COUNT_DAY, params![day])? >= most {
+    let is_preconnect = u32::from(what.channel == report::PRECONNECT);
+    if !known && count(tx, COUNT_DAY, params![day, what.how, is_preconnect])? >= most {
         return Ok(None);
     }
     tx.execute(ADD_COUNT, params![day, what.how, &what.channel, &what.host, &what.path, seen])?;

@@ -23,6 +23,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 const SEEN_DAYS: u32 = 30;
 /// Rows of one answer.
 const MOST: u32 = 500;
+const MOST_ALERTS: u32 = 2_000;
 
 impl Checkout {
     /// Rows behind the one with id `after`, in the order of their ids, at most 500.
@@ -119,7 +120,7 @@ impl Checkout {
 
     /// Open ones first, the newest first.
     pub async fn alerts(&self, most: u32) -> Result<Vec<Alert>, Error> {
-        self.0.db.read(move |reader| Ok(sql::alerts(reader, most.clamp(1, MOST))?)).await
+        self.0.db.read(move |reader| Ok(sql::alerts(reader, most.clamp(1, MOST_ALERTS))?)).await
     }
 
     /// One of them.

@@ -20,7 +20,7 @@ statements! {
     COUNT_OWN_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') AND room = $1";
     COUNT_CHANGES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source IN ('page', 'fetch') \
         AND kind = 'script_changed' AND script = $1";
-    COUNT_HEARD_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch')";
+    COUNT_HEARD_ALERTS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND kind = $1";
     INSERT_ALERT = "INSERT INTO checkout_alert (id, kind, script, source, what, seen, is_armed, at, last_at, closed_at, closed_by, room) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL, NULL, $9)";
     ALERT_AGAIN = "UPDATE checkout_alert SET seen = seen + $2, last_at = $3 WHERE id = $1";
@@ -29,12 +29,16 @@ statements! {
     ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL, room = $6 \
         WHERE id = $1 AND source NOT IN ('page', 'fetch')";
     MAKE_HEARD_ROOM = "UPDATE checkout_alert SET closed_at = $1, closed_by = 'storeward' WHERE id = (SELECT id FROM checkout_alert \
-        WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND at < $2 ORDER BY at, id LIMIT 1)";
+        WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND at < $2 AND kind = $3 ORDER BY at, id LIMIT 1)";
+    CHANGE_AGAIN = "UPDATE checkout_alert SET seen = seen + 1, last_at = $2 WHERE id = (SELECT id FROM checkout_alert \
+        WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND kind = 'script_changed' AND script = $1 ORDER BY at, id LIMIT 1)";
     COUNT_PUT_OUT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1 AND closed_by = 'storeward'";
     ALERT_BACK = "UPDATE checkout_alert SET at = $2, closed_at = NULL, closed_by = NULL WHERE id = $1";
     ARM = "UPDATE checkout_alert SET is_armed = 1, room = $2 WHERE id = $1 AND room = 'asked' AND closed_at IS NULL";
-    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert \
-        ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, last_at DESC, id LIMIT $1";
+    ALERTS = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM (SELECT * FROM (SELECT checkout_alert.*, \
+        CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END AS is_closed, \
+        ROW_NUMBER() OVER (PARTITION BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, kind ORDER BY last_at DESC, id) AS place \
+        FROM checkout_alert) AS placed ORDER BY is_closed, place, id LIMIT $1) AS chosen ORDER BY is_closed, last_at DESC, id";
     ALERT_OF = "SELECT id, kind, script, source, what, at, last_at, seen, closed_at, closed_by FROM checkout_alert WHERE id = $1";
     OPEN_ALERTS = "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind";
     TRIGGERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND is_armed = 1 AND source IN ('page', 'fetch') \
@@ -66,7 +70,7 @@ pub(crate) enum Happens {
 }
 
 /// Whether it is news: never told, told by others only and now seen by Storeward itself, or happening again. One for which there is no
-/// room is none; what is only heard has a room of its own.
+/// room is none; what is only heard has rooms of its own, one for each kind.
 pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, StoreError> {
     let now = tx.now();
     let has_approvals = has_approvals(tx)?;
@@ -115,9 +119,11 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
 fn has_room(tx: &mut Tx<'_>, alert: &NewAlert<'_>, room: Room) -> Result<bool, StoreError> {
     let now = tx.now();
     Ok(match (alert.source.is_own(), room) {
+        // That too much was said is told whatever was said: once an hour.
+        (false, Room::Full) => true,
         (false, _) => {
-            count(tx, COUNT_HEARD_ALERTS, &[])? < MOST_ALERTS
-                || tx.execute(MAKE_HEARD_ROOM, params![now, now.minus(HEARD_STAYS)])? == 1
+            count(tx, COUNT_HEARD_ALERTS, params![alert.kind])? < MOST_ALERTS
+                || tx.execute(MAKE_HEARD_ROOM, params![now, now.minus(HEARD_STAYS), alert.kind])? == 1
         }
         // As many as there are approved scripts at most, times this.
         (true, Room::Changed) => {
@@ -126,6 +132,13 @@ fn has_room(tx: &mut Tx<'_>, alert: &NewAlert<'_>, room: Room) -> Result<bool, S
         }
         (true, room) => count(tx, COUNT_OWN_ALERTS, params![room.word()])? < MOST_ALERTS,
     })
+}
+
+/// Whether an alert waits that a script is said to be another than was approved; if so, this is the same again: anybody can say so with
+/// as many hashes as they like.
+pub(crate) fn is_said_changed(tx: &mut Tx<'_>, script: &ScriptId) -> Result<bool, StoreError> {
+    let now = tx.now();
+    Ok(tx.execute(CHANGE_AGAIN, params![script.as_str(), now])? == 1)
 }
 
 /// What one client alone may have brought about stood in the page without it.
@@ -149,6 +162,7 @@ pub(crate) fn read_alert(row: &Row<'_>) -> Result<Alert, StoreError> {
     })
 }
 
+/// Those that are open, and then the others, the newest first. Where there are more, as many of each kind, so that none hides another.
 pub(crate) fn alerts(reader: &mut Reader<'_>, most: u32) -> Result<Vec<Alert>, StoreError> {
     reader.query_many(ALERTS, params![most], read_alert)
 }

@@ -290,7 +290,7 @@ both_engines!(one_network_does_not_keep_the_room_of_reports, MIGRATIONS, async |
             bench.checkout.settle().await.unwrap();
             let rows = bench.scripts().await;
             assert!(rows.len() <= 400, "{}", rows.len());
-            let alerts = bench.checkout.alerts(500).await.unwrap();
+            let alerts = bench.checkout.alerts(2_000).await.unwrap();
             for address in [TRUE, &other] {
                 assert!(rows.iter().any(|row| row.address == address), "{address} in half day {half}");
                 let is_open = alerts.iter().any(|a| a.closed_at.is_none() && a.what.ends_with(address));
@@ -341,7 +341,7 @@ both_engines!(one_network_does_not_keep_the_room_of_alerts, MIGRATIONS, async |d
         tx.commit_silent("a test");
         for number in 0..1_000u32 {
             let insert = "INSERT INTO checkout_alert (id, kind, source, what, seen, is_armed, at, last_at) \
-                          VALUES ($1, 'blocked', 'guard', 'a test', 1, 0, $2, $2)";
+                          VALUES ($1, 'tampered', 'guard', 'a test', 1, 0, $2, $2)";
             tx.execute(insert, storeward_store::params![format!("{number:032x}"), tx.now()])?;
         }
         Ok::<_, storeward_store::Error>(())
@@ -349,9 +349,102 @@ both_engines!(one_network_does_not_keep_the_room_of_alerts, MIGRATIONS, async |d
     fill.await.unwrap();
     bench.db.clock.advance(Duration::from_secs(25 * 3_600));
     let key = bench.page("<head>").await.report_key();
-    bench.post(&key, 7 << 8, hash(5_000)).await;
+    let word = "{\"kind\":\"tampered\",\"channel\":\"listener\",\"host\":\"late.example\"}";
+    bench.post(&key, 7 << 8, word.to_owned()).await;
     bench.checkout.settle().await.unwrap();
-    assert!(
-        open().await.iter().any(|alert| alert.kind == "script_changed" && alert.at == bench.db.clock.now())
-    );
+    assert!(open().await.iter().any(|alert| alert.kind == "tampered" && alert.at == bench.db.clock.now()));
+});
+
+// One address with a page's key: hashes that nobody sent of an approved file, and kinds of things by the thousand. What another network's
+// browser says of it and of other things is told all the same, and so is the flood.
+both_engines!(a_flood_of_words_silences_none_of_another_kind, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    bench.settled("<head><script src=https://cdn.example/a.js></script>").await;
+    bench.give_hash(&bench.row("https://cdn.example/a.js").await, "YWFh").await;
+    bench.approve(&bench.row("https://cdn.example/a.js").await, Scope::Exact).await;
+    let key = bench.page("<head>").await.report_key();
+    let open = async |kind: &str| {
+        let alerts = bench.checkout.alerts(2_000).await.unwrap();
+        alerts.into_iter().filter(|one| one.kind == kind && one.closed_at.is_none()).collect::<Vec<_>>()
+    };
+    let hash = |number: u32| {
+        format!(
+            "{{\"type\":\"csp-hash\",\"body\":{{\"subresourceURL\":\"https://cdn.example/a.js\",\"hash\":\"sha256-{number:0>43}=\",\
+             \"destination\":\"script\"}}}}"
+        )
+    };
+    let word = |how: &str, channel: &str, host: String| {
+        format!("{{\"kind\":\"{how}\",\"channel\":\"{channel}\",\"host\":\"{host}\"}}")
+    };
+    for message in 0..55u32 {
+        let numbers = || message * 20..message * 20 + 20;
+        let hashes: Vec<String> = numbers().map(hash).collect();
+        bench.post(&key, message, format!("[{}]", hashes.join(","))).await;
+        let image = |number: u32| word("seen", "image", format!("h{number}.example"));
+        let images: Vec<String> = numbers().map(image).collect();
+        bench.post(&key, message, format!("[{}]", images.join(","))).await;
+        if message % 9 == 8 {
+            bench.checkout.settle().await.unwrap();
+        }
+    }
+    bench.checkout.settle().await.unwrap();
+    // One thing to look at, whatever hashes are made up.
+    assert_eq!(open("script_changed").await.len(), 1);
+    assert_eq!(bench.told("checkout.script_changed").await.len(), 1);
+    assert_eq!(open("reports_flooded").await.len(), 1);
+    // As many networks fill what they can: the room of changes, and the day's of what the guard only saw.
+    let fill = bench.db.write(|tx| {
+        tx.commit_silent("a test");
+        let day: String = tx.now().rfc3339().chars().take(10).collect();
+        for number in 0..1_000u32 {
+            let id = format!("{number:032x}");
+            let insert = "INSERT INTO checkout_alert (id, kind, source, what, seen, is_armed, at, last_at) \
+                          VALUES ($1, 'script_changed', 'report', 'a test', 1, 0, $2, $2)";
+            tx.execute(insert, storeward_store::params![&id, tx.now()])?;
+            let insert = "INSERT INTO checkout_count (day, how, channel, host, path, seen) VALUES ($1, 'seen', 'image', $2, '', 1)";
+            tx.execute(insert, storeward_store::params![&day, &id])?;
+        }
+        Ok::<_, storeward_store::Error>(())
+    });
+    fill.await.unwrap();
+    bench.db.clock.advance(Duration::from_secs(3_601));
+    let key = bench.page("<head>").await.report_key();
+    bench.post(&key, 7 << 8, word("tampered", "listener", "true.example".to_owned())).await;
+    bench.post(&key, 7 << 8, word("seen", "preconnect", "true.example".to_owned())).await;
+    bench.post(&key, 7 << 8, word("blocked", "webrtc", "true.example".to_owned())).await;
+    bench.post(&key, 7 << 8, violation("script-src-elem", "https://true.example/x.js")).await;
+    bench.post(&key, 7 << 8, word("seen", "image", "true.example".to_owned())).await;
+    bench.checkout.settle().await.unwrap();
+    for kind in ["tampered", "preconnect", "blocked", "script_new"] {
+        let told = open(kind).await;
+        assert!(told.iter().any(|one| one.what.contains("true.example")), "{kind} {told:?}");
+    }
+    let flooded = open("reports_flooded").await;
+    assert_eq!(flooded.len(), 2, "an image too many, in another hour: {flooded:?} {}", bench.db.clock.now());
+    // Whoever looked is told when it is said again.
+    for alert in open("script_changed").await {
+        bench.checkout.close_alert(&alert.id, crate::bench::STAFF).await.unwrap();
+    }
+    bench.post(&key, 8 << 8, format!("[{}]", hash(9_999))).await;
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(open("script_changed").await.len(), 1);
+});
+
+// What is told at once has an end for each kind, and takes no word of another kind with it.
+both_engines!(what_is_told_at_once_takes_no_room_of_another_kind, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    let key = bench.page("<head>").await.report_key();
+    for number in 0..60u32 {
+        bench
+            .post(&key, number, violation("script-src-elem", &format!("https://h{number}.example/x.js")))
+            .await;
+    }
+    for (how, channel) in [("tampered", "listener"), ("seen", "preconnect")] {
+        let word = format!("{{\"kind\":\"{how}\",\"channel\":\"{channel}\",\"host\":\"true.example\"}}");
+        bench.post(&key, 7 << 8, word).await;
+    }
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.told("checkout.script_new").await.len(), 60);
+    assert_eq!(bench.told("checkout.guard_tampered").await.len(), 1);
+    assert_eq!(bench.told("checkout.blocked").await.len(), 20 + 1);
 });
