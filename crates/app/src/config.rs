@@ -10,7 +10,7 @@ use storeward_edge::config::{
     ConfigError, HeadersSection, InspectSection, LimitsSection, Listen, Look, RouteEntry, UpstreamSection,
 };
 use storeward_edge::{EdgeConfig, Snapshot};
-use storeward_inspect::Engine;
+use storeward_inspect::{Cards, Engine};
 use storeward_outbound::mail::MailSection;
 use storeward_outbound::sms::SmsSection;
 
@@ -206,11 +206,24 @@ impl Config {
             listen: self.listen.clone(),
             upstream: self.upstream.clone(),
             limits: self.limits.clone(),
-            inspect: self.inspect.clone(),
+            inspect: self.inspect(),
             headers: self.headers.clone(),
             routes: self.routes.clone(),
             look: self.look.clone(),
         }
+    }
+
+    /// Where people pay a card number is refused: at the guarded pages, too, where the owner names no places.
+    fn inspect(&self) -> InspectSection {
+        let mut inspect = self.inspect.clone();
+        let guarded = self.checkout.as_ref().filter(|section| section.mode != storeward_checkout::Mode::Off);
+        if let (Some(section), None) = (guarded, &inspect.refuse_card_numbers_at) {
+            // All pages are guarded for what they may become; somebody's letter to the shop still passes.
+            let pages = section.paths().into_iter().filter(|path| path != "/");
+            inspect.refuse_card_numbers_at =
+                Some(Cards::PAYING.into_iter().map(str::to_owned).chain(pages).collect());
+        }
+        inspect
     }
 
     /// The certificate's part: what the file says, or what fits the names.
@@ -384,6 +397,21 @@ mod tests {
         let fits = "[limits]\nrequests_per_second = 0\nminimum_bytes_per_second = 0\nstop_seconds = 0\n\
                     [edge]\nworkers = 1024\n[look]\ncolour = '#2F5d50'\n";
         Config::parse(&format!("{LEAST}{fits}")).unwrap().validate().unwrap();
+    }
+
+    #[test]
+    fn a_card_number_is_refused_at_guarded_pages() {
+        let at = |more: &str| {
+            Config::parse(&format!("{LEAST}{more}")).unwrap().edge().inspect.refuse_card_numbers_at
+        };
+        let joined = at("[checkout]\npages = ['/', '/pay', '/bestellen/']\n").unwrap();
+        assert_eq!(joined[..Cards::PAYING.len()], Cards::PAYING);
+        assert_eq!(joined[Cards::PAYING.len()..], ["/pay", "/bestellen"]);
+        assert_eq!(at("[checkout]\nmode = 'off'\npages = ['/pay']\n"), None);
+        assert_eq!(at(""), None);
+        // The owner's own list is the whole of it.
+        let own = "[inspect]\nrefuse_card_numbers_at = []\n[checkout]\npages = ['/pay']\n";
+        assert_eq!(at(own), Some(Vec::new()));
     }
 
     #[test]

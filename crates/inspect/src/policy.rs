@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use storeward_base::spellings;
+
 use crate::keys;
 use crate::rule::Collection;
 use crate::verdict::{Category, UnknownWord};
@@ -105,14 +107,8 @@ impl CardPlace {
     fn covers(&self, path: &str, holds: &dyn Fn(&str, &str) -> bool) -> bool {
         match self {
             CardPlace::Path(prefix) => {
-                let is_at = |path: &str| {
-                    let begins =
-                        path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-                    begins && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/' | b';'))
-                };
-                // Behind the name of a program, too: `/index.php/checkout`.
-                is_at(path)
-                    || path.match_indices(".php/").any(|(at, _)| path.get(at + 4..).is_some_and(is_at))
+                let begins = path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+                begins && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/' | b';'))
             }
             CardPlace::Segment(wanted) => path.split('/').any(|segment| segment.eq_ignore_ascii_case(wanted)),
             CardPlace::Query(name, value) => holds(name, value),
@@ -133,11 +129,13 @@ impl Cards {
         "?wc-ajax=checkout",
     ];
 
-    /// What becomes of a number here.
-    pub(crate) fn action(&self, path: &str, holds: &dyn Fn(&str, &str) -> bool) -> CardAction {
-        match self.refused_at.iter().any(|place| place.covers(path, holds)) {
-            true => CardAction::Refuse,
-            false => self.elsewhere,
+    /// What becomes of a number here: under whatever spelling a shop serves a place. Of too many nobody knows which it is.
+    pub(crate) fn action(&self, path: &str, query: &str, holds: &dyn Fn(&str, &str) -> bool) -> CardAction {
+        let is_elsewhere = |path: &str| !self.refused_at.iter().any(|place| place.covers(path, holds));
+        let is_nowhere = self.refused_at.is_empty();
+        match is_nowhere || is_elsewhere(path) && spellings::all(path, Some(query), &[], is_elsewhere) {
+            true => self.elsewhere,
+            false => CardAction::Refuse,
         }
     }
 }
@@ -281,17 +279,45 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_taken_behind_a_program_s_name_too() {
+    fn orders_are_taken_under_each_spelling_of_a_place() {
+        let action = |cards: &Cards, address: &str| {
+            let (path, query) = address.split_once('?').unwrap_or((address, ""));
+            cards.action(path, query, &|_, _| false)
+        };
         let cards = Cards::default();
-        let action = |path| cards.action(path, &|_, _| false);
-        for path in
-            ["/checkout", "/Checkout/pay", "/index.php/checkout/", "/shop/index.php/checkout", "/x.php/KASSE"]
-        {
-            assert_eq!(action(path), CardAction::Refuse, "{path}");
+        for address in [
+            "/checkout",
+            "/Checkout/pay",
+            "/index.php/checkout/",
+            "/shop/index.php/checkout",
+            "/x.php/KASSE",
+            "/checkout.json",
+            "/checkout./",
+            "/shop.phtml/checkout",
+            "/index.php?route=checkout/checkout",
+            "/?rest_route=/wc/store/v1/checkout",
+        ] {
+            assert_eq!(action(&cards, address), CardAction::Refuse, "{address}");
         }
-        for path in ["/checkouts", "/index.php/checkouts", "/index.php", "/help.php/how/checkout", "/.php/"] {
-            assert_eq!(action(path), CardAction::Mask, "{path}");
+        for address in [
+            "/checkouts",
+            "/index.php/checkouts",
+            "/index.php",
+            "/help.php/how/checkout",
+            "/.php/",
+            "/checkout-tips.html",
+            "/index.php?route=product/product&q=checkout",
+            "/search?q=/checkout",
+        ] {
+            assert_eq!(action(&cards, address), CardAction::Mask, "{address}");
         }
+        // Too many to be told apart.
+        let many =
+            format!("/index.php?{}", (0..40).map(|n| format!("route={n}/x&r={n}&")).collect::<String>());
+        assert_eq!(action(&cards, &many), CardAction::Refuse);
+        let nowhere = Cards { refused_at: Vec::new(), elsewhere: CardAction::Report };
+        assert_eq!(action(&nowhere, &many), CardAction::Report);
+        assert_eq!(action(&nowhere, "/checkout"), CardAction::Report);
     }
 
     #[test]

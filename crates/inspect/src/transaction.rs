@@ -437,7 +437,15 @@ impl<'e> Transaction<'e> {
                     && values.bytes(value) == wanted.as_bytes()
             })
         };
-        self.policy.cards.action(&self.seen.path, &holds)
+        // As it was asked, but for how it was written.
+        let mut query = String::new();
+        for value in values.iter().filter(|value| value.collection == Collection::ArgsGet) {
+            for (bytes, end) in [(values.name(value), '='), (values.bytes(value), '&')] {
+                query.extend(bytes.iter().map(|byte| format!("%{byte:02x}")));
+                query.push(end);
+            }
+        }
+        self.policy.cards.action(&self.seen.path, &query, &holds)
     }
 
     fn verdict(&self) -> Verdict {

@@ -265,6 +265,12 @@ async fn a_card_number_is_refused_where_an_order_is_taken() {
         ("POST /checkout", json, format!("{{\"number\":{number}}}")),
         ("POST /checkout", "Content-Type: multipart/form-data; boundary=b\r\n", parts),
         ("POST /?wc-ajax=checkout", form, format!("payment_method=x&card={number}")),
+        // Under whatever spelling the shop serves the page.
+        ("POST /index.php?route=checkout/checkout", form, format!("card={number}")),
+        ("POST /index.php?route=checkout%2Fcheckout", form, format!("card={number}")),
+        ("POST /?rest_route=/wc/store/v1/checkout", json, format!("[\"{number}\"]")),
+        ("POST /checkout.json", json, format!("{{\"number\":\"{number}\"}}")),
+        ("POST /shop.phtml/checkout", form, format!("card={number}")),
         ("POST /rest/default/V1/carts/mine/payment-information", json, format!("{{\"cc\":\"{number}\"}}")),
         ("POST /wp-json/wc/store/v1/checkout", json, format!("[\"{number}\"]")),
         ("POST /checkout", "Content-Type: text/plain\r\n", number.clone()),
