@@ -63,6 +63,9 @@ pub struct Mapping {
     /// A column with the address by which whoever comes again is reached, where rows without it may be the first of them.
     #[serde(default)]
     pub reached: Option<String>,
+    /// A column with the number of the order that a row was read from, where it keeps none: where that order was erased, so is the row.
+    #[serde(default)]
+    pub order: Option<String>,
     /// Whether what names an item names one in the whole shop, not one of each customer's: where a row gives it to another customer, it
     /// leaves the record that had it. What is named by the order's number always does.
     #[serde(default)]
@@ -169,6 +172,7 @@ pub struct Plan {
     also: Option<usize>,
     begun: Option<usize>,
     reached: Option<usize>,
+    order: Option<usize>,
     columns: Vec<Column>,
     empty: Empty,
 }
@@ -262,9 +266,10 @@ impl Plan {
         }
         let optional = |column: &Option<String>| column.as_deref().map(&of).transpose();
         let (also, begun) = (optional(&mapping.also)?, optional(&mapping.begun)?);
-        let reached = optional(&mapping.reached)?;
+        let (reached, order) = (optional(&mapping.reached)?, optional(&mapping.order)?);
         let email = mapping.fields.get("contact.email").map(|source| of(source.column())).transpose()?;
-        Ok(Plan { key: of(&mapping.key)?, email, also, begun, reached, columns, empty: mapping.empty })
+        let (key, empty) = (of(&mapping.key)?, mapping.empty);
+        Ok(Plan { key, email, also, begun, reached, order, columns, empty })
     }
 
     /// The last of the columns that are read, counted from 0: a row without it is no whole one.
@@ -280,6 +285,7 @@ impl Plan {
             .chain(self.also)
             .chain(self.begun)
             .chain(self.reached)
+            .chain(self.order)
             .fold(self.key, usize::max)
     }
 

@@ -267,9 +267,10 @@ impl Vault {
     /// The key first: without it the rest says nothing any more, wherever copies of it lie.
     pub(crate) async fn finish_erasure(&self, actor: Actor, customer: CustomerId) -> Result<(), Error> {
         // Whom a shop takes out of its accounts it goes on having as a guest, by the address on their orders: they stay erased under
-        // that number, too. A mark is all that is kept, as of their own number.
-        for guest in self.as_guests(customer).await? {
-            self.0.keys.destroy(guest, actor).await?;
+        // that number, too. Older orders may bear another address: they stay erased themselves, whoever's they become. A mark is all that
+        // is kept, as of their own number.
+        for mark in self.as_guests(customer).await?.into_iter().chain(self.as_items(customer).await?) {
+            self.0.keys.destroy(mark, actor).await?;
         }
         let had_key = self.0.keys.destroy(customer, actor).await?;
         let epoch = self.0.keys.current_epoch().0;

@@ -41,6 +41,7 @@ statements! {
     PUT_IMPORTED = "INSERT INTO vault_imported (customer, collection, item, tags) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (customer, collection, item) DO UPDATE SET tags = EXCLUDED.tags";
     IMPORTED_OF = "SELECT tags FROM vault_imported WHERE customer = $1 AND collection = $2";
+    IMPORTED_PLACES = "SELECT collection, item FROM vault_imported WHERE customer = $1";
     DELETE_IMPORTED = "DELETE FROM vault_imported WHERE customer = $1";
 
     INSERT_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
@@ -193,6 +194,14 @@ pub fn imported(
     (collection, item): (&str, &str),
 ) -> Result<Option<String>, Error> {
     reader.query_optional(IMPORTED, params![customer, collection, item], |row| row.get(0))
+}
+
+/// Of which items imports, or programs, said something.
+pub fn imported_places(
+    reader: &mut Reader<'_>,
+    customer: CustomerId,
+) -> Result<Vec<(String, String)>, Error> {
+    reader.query_many(IMPORTED_PLACES, params![customer], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Whether a shop, or a program, ever said this field of a customer.

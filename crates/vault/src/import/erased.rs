@@ -1,12 +1,14 @@
 //! Whoever was erased stays erased, whichever number the shop has for them; what the shop says was begun after that is begun here as well.
 
+use std::collections::BTreeSet;
+
 use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::vault::ErasureBegun;
 
-use super::{Plan, Row, Taken};
+use super::{Cells, Plan, Row, Taken};
 use crate::Error;
 use crate::catalogue::CLOCKS;
-use crate::records::{Provenance, Vault, whole};
+use crate::records::{Item, Provenance, Vault, whole};
 use crate::sql::{self, FieldRow};
 use crate::whose::is_email;
 
@@ -133,13 +135,62 @@ impl Vault {
             let is_item = plan.is_dated() && !plan.places(cells).is_empty();
             is_of_before = is_item && other.erased_at.is_some_and(|at| is_new(at) && !is_since(at));
         }
-        let taken = match is_erased || ends || is_of_before {
+        let is_gone = is_erased || ends || is_of_before || self.was_erased(plan, cells, begun).await?;
+        let taken = match is_gone {
             true => Taken::Erased,
             false if plan.is_nothing(cells, row) => Taken::Nothing,
             false if is_kept => Taken::Known,
             false => Taken::New,
         };
         Ok(Judged { taken, ends, is_again })
+    }
+
+    /// Whether what a row names, or was read from, stood in a record that was erased, and was not begun after that. Shops give it to others:
+    /// to a guest of whichever address it bears, once the account is gone.
+    async fn was_erased(
+        &self,
+        plan: &Plan,
+        cells: &[String],
+        begun: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        for (class, cell) in plan.things(cells) {
+            let mark = self.mark_of_item(class.name(), &self.item_of_shop(class, cell));
+            // Also where another program erased it meanwhile. The ledger alone says that it was.
+            if self.0.keys.is_destroyed(mark).await?
+                && let Some(at) = self.0.keys.destroyed_at(mark).await?
+                && !is_after(begun, at)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The id under which the key store remembers that an item was erased, beside whoever was. No number of a shop's begins with a break.
+    fn mark_of_item(&self, collection: &str, item: &str) -> CustomerId {
+        self.customer_of_shop(&format!("\n{collection}\n{item}"))
+    }
+
+    /// The marks of the items that imports brought into a record, also of those that the sweep took: what a program calls by the same name is
+    /// something else.
+    pub(crate) async fn as_items(&self, customer: CustomerId) -> Result<Vec<CustomerId>, Error> {
+        let key = self.0.keys.key(customer).await.ok().flatten();
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let rows = sql::fields(reader, customer)?.into_iter();
+            let rows = rows.filter(|row| row.provenance == Provenance::Import.name());
+            let mut items: BTreeSet<(String, String)> = rows.map(|row| (row.collection, row.item)).collect();
+            for place in sql::imported_places(reader, customer)? {
+                if let Some(key) = &key
+                    && Cells::read(reader, key, customer, (&place.0, &place.1))?.are_imports()
+                {
+                    items.insert(place);
+                }
+            }
+            Ok(items)
+        });
+        let mut items = found.await?;
+        items.retain(|(_, item)| item.starts_with(Item::MARKED));
+        Ok(items.iter().map(|(collection, item)| self.mark_of_item(collection, item)).collect())
     }
 
     /// Whether a record came of rows that bear one number only, such as orders, since somebody was erased under the other: then the row

@@ -30,6 +30,13 @@ impl Plan {
         });
         named.filter(|(_, name)| !name.is_empty()).collect()
     }
+
+    /// The same, and the order that the row was read from.
+    pub(super) fn things<'a>(&self, cells: &'a [String]) -> BTreeSet<(Class, &'a str)> {
+        let order = self.order.and_then(|at| cells.get(at)).map(|cell| cell.trim());
+        let order = order.filter(|number| !number.is_empty()).map(|number| (Class::Order, number));
+        self.places(cells).into_iter().chain(order).collect()
+    }
 }
 
 fn is_import(row: &FieldRow) -> bool {

@@ -48,6 +48,7 @@ struct WrittenPart {
     also: Option<String>,
     begun: Option<String>,
     reached: Option<String>,
+    order: Option<String>,
     #[serde(default)]
     unique: bool,
     #[serde(default)]
@@ -179,6 +180,7 @@ impl WrittenPart {
             also: self.also,
             begun: self.begun,
             reached: self.reached,
+            order: self.order,
             unique: self.unique,
             empty: self.empty,
         };

@@ -68,6 +68,8 @@ fn what_came_before_the_accounts_own_row_goes_with_it() {
     on_both(async |db, oscar| {
         let (_keys, vault) = both(&db).await;
         vera_is_erased(&vault, &oscar).await;
+        // An order that was in no erased record: nobody can know whose it is.
+        oscar.run("INSERT INTO order_order VALUES (2, '100076', 9, '', 1, 1, '2026-11-19 10:00:00', 'Paid', '1.00', 'GBP')").await;
         oscar.import(&vault, &behind_accounts()).await;
         assert!(page(&vault, vault.customer_of_shop("9")).await.contains("Secret Lane"));
         let told = oscar.import(&vault, file()).await;
@@ -119,7 +121,8 @@ both_engines!(a_guest_of_a_file_who_was_erased_does_not_come_back, MIGRATIONS, a
     night(&vault, None, "0||vera@victim.example|A-7").await;
     vault.erase(&own(guest(&vault, "vera@victim.example"))).await.unwrap();
     let account = "9|guest:vera@victim.example|vera@victim.example|";
-    assert_eq!(night(&vault, None, "9|||A-7").await, Taken::New, "nobody can know");
+    assert_eq!(night(&vault, None, "9|||A-7").await, Taken::Erased, "the order itself was erased");
+    assert_eq!(night(&vault, None, "9|||A-6").await, Taken::New, "nobody can know");
     for line in [account, "9|||A-7", account] {
         assert_eq!(night(&vault, Some("guest"), line).await, Taken::Erased, "{line}");
     }
@@ -173,6 +176,40 @@ both_engines!(what_others_wrote_or_what_had_an_address_is_nobody_come_back, MIGR
         assert_eq!(vault.find(field("order.number"), number).await.unwrap().len(), 1, "{number}");
     }
 });
+
+// Shops leave older orders alone where an account changes its address. Once the shop had deleted the account that was erased, its order came
+// back as a guest's of the address of before, with a name and a street.
+#[test]
+fn an_order_that_was_erased_comes_back_to_nobody() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        oscar.run("UPDATE order_order SET user_id = 7, guest_email = 'old@victim.example'").await;
+        oscar.import(&vault, file()).await;
+        let seven = vault.customer_of_shop("7");
+        assert!(page(&vault, seven).await.contains("Secret Lane"));
+        vault.erase(&own(seven)).await.unwrap();
+        oscar.run("UPDATE order_order SET user_id = NULL").await;
+        oscar.run("DELETE FROM auth_user WHERE id = 7").await;
+        oscar.run("INSERT INTO auth_user VALUES (12, 'twelve@people.example', 'Twelve', '', 0, '2026-11-02 10:00:00')").await;
+        for _ in 0..2 {
+            oscar.import(&vault, file()).await;
+            assert_eq!(vault.find(field("order.number"), "100077").await.unwrap(), []);
+            assert_eq!(vault.find(field("contact.email"), "old@victim.example").await.unwrap(), []);
+            let twelve = page(&vault, vault.customer_of_shop("12")).await;
+            assert!(!twelve.contains("Secret Lane") && !twelve.contains("under the mat"), "{twelve}");
+            // To another account neither.
+            oscar.run("UPDATE order_order SET user_id = 12").await;
+        }
+        // What is ordered under that address since is.
+        days(&db, 2);
+        oscar.say(format!("INSERT INTO order_order VALUES (2, '100078', NULL, 'old@victim.example', NULL, NULL, '{}', 'Paid', '1.00', 'GBP')", at(&db))).await;
+        oscar.import(&vault, file()).await;
+        let [again] = vault.own_records("old@victim.example").await.unwrap().unwrap()[..] else { panic!() };
+        assert_eq!(vault.find(field("order.number"), "100078").await.unwrap(), [again]);
+        assert_eq!(vault.keys().verify().await.unwrap(), []);
+        assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+    });
+}
 
 /// The moment of the tests' clock, as the shop writes it.
 fn at(db: &TestDb) -> String {

@@ -161,10 +161,9 @@ fn what_an_earlier_build_put_into_an_accounts_record_leaves_it() {
 fn what_was_erased_leaves_the_other_record_as_well() {
     on_both(async |db, oscar| {
         let (_keys, vault) = both(&db).await;
-        oscar.import(&vault, file()).await;
+        oscar.import(&vault, &file_before()).await;
         let (mallory, vera) = (vault.customer_of_shop("7"), guest(&vault, "vera@victim.example"));
         vault.erase(&own(vera)).await.unwrap();
-        oscar.import(&vault, &file_before()).await;
         assert!(page(&vault, mallory).await.contains("Secret Lane"));
         let told = oscar.import(&vault, file()).await;
         assert!(told.contains("rows of customers who were erased were left out"), "{told}");

@@ -331,6 +331,40 @@ fn the_erased_stay_erased_under_every_number_of_theirs() {
     });
 }
 
+// WooCommerce leaves older orders alone where an account changes its address, and bills to any.
+#[test]
+fn an_order_that_was_erased_comes_back_to_no_guest() {
+    let shop = MariaDb::start(&[]);
+    for orders in [HPOS, POSTS] {
+        on_both(&shop, &[TABLES, orders], async |db, shop| {
+            let (_keys, vault) = both(&db).await;
+            shop.run(
+                "shop",
+                "UPDATE wp_wc_orders SET billing_email = 'old@people.example' WHERE id = 101;
+                 UPDATE wp_postmeta SET meta_value = 'old@people.example' WHERE meta_key = '_billing_email' AND post_id = 101;
+                 UPDATE wp_wc_customer_lookup SET email = 'old@people.example' WHERE customer_id = 1;",
+            );
+            taken(&vault, shop).await;
+            let ada = vault.customer_of_shop("2");
+            assert_eq!(vault.find(field("order.number"), "101").await.unwrap(), [ada]);
+            vault.erase(&own(ada)).await.unwrap();
+            shop.run(
+                "shop",
+                "DELETE FROM wp_usermeta WHERE user_id = 2; DELETE FROM wp_users WHERE ID = 2;
+                 UPDATE wp_wc_orders SET customer_id = 0, date_updated_gmt = UTC_TIMESTAMP() WHERE customer_id = 2;
+                 UPDATE wp_posts SET post_modified_gmt = UTC_TIMESTAMP() WHERE ID = 101;
+                 UPDATE wp_postmeta SET meta_value = '0' WHERE meta_key = '_customer_user' AND post_id = 101;
+                 UPDATE wp_wc_customer_lookup SET user_id = NULL WHERE customer_id = 1;",
+            );
+            let told = told(&taken(&vault, shop).await);
+            assert_eq!(vault.find(field("order.number"), "101").await.unwrap(), [], "{told}");
+            assert_eq!(vault.find(field("contact.email"), "old@people.example").await.unwrap(), [], "{told}");
+            assert_eq!(vault.keys().verify().await.unwrap(), []);
+            assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+        });
+    }
+}
+
 // A new account of an erased guest's address was left out, and what the shop gave it came in all the same: its orders and its cards bear the
 // account's number alone. Of an account with a role of the shop's own there is no row of its own.
 #[test]
