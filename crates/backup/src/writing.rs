@@ -35,19 +35,14 @@ impl Was {
     }
 }
 
-/// The modes of folders, and links; then whose folders and links were. How many are not.
+/// Links; then whose folders and links were, and the modes of folders. How many are whose they were not.
 pub(crate) fn finish(
     to: &Path,
     folders: &[(PathBuf, u32, Was)],
     links: Vec<(PathBuf, PathBuf, Was)>,
 ) -> Result<u64, Error> {
-    // Last, and the innermost first: a folder that may not be written into takes no file.
-    for (folder, mode, _) in folders.iter().rev() {
-        let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
-        set.map_err(|why| Error::at(folder, &why))?;
-    }
-    // Behind all else: through a link that is there, whatever comes next would be written where it leads.
     let mut others = 0;
+    // Behind all files: through a link that is there, whatever comes next would be written where it leads.
     for (link, target, was) in links {
         leads_nowhere_else(to, &target)?;
         match std::os::unix::fs::symlink(link, &target) {
@@ -59,9 +54,12 @@ pub(crate) fn finish(
             }
         }
     }
-    // Whoever has a folder may change what is in it, and what is put into it changes its time.
-    for (folder, _, was) in folders.iter().rev() {
+    // The innermost first, each once all below it is done: whoever may write into a folder that was opened could put a link in the place of
+    // what is below it, and what comes next there would be given away elsewhere.
+    for (folder, mode, was) in folders.iter().rev() {
         others += u64::from(!was.give_back(folder));
+        let set = fs::set_permissions(folder, fs::Permissions::from_mode(*mode | 0o700));
+        set.map_err(|why| Error::at(folder, &why))?;
     }
     Ok(others)
 }

@@ -88,6 +88,11 @@ impl Engine {
         decision
     }
 
+    /// Decides once more about an attempt that was counted, of which something else is said now, and counts nothing.
+    pub fn anew(&self, state: &State, attempt: &Attempt) -> Decision {
+        self.judge(state, attempt, None)
+    }
+
     /// Decides once more when more is known of an attempt that was counted: the card's checks, after the provider's answer.
     /// Rules about how often somebody tries have had their say before.
     pub fn look_again(&self, state: &State, attempt: &Attempt) -> Decision {

@@ -85,7 +85,11 @@ fn look(opened: &Opened, to: &Path, manifest: &Manifest) -> Result<Looked, Error
     let mut looked = Looked::default();
     count_files(to, manifest, &mut looked)?;
     looked.findings.extend(copy_of_epochs(opened, manifest));
-    let data = keys_beside(opened, to).map_err(told)?;
+    let (data, is_of_before) = keys_beside(opened, to).map_err(told)?;
+    if is_of_before {
+        let says = "its root.json is under the passphrase of before, and no machine but this one opens it without that: make a backup now";
+        looked.findings.push(Finding::failed("root", says));
+    }
     let mut config = vault_copies::from_elsewhere(&opened.loaded.config, &opened.data);
     config.database.url = Secret::new(format!("sqlite:{OWN_SQLITE}"));
     let trial = trial_database(opened, to, &mut config)?;
@@ -145,11 +149,11 @@ fn count_files(to: &Path, manifest: &Manifest, looked: &mut Looked) -> Result<()
 }
 
 /// The keys are in no backup: those of this machine lie beside the copy while the trial lasts.
-fn keys_beside(opened: &Opened, to: &Path) -> Done<DataDir> {
+fn keys_beside(opened: &Opened, to: &Path) -> Done<(DataDir, bool)> {
     let data = DataDir::create(to)?;
     take_keys(opened.data.path(), &data)?;
-    take_root(opened.data.path(), &data)?;
-    Ok(data)
+    let is_of_before = take_root(opened.data.path(), &data)?;
+    Ok((data, is_of_before))
 }
 
 /// Copies `keys/` and the epochs' keys from one directory to another.

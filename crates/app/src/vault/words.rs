@@ -184,8 +184,9 @@ pub fn vault(options: &Options) -> Done {
             let opened = open::open(&at.dir)?;
             super::change_passphrase(&opened, file)?;
             say(
-                "Done. Name the file in storeward.toml: [vault] passphrase_file. Copies of vault/root.json that were \
-                 made before open with the old passphrase; destroy them.",
+                "Done. Name the file in storeward.toml: [vault] passphrase_file. Then make a backup: storeward backup now. Those from \
+                 before open on another machine with the old passphrase only, so keep it until that is made; then destroy it, and copies of \
+                 vault/root.json that were made before.",
             )
         }
         Word::Policy { file: None } => say(storeward_policy::Policies::default_text().trim_end()),

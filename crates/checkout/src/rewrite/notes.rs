@@ -68,9 +68,12 @@ pub(super) struct Notes {
 #[derive(Clone, Copy, Debug, Default)]
 struct Foreign {
     open: usize,
-    /// Formulas, that is; browsers take a drawing in a formula, and the other way round, for another one only within some elements.
-    is_math: bool,
+    /// Elements of theirs in which HTML stands again, such as a drawing's `title`.
+    points: usize,
 }
+
+/// Which those are (HTML, "HTML integration point" and "MathML text integration point").
+const POINTS: [&str; 8] = ["foreignobject", "desc", "title", "mi", "mo", "mn", "ms", "mtext"];
 
 impl Notes {
     /// Where the tag ends whose code is still to come.
@@ -94,19 +97,24 @@ impl Notes {
 
     /// Follows drawings and formulas; whether the element is not plainly one of HTML's own.
     fn foreign(&mut self, notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>, name: &str) -> bool {
-        let is_math = name == "math";
-        let begins = is_math || name == "svg";
+        let begins = matches!(name, "math" | "svg");
         let is_html = element.namespace_uri() == "http://www.w3.org/1999/xhtml";
-        if !begins && self.foreign.open == 0 {
+        let Foreign { open, points } = self.foreign;
+        if !begins && open == 0 {
             return !is_html;
         }
-        let mut is_unclear = name == "annotation-xml" || begins && self.is_another(is_math);
-        if begins || is_html {
+        let is_point = points == 0 && POINTS.contains(&name);
+        // One in another: of what ends both, each ends another number. And elsewhere HTML stands within a drawing where it should, no more
+        // and no less, else one of the two takes it for ended.
+        let is_elsewhere = if begins { open > 0 } else { !is_point && is_html != (points > 0) };
+        let mut is_unclear = name == "annotation-xml" || is_elsewhere;
+        if begins || is_html || is_point {
             let later = Rc::clone(notes);
             let own_name = name.to_owned();
             let handler = move |end: &mut EndTag<'_>| {
                 let mut notes = later.borrow_mut();
                 notes.foreign.open = notes.foreign.open.saturating_sub(usize::from(begins));
+                notes.foreign.points = notes.foreign.points.saturating_sub(usize::from(is_point));
                 // Ended by another tag than its own, which browsers may not take for its end.
                 if end.name() != own_name {
                     notes.marks.push_back(Mark::Ambiguous);
@@ -115,6 +123,7 @@ impl Notes {
             };
             let is_open = element.on_end_tag(Box::new(handler)).is_ok();
             self.foreign.open += usize::from(begins && is_open);
+            self.foreign.points += usize::from(is_point && is_open);
             // For `lol_html` a drawing that closes itself goes on.
             is_unclear |= begins && !is_open;
         }
@@ -122,11 +131,6 @@ impl Notes {
             self.marks.push_back(Mark::Ambiguous);
         }
         true
-    }
-
-    fn is_another(&mut self, is_math: bool) -> bool {
-        let was_math = std::mem::replace(&mut self.foreign.is_math, is_math);
-        self.foreign.open > 0 && was_math != is_math
     }
 
     /// Follows where tags may be left out, by their start.

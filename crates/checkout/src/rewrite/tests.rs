@@ -412,7 +412,15 @@ fn a_drawing_whose_end_is_not_plain_is_told() {
     for (begin, is_clear) in [
         ("<svg><title>Cart</title><path d=x /></svg>", true),
         ("<svg><foreignObject><div><br>x</div></foreignObject></svg>", true),
-        ("<svg><svg></svg></svg><math><mi>x</mi></math>", true),
+        ("<svg></svg><math><mi>x</mi></math>", true),
+        ("<svg><svg></svg></svg>", false),
+        // Browsers end both by `<br>`, the reader one; the other way round what is hidden begins anew.
+        ("<svg><svg><br><![CDATA[><svg><svg><svg>]]></svg></svg>", false),
+        ("<svg><br></svg>", false),
+        // The reader takes `</desc>` for the end of the title, browsers do not.
+        ("<svg><title></desc><style></svg></style></title>", false),
+        ("<svg><title></desc><![CDATA[><svg><svg>]]></svg>", false),
+        ("<svg><title></desc><path></title></svg>", false),
         ("<svg><style>a</style><desc></desc></svg>", true),
         // `</svg>` is left out within what is HTML's.
         ("<svg><foreignObject><div></svg></div></foreignObject>", false),

@@ -17,6 +17,7 @@ statements! {
     AFTER = "SELECT id FROM customer_account WHERE id > $1 ORDER BY id LIMIT $2";
     HASHES_AFTER = "SELECT id, password_hash FROM customer_account WHERE id > $1 AND password_hash IS NOT NULL \
                     ORDER BY id LIMIT 1000";
+    NEWEST = "SELECT id FROM customer_account ORDER BY id DESC LIMIT 1";
     ID_BY_EMAIL = "SELECT id FROM customer_account WHERE email_mark = $1";
     // The first account that the shop named it for: a later one takes nothing from it.
     ID_BY_SHOP_EMAIL = "SELECT id FROM customer_account WHERE shop_email_mark = $1 \
@@ -174,6 +175,11 @@ pub fn all_by_address(reader: &mut Reader<'_>, mark: &str) -> Result<Vec<Custome
 
 pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
     reader.query_optional(ID_BY_SHOP, params![mark], |row| row.get(0))
+}
+
+/// The account with the highest id.
+pub fn newest(reader: &mut Reader<'_>) -> Result<Option<CustomerId>, Error> {
+    reader.query_optional(NEWEST, &[], |row| row.get(0))
 }
 
 /// The next thousand with a password of their own, by id.

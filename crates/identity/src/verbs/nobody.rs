@@ -31,7 +31,7 @@ pub(crate) struct Nobody {
 #[derive(Clone, Default)]
 struct Counted {
     by_work: BTreeMap<Work, (u64, StoredHash)>,
-    /// The newest account that is among them. Ids go up with the time; what came in the same millisecond and has a lower one is seen
+    /// The newest account that was looked at. Ids go up with the time; what came in the same millisecond and has a lower one is seen
     /// when all are counted again.
     newest: Option<CustomerId>,
 }
@@ -127,6 +127,11 @@ impl Shared {
     /// Counts the accounts that are newer than those that were counted; `None` where there are none.
     async fn count_on(&self, mut counted: Counted) -> Result<Option<Counted>, Error> {
         let before = counted.newest;
+        // Most accounts may have no password of their own: each try would walk over those that came since the last one that has.
+        let newest = self.db.read(sql::account::newest).await?;
+        if newest <= before {
+            return Ok(None);
+        }
         loop {
             let after = counted.newest;
             let page = self
@@ -137,7 +142,8 @@ impl Shared {
             counted.newest = Some(*last);
             page.iter().for_each(|(_, hash)| count(&mut counted.by_work, &self.passwords, hash));
         }
-        Ok((counted.newest != before).then_some(counted))
+        counted.newest = counted.newest.max(newest);
+        Ok(Some(counted))
     }
 }
 

@@ -104,7 +104,13 @@ impl Payments {
         let _turn = self.0.judge.turn.lock().await;
         let now = self.0.now();
         let case = self.0.read(move |reader| case(reader, id, now)).await?;
-        crate::verbs::may_begin(&case.payment, now)?;
+        if let Err(refused) = crate::verbs::may_begin(&case.payment, now) {
+            return match why {
+                Why::Begun(..) => Err(refused),
+                // What was agreed to is being taken, or is: there is no page to close.
+                Why::ToldAnew => Ok((Err(refused), None)),
+            };
+        }
         let cards = self.0.with_heart(|heart| goes_by_cards(&heart.engine))?;
         let (known, attempt, country) = match why {
             Why::Begun(terms, front) => {
@@ -125,7 +131,11 @@ impl Payments {
             return Ok((Ok(Way { strength: page.strength, ..way(row.answer, cards) }), None));
         }
         let (decision, told) = self.0.with_heart(|heart| {
-            let decision = heart.engine.decide(&mut heart.state, &attempt);
+            let decision = match why {
+                Why::Begun(..) => heart.engine.decide(&mut heart.state, &attempt),
+                // The attempt was counted when it was begun: what the shop says of it is no further try of the buyer's.
+                Why::ToldAnew => heart.engine.anew(&heart.state, &attempt),
+            };
             (decision.clone(), heart.notice(&decision, now))
         })?;
         let (answer, category, is_held) = floor(&case, &decision, now);
@@ -151,9 +161,11 @@ impl Payments {
         self.write_judged(row, decision, told).await?;
         let given_up = known.filter(|_| stays.is_none()).map(|(page, _)| page.clone());
         if stopped {
-            self.0.with_heart(|heart| {
-                heart.engine.settle(&mut heart.state, &attempt, Outcome::Blocked);
-            })?;
+            if let Why::Begun(..) = why {
+                self.0.with_heart(|heart| {
+                    heart.engine.settle(&mut heart.state, &attempt, Outcome::Blocked);
+                })?;
+            }
             let category = category_word(category.unwrap_or(Category::OtherMethod));
             return Ok((Err(Error::Stopped { category }), given_up));
         }
