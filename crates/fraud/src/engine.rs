@@ -88,9 +88,13 @@ impl Engine {
         decision
     }
 
-    /// Decides once more about an attempt that was counted, of which something else is said now, and counts nothing.
-    pub fn anew(&self, state: &State, attempt: &Attempt) -> Decision {
-        self.judge(state, attempt, None)
+    /// Decides once more when something else is said of an attempt that was counted, and counts what is new of it. Rules about how often
+    /// is tried from its address, and in the shop, have had their say: it is no further try.
+    pub fn anew(&self, state: &mut State, before: &Attempt, now: &Attempt) -> Decision {
+        let mut decision = self.judge(state, now, None);
+        decision.fired.retain(|hit| !counts_whence(hit.rule));
+        state.complete(before, now);
+        self.conclude(decision)
     }
 
     /// Decides once more when more is known of an attempt that was counted: the card's checks, after the provider's answer.
@@ -220,18 +224,21 @@ enum Counted {
     Yes,
 }
 
-/// Whether a rule knew all that it goes by before the card was known.
-fn had_its_say(rule: RuleId) -> bool {
+/// Whether a rule goes by where attempts come from, and not by what they are for.
+fn counts_whence(rule: RuleId) -> bool {
     matches!(
         rule,
         RuleId::PagesPerAddress
             | RuleId::AttemptsPerAddress
             | RuleId::RefusedPerAddress
             | RuleId::AttemptsOfShop
-            | RuleId::AttemptsPerEmail
             | RuleId::CardTesting
-            | RuleId::FirstOrderCoupons
     )
+}
+
+/// Whether a rule knew all that it goes by before the card was known.
+fn had_its_say(rule: RuleId) -> bool {
+    counts_whence(rule) || matches!(rule, RuleId::AttemptsPerEmail | RuleId::FirstOrderCoupons)
 }
 
 /// Whether a rule is about how often somebody tries.

@@ -92,11 +92,18 @@ fn visitor(own: &Watched, told: &ProbeTold<'_>, sign_ins: &BTreeSet<String>) -> 
     })
 }
 
+/// Of what codes speak that say that nobody is signed in. A guard before the shop says that access is denied, or forbidden.
+const OF_SIGNING_IN: [&str; 8] =
+    ["logged", "log_in", "login", "signed", "sign_in", "authenticated", "session", "anonymous"];
+
 /// The code of a refusal, as programs read it: the same in every language, and no word that a guard before the shop would have.
 fn code_of(value: &Value) -> Option<&str> {
     let is_code = |text: &&str| {
+        let lower = text.to_ascii_lowercase();
         let is_long = text.len() >= 8 && text.contains(['_', '-', '.']);
-        is_long && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        is_long
+            && OF_SIGNING_IN.iter().any(|word| lower.contains(word))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     };
     match value {
         Value::Object(fields) => {

@@ -95,7 +95,13 @@ impl Identity {
         let noticed = match shared.ask(visit, &means, &device, standing).await? {
             Ask::Nothing { noticed } => noticed,
             Ask::SecondFactor { passkey_only, .. } if level == Level::Passkey || !passkey_only => Vec::new(),
-            Ask::SecondFactor { .. } | Ask::WayBack { .. } | Ask::Refuse => return Err(ProveFault::Spent),
+            Ask::SecondFactor { .. } | Ask::WayBack { .. } => return Err(ProveFault::Spent),
+            // Somebody has the mail and the password, and does not look like the owner.
+            Ask::Refuse => {
+                shared.note_failure(visit, Some(means.account.id), "refused_by_risk").await?;
+                shared.tell_refused(visit, &means.account).await?;
+                return Err(ProveFault::Spent);
+            }
         };
         let grant = Grant {
             account: &means.account,

@@ -131,10 +131,9 @@ impl Payments {
             return Ok((Ok(Way { strength: page.strength, ..way(row.answer, cards) }), None));
         }
         let (decision, told) = self.0.with_heart(|heart| {
-            let decision = match why {
-                Why::Begun(..) => heart.engine.decide(&mut heart.state, &attempt),
-                // The attempt was counted when it was begun: what the shop says of it is no further try of the buyer's.
-                Why::ToldAnew => heart.engine.anew(&heart.state, &attempt),
+            let decision = match (why, known.and_then(|(_, row)| row.facts)) {
+                (Why::ToldAnew, Some(before)) => heart.engine.anew(&mut heart.state, &before, &attempt),
+                _ => heart.engine.decide(&mut heart.state, &attempt),
             };
             (decision.clone(), heart.notice(&decision, now))
         })?;

@@ -146,6 +146,25 @@ both_engines!(a_page_that_is_open_is_closed_when_something_worse_is_said, MIGRAT
     assert_eq!(answers(&shop, &payment).await.len(), 2);
 });
 
+// Each time was counted as a further try of the buyer's, until they were shut out.
+both_engines!(what_is_said_anew_is_no_further_try, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    past(&db, &shop).await;
+    let_act(&shop, RuleId::AttemptsPerAddress, &[2.0]).await;
+    let payment = ask(&shop, guest("A-1"), &to("4 Slate Lane", false)).await.unwrap();
+    let begun = begin(&shop, &payment, &far(1)).await.unwrap();
+    for number in 10..18 {
+        ask(&shop, guest("A-1"), &to(&format!("{number} Slate Lane"), false)).await.unwrap();
+    }
+    assert_eq!(answers(&shop, &payment).await, [Answer::Allow; 9]);
+    pay(&shop, &begun, CARD).await.unwrap();
+    // One more from there is the second, and the next one is too many.
+    for (order, is_in) in [("A-2", true), ("A-3", false)] {
+        let other = ask(&shop, guest(order), &to("4 Slate Lane", false)).await.unwrap();
+        assert_eq!(begin(&shop, &other, &far(1)).await.is_ok(), is_in, "{order}");
+    }
+});
+
 // An address of which cards were refused all day long: the page that was begun under another one is closed.
 both_engines!(a_page_of_whom_is_said_what_is_refused_is_closed, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;

@@ -214,6 +214,9 @@ both_engines!(a_capture_that_pends_is_paid_when_it_is, MIGRATIONS, async |db| {
             Error::State("processing"),
             "no second way while money is under way"
         );
+        // A shop that took a refusal here for a failure would ask for the money once more.
+        let again = shop.create(name, 1000).await;
+        assert_eq!((again.id, again.state), (payment.id, State::Processing), "asked for again");
         let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
         shop.emulators.control.settle_capture(&whole.captures[0].reference, settled).unwrap();
         let after = shop.payments.look(payment.id).await.unwrap();
