@@ -38,6 +38,8 @@ pub enum ProbeAnswer {
 #[derive(Clone, Copy, Debug)]
 pub struct ProbeTold<'a> {
     pub status: u16,
+    /// The path that was asked for, with or without a query: the probe's, or where the shop led from there.
+    pub asked: &'a str,
     /// As it stands in the answer.
     pub location: Option<&'a str>,
     pub body: &'a [u8],
@@ -112,7 +114,7 @@ impl Probe {
             Some(visitor @ Visitor { location, contains, .. }) => {
                 let page = String::from_utf8_lossy(told.body);
                 // As the shop wrote it, or made whole.
-                let led = told.location.filter(|_| is_led).and_then(|to| Address::read(to, &self.path));
+                let led = told.location.filter(|_| is_led).and_then(|to| Address::read(to, told.asked));
                 let whole = led.map_or_else(String::new, |to| to.target());
                 let leads = location
                     .as_ref()
@@ -136,7 +138,7 @@ impl Adapter {
     pub fn probe_says(&self, probe: &Probe, told: &ProbeTold<'_>) -> ProbeAnswer {
         probe.read(told, |address| {
             // Whatever host it names.
-            let Some(to) = Address::read(address, &probe.path) else { return false };
+            let Some(to) = Address::read(address, told.asked) else { return false };
             let path = to.path.as_str();
             let sign_ins = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
             let mut pages = sign_ins.flat_map(|door| &door.place.paths);
@@ -312,7 +314,8 @@ mod tests {
     fn probes_tell_who_it_is_or_that_they_do_not_know() {
         let adapter = by_name("django-oscar").unwrap();
         let read = |status, location, body: &str| {
-            let told = ProbeTold { status, location, body: body.as_bytes() };
+            let told =
+                ProbeTold { status, asked: "/accounts/profile/edit/", location, body: body.as_bytes() };
             adapter.probe_says(adapter.signed_in.probe.as_ref().unwrap(), &told)
         };
         let page = r#"<form><input type="hidden" name="csrfmiddlewaretoken" value="x"><input type="email" name="email" value="ida@shop.example"></form>"#;
@@ -355,6 +358,15 @@ mod tests {
         {
             assert_eq!(read(302, Some(to), ""), ProbeAnswer::Unclear, "{to}");
         }
+        // Once the shop has led the question on, what it says is read from there: the same word leads elsewhere.
+        let probe = adapter.signed_in.probe.as_ref().unwrap();
+        for (asked, expected) in [
+            ("/accounts/profile/edit/?tab=1", ProbeAnswer::SignedOut),
+            ("/shop-b/profile/edit/", ProbeAnswer::Unclear),
+        ] {
+            let told = ProbeTold { status: 302, asked, location: Some("../../login/"), body: b"" };
+            assert_eq!(adapter.probe_says(probe, &told), expected, "{asked}");
+        }
         assert_eq!(read(302, None, ""), ProbeAnswer::Unclear);
         for status in [200, 400, 403, 404, 410, 429, 500, 503] {
             assert_eq!(read(status, None, "<p>a new theme"), ProbeAnswer::Unclear, "{status}");
@@ -370,7 +382,7 @@ mod tests {
             );
             let adapter = Adapter::parse(&file).unwrap();
             move |status, location: Option<&str>, body: &str| {
-                let told = ProbeTold { status, location, body: body.as_bytes() };
+                let told = ProbeTold { status, asked: "/me", location, body: body.as_bytes() };
                 adapter.probe_says(adapter.signed_in.probe.as_ref().unwrap(), &told)
             }
         };
@@ -403,7 +415,7 @@ mod tests {
                  subject = {{ json = '/email' }}\n{visitor}"
             );
             let adapter = Adapter::parse(&file).unwrap();
-            let told = ProbeTold { status, location: None, body: body.as_bytes() };
+            let told = ProbeTold { status, asked: "/me", location: None, body: body.as_bytes() };
             adapter.probe_says(adapter.signed_in.probe.as_ref().unwrap(), &told)
         };
         let own = r#"{"errors":[{"code":"CUSTOMER_NOT_LOGGED_IN"}]}"#;

@@ -414,7 +414,8 @@ fn probe_of(page: &str, path: &str, user: &str) -> Option<Probe> {
         email: user.contains('@').then(|| subject.clone()),
         subject,
     };
-    let says = probe.read(&ProbeTold { status: 200, location: None, body: page.as_bytes() }, |_| false);
+    let told = ProbeTold { status: 200, asked: path, location: None, body: page.as_bytes() };
+    let says = probe.read(&told, |_| false);
     matches!(says, ProbeAnswer::SignedIn { subject, .. } if subject == user).then_some(probe)
 }
 

@@ -26,7 +26,12 @@ pub(super) fn probes(watched: &[Watched], attempt: &Attempt) -> (Vec<Probe>, Opt
             doubt = Some(Doubt::NotCompared(seen.path.clone()));
             continue;
         };
-        let told = ProbeTold { status: other.status, location: location.as_deref(), body: page.as_bytes() };
+        let told = ProbeTold {
+            status: other.status,
+            asked: &seen.path,
+            location: location.as_deref(),
+            body: page.as_bytes(),
+        };
         let door = watched.get(attempt.at).map(|seen| seen.path.clone());
         let is_door = |address: &str| path_alone(address, &seen.path).is_some_and(|path| Some(path) == door);
         match probe.read(&told, is_door) {

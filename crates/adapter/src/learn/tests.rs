@@ -13,7 +13,7 @@ const OWN: &str =
 const STRANGER: &str = r#"<p>Bitte <a href="/kundenbereich/eintritt?zu=kundenbereich">eintreten</a>"#;
 
 fn told(status: u16, body: &str) -> ProbeTold<'_> {
-    ProbeTold { status, location: None, body: body.as_bytes() }
+    ProbeTold { status, asked: "/", location: None, body: body.as_bytes() }
 }
 
 /// A request, with its answer as the shop would give it.

@@ -189,7 +189,7 @@ impl Guard {
     ) -> Option<ProbeAnswer> {
         let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
         let status = answer.status();
-        let told = ProbeTold { status: status.as_u16(), location, body: answer.body() };
+        let told = ProbeTold { status: status.as_u16(), asked: &led.target, location, body: answer.body() };
         let says = self.adapter.probe_says(probe, &told);
         let to = location.filter(|_| says == ProbeAnswer::Unclear && status.is_redirection());
         let goes_on = to.is_some_and(|to| led.goes_to(to, &self.identity.0.shop_names));

@@ -129,6 +129,8 @@ impl Serves for Moor {
                 answer
             }
             ("GET", "/me" | "/en-gb/me") => self.me(target, headers, is_in),
+            // Another shop's, which is led beside it: that is no sign-in of this one.
+            ("GET", "/shop-b/me") => led("login"),
             ("GET", "/office") if self.is_at == Where::Language => led("/en-gb/office"),
             ("GET", "/en-gb/office") if is_in => say(403, "<p>for staff"),
             ("GET", "/en-gb/office") => led("/en-gb/login?next=/office"),
@@ -197,6 +199,7 @@ both_engines!(
             Where::Words,
             Where::Guarded,
             Where::Led("en-gb/me"),
+            Where::Led("/shop-b/me"),
             Where::Led("//elsewhere.example/me"),
             Where::Led("https://shop.example@elsewhere.example/en-gb/me"),
             Where::Led("/\\elsewhere.example/me"),
