@@ -85,6 +85,26 @@ both_engines!(an_order_that_does_not_agree_with_its_payment_is_told_until_it_doe
     assert_eq!(facts(told(&db).await), 5);
 });
 
+// A page that was taken for given up is paid after all, and so is the one behind it.
+both_engines!(an_order_that_was_paid_twice_is_told_until_one_went_back, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let first = shop.create("D-1", 1999).await;
+    let page = shop.begin(&first, Provider::Stripe).await;
+    db.raw(&format!("UPDATE payment SET state = 'failed', is_open = 0 WHERE id = '{}'", first.id));
+    shop.seal_anew(&db, first.id);
+    shop.paid("D-1", 1999, Provider::PayPal).await;
+    says(&shop, &db, &[("D-1", 1999, OrderState::Paid)]).await;
+    db.clock.advance(HALF_AN_HOUR);
+    assert_eq!(found(&shop.payments).await, []);
+    shop.pay(Provider::Stripe, &page).await;
+    shop.payments.look(first.id).await.unwrap();
+    db.clock.advance(HALF_AN_HOUR);
+    assert_eq!(found(&shop.payments).await, [one("order_amount", "D-1", 3998, 1999)]);
+    shop.payments.refund(first.id, wish(None)).await.unwrap();
+    db.clock.advance(Duration::from_secs(2 * 3600));
+    assert_eq!(found(&shop.payments).await, []);
+});
+
 both_engines!(what_is_given_back_on_one_side_only_is_told, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
     let here = shop.paid("R-1", 1999, Provider::Stripe).await;

@@ -88,8 +88,8 @@ fn words(what: &str) -> (&'static str, &'static str) {
             "Do not send anything yet. Whoever set it to paid says why; if nobody did, the shop was tampered with.",
         ),
         "order_amount" => (
-            "Order and payment have another amount",
-            "Do not send anything yet. If the order was changed after it was paid, take or give back the rest.",
+            "What was paid is not what the order costs",
+            "Do not send anything yet. If the order was changed after it was paid, take or give back the rest; if it was paid twice, give one of the payments back.",
         ),
         "order_currency" => (
             "Order and payment have another currency",
