@@ -14,7 +14,7 @@ use crate::model::Provider;
 use crate::payments::Payments;
 use crate::paypal::PayPal;
 use crate::provider::{Gateway, Trouble, text};
-use crate::reconcile::disputes;
+use crate::reconcile::disputes::{self, MOST_IN_VAIN};
 use crate::stripe::Stripe;
 use crate::webhooks::{Message, stripe_event};
 
@@ -30,8 +30,6 @@ const KEPT_THERE: Duration = Duration::from_secs(30 * 24 * 3600);
 const PART: Duration = Duration::from_secs(24 * 3600);
 /// And so little where that is too much.
 const LEAST_PART: Duration = Duration::from_secs(60);
-/// A provider that shows so many in a row not is asked for none of the others in this round: each waits as long as a call may take.
-const MOST_IN_VAIN: usize = 8;
 
 fn not_reached(why: &Trouble) -> Error {
     Error::NotReached { code: why.code().to_owned() }
@@ -102,23 +100,17 @@ impl Payments {
         }
     }
 
-    /// Those that could not be read before come last, from another one on each hour: however many the provider never shows, each of the
-    /// others is read. That one cannot be is told once, and only what is new fails the round.
+    /// That one cannot be read is told once, and only what is new fails the round.
     async fn fill_paypal(&self, paypal: &PayPal, from: Timestamp, taken: &mut u32) -> Result<(), Error> {
         let now = self.0.now();
         let listed = paypal.disputes_since(from).await.map_err(|why| not_reached(&why))?;
         let unread = self.0.read(|reader| disputes::unread(reader, Provider::PayPal)).await?;
         let id_of = |one: &Value| text(one, "/dispute_id").unwrap_or_default().to_owned();
         let ids: BTreeSet<String> = listed.iter().map(id_of).collect();
-        for (gone, _) in unread.iter().filter(|(id, is_of_list)| **is_of_list && !ids.contains(*id)) {
+        for (gone, _) in unread.iter().filter(|(id, payment)| payment.is_none() && !ids.contains(*id)) {
             self.note_read(gone.clone()).await?;
         }
-        let (mut again, mut listed): (Vec<Value>, Vec<Value>) =
-            listed.into_iter().partition(|one| unread.contains_key(&id_of(one)));
-        let hour = usize::try_from(now.seconds().div_euclid(3600)).unwrap_or_default();
-        let turn = hour.wrapping_mul(MOST_IN_VAIN) % again.len().max(1);
-        again.rotate_left(turn);
-        listed.extend(again);
+        let listed = disputes::in_turn(listed, now, |one| unread.contains_key(&id_of(one)));
         let (mut trouble, mut is_whole, mut in_vain) = (None, true, 0);
         for one in &listed {
             let id = id_of(one);

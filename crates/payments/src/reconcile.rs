@@ -75,7 +75,7 @@ pub struct Compared {
     pub compared: u64,
     /// Those that were not known before.
     pub differences: u64,
-    /// Disputes of which the provider did not say how they stand: the day is not compared whole. Each is a difference (`not_read`).
+    /// Disputes of which it is not known how they stand: the day is not compared whole. Each that was asked for is a difference (`not_read`).
     pub unread: u64,
 }
 

@@ -25,8 +25,19 @@ statements! {
                    ORDER BY reference LIMIT 10000";
 }
 
-/// A provider that says nothing of so many in a row is asked about none of the others: each waits as long as a call may take.
-const GIVEN_UP_AFTER: u32 = 8;
+/// A provider that shows so many in a row not is asked for none of the others in this round: each waits as long as a call may take.
+pub(crate) const MOST_IN_VAIN: usize = 8;
+
+/// In which order a round asks for them: those of which it is told that they could not be read come last, from another one on each hour.
+/// So each of the others is read in one of the next rounds, however many the provider never shows.
+pub(crate) fn in_turn<T>(all: Vec<T>, now: Timestamp, is_told: impl FnMut(&T) -> bool) -> Vec<T> {
+    let (mut again, mut all): (Vec<T>, Vec<T>) = all.into_iter().partition(is_told);
+    let hour = usize::try_from(now.seconds().div_euclid(3600)).unwrap_or_default();
+    let turn = hour.wrapping_mul(MOST_IN_VAIN) % again.len().max(1);
+    again.rotate_left(turn);
+    all.extend(again);
+    all
+}
 
 /// A dispute of ours that moved money on a day, at the provider or in the books.
 pub(super) struct Moved {
@@ -37,13 +48,21 @@ pub(super) struct Moved {
     told: Option<Arc<Told>>,
     /// The movement that the provider lists.
     listed: Option<Movement>,
-    /// Nobody knows what the provider says: it did not answer, or not with what can be read.
-    is_unread: bool,
+    is_read: IsRead,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IsRead {
+    /// Nobody has asked for it: too many before it were asked for in vain.
+    NotAsked,
+    /// The provider did not answer, or not with what can be read.
+    InVain,
+    Yes,
 }
 
 impl Moved {
     pub(super) fn is_unread(&self) -> bool {
-        self.is_unread
+        self.is_read != IsRead::Yes
     }
 }
 
@@ -59,21 +78,28 @@ impl Payments {
         let provider = gateway.provider();
         let listed: Arc<Vec<Movement>> =
             Arc::new(listed.iter().filter(|one| one.kind == MovementKind::Dispute).cloned().collect());
-        let mut all = self.0.read(move |reader| named(reader, provider, &listed, between)).await?;
+        let named = self.0.read(move |reader| {
+            Ok::<_, Error>((named(reader, provider, &listed, between)?, unread(reader, provider)?))
+        });
+        let (all, told) = named.await?;
+        // PayPal's movement does not name its dispute: what is told of it is known by the payment.
+        let is_told = |one: &Moved| {
+            let payment = one.payment.text();
+            told.contains_key(&one.reference)
+                || told.values().any(|of| of.as_deref() == Some(payment.as_str()))
+        };
+        let mut all = in_turn(all, self.0.now(), is_told);
         let mut in_vain = 0;
         for one in &mut all {
-            if in_vain < GIVEN_UP_AFTER {
-                match self.read_moved(gateway, one).await {
-                    Ok(()) => {
-                        in_vain = 0;
-                        continue;
-                    }
-                    Err(Error::Store(why)) => return Err(Error::Store(why)),
-                    // Whatever one of them has, the day's others are compared; that it was not is told.
-                    Err(_) => in_vain += 1,
-                }
+            match self.read_moved(gateway, one).await {
+                Ok(()) => (one.is_read, in_vain) = (IsRead::Yes, 0),
+                Err(Error::Store(why)) => return Err(Error::Store(why)),
+                // Whatever one of them has, the day's others are compared; that it was not is told.
+                Err(_) => (one.is_read, in_vain) = (IsRead::InVain, in_vain + 1),
             }
-            one.is_unread = true;
+            if in_vain >= MOST_IN_VAIN {
+                break;
+            }
         }
         Ok(all)
     }
@@ -143,8 +169,13 @@ fn named(
     for (reference, payment) in booked {
         found.entry(reference).or_insert((payment, None));
     }
-    let moved =
-        |(reference, (payment, listed))| Moved { reference, payment, told: None, listed, is_unread: false };
+    let moved = |(reference, (payment, listed))| Moved {
+        reference,
+        payment,
+        told: None,
+        listed,
+        is_read: IsRead::NotAsked,
+    };
     Ok(found.into_iter().map(moved).collect())
 }
 
@@ -181,11 +212,14 @@ fn settle_not_read(tx: &mut Tx<'_>, provider: Provider, one: &Moved) -> Result<(
     Ok(())
 }
 
-/// Disputes of which it is told that the provider does not show them; and of each whether the provider's own list of disputes was where
-/// it was found, not the day's movements.
-pub(crate) fn unread(reader: &mut Reader<'_>, provider: Provider) -> Result<BTreeMap<String, bool>, Error> {
+/// Disputes of which it is told that the provider does not show them; and of each its payment, where the day's movements, not the
+/// provider's own list of disputes, were where it was found.
+pub(crate) fn unread(
+    reader: &mut Reader<'_>,
+    provider: Provider,
+) -> Result<BTreeMap<String, Option<String>>, Error> {
     let open = reader.query_many(OPEN_UNREAD, params![provider.word()], |row| {
-        Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?.is_none()))
+        Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?))
     })?;
     Ok(open.into_iter().collect())
 }
@@ -219,9 +253,14 @@ pub(super) fn compare(tx: &mut Tx<'_>, provider: Provider, moved: &[Moved]) -> R
                 here,
                 currency,
             };
-        if one.is_unread {
-            all.push(found("not_read", None, None, None));
-            continue;
+        match one.is_read {
+            // The day is not compared whole, and the next round asks for it before it asks again for what is told.
+            IsRead::NotAsked => continue,
+            IsRead::InVain => {
+                all.push(found("not_read", None, None, None));
+                continue;
+            }
+            IsRead::Yes => {}
         }
         settle_not_read(tx, provider, one)?;
         let booked = match booked {

@@ -399,3 +399,40 @@ both_engines!(a_dispute_that_cannot_be_read_holds_no_other_up, MIGRATIONS, async
     assert!(open().await.is_empty(), "it was read, and agrees");
     assert_eq!(account(&books(&db).await, "disputes"), 3 * 1999);
 });
+
+// Eight in a row that the provider never shows were the end of each day's comparison: those behind them were never held against the books.
+both_engines!(a_day_is_compared_to_its_end_behind_disputes_that_are_never_shown, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let control = &shop.emulators.control;
+    let mut all = Vec::new();
+    for number in 0..18 {
+        let paid = shop.paid(&format!("E-{number}"), 1999, Provider::Stripe).await;
+        let whole = shop.payments.whole(paid.id).await.unwrap().unwrap();
+        let reference = &whole.captures[0].reference;
+        all.push(control.open_dispute(At::Stripe, reference, "fraudulent", None).unwrap());
+    }
+    all.sort();
+    let (hidden, shown) = all.split_at(16);
+    for id in hidden {
+        let mut fault = Fault::once(At::Stripe, What::ErrorBefore, &format!("/v1/disputes/{id}"));
+        (fault.times, fault.method) = (None, "GET".to_owned());
+        control.fault(fault);
+    }
+    let compare = async || {
+        let day = shop.payments.reconcile(Provider::Stripe, db.clock.now()).await.unwrap();
+        (day.differences, day.unread)
+    };
+    // What was not asked for is no difference yet, and the day is not called whole.
+    assert_eq!(compare().await, (8, 18));
+    assert_eq!(compare().await, (8, 18));
+    assert_eq!(compare().await, (0, 16));
+    for id in shown {
+        assert_eq!(shop.payments.dispute(&format!("stripe.{id}")).await.unwrap().withdrawn, 1999);
+    }
+    assert_eq!(account(&books(&db).await, "disputes"), 2 * 1999);
+    let mut told: Vec<_> = shop.payments.differences().await.unwrap();
+    told.retain(|one| one.what == "not_read");
+    let mut told: Vec<_> = told.into_iter().map(|one| one.reference).collect();
+    told.sort();
+    assert_eq!(told, hidden);
+});
