@@ -61,8 +61,8 @@ fn words(what: &str) -> (&'static str, &'static str) {
             "Run storeward audit verify: somebody may have changed the database.",
         ),
         "not_read" => (
-            "The provider did not say how a dispute stands: this day is not compared whole",
-            "It is asked again with the next comparison. If it stays, look the dispute up in the provider's dashboard.",
+            "The provider did not show a dispute: what it took for it is not compared with the books",
+            "It is asked again by itself, and the line goes once the dispute was read. If it is still here tomorrow, look the dispute up in the provider's dashboard and answer it there in time; if there are many, see whether the provider is down, or its key in the config may no longer read disputes.",
         ),
         "row_harmed" => (
             "The database holds something of this payment that Storeward did not write",
