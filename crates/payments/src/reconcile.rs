@@ -287,7 +287,7 @@ impl Shared {
             currency: None,
         }));
         found.extend(self.untold(tx, provider, (start, end))?);
-        let day: String = start.rfc3339().chars().take(10).collect();
+        let day = day_of(start);
         let mut differences = 0;
         for one in &found {
             differences += u64::from(write_down(tx, provider, &day, one)?);
@@ -402,6 +402,11 @@ fn settle(tx: &mut Tx<'_>, provider: Provider, reference: &str) -> Result<(), Er
     Ok(())
 }
 
+/// `YYYY-MM-DD`, UTC.
+fn day_of(at: Timestamp) -> String {
+    at.rfc3339().chars().take(10).collect()
+}
+
 /// True when it was not known.
 fn write_down(tx: &mut Tx<'_>, provider: Provider, day: &str, one: &Found) -> Result<bool, Error> {
     write_down_at(tx, provider.word(), day, one)
@@ -451,6 +456,6 @@ fn settle_one(tx: &mut Tx<'_>, provider: &str, reference: &str, what: &str) -> R
 
 /// The same as for a provider's list, of the shop's orders.
 pub(crate) fn write_down_of_order(tx: &mut Tx<'_>, one: &Found) -> Result<bool, Error> {
-    let day: String = tx.now().rfc3339().chars().take(10).collect();
+    let day = day_of(tx.now());
     write_down_at(tx, SHOP, &day, one)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use storeward_base::{PaymentId, Timestamp};
 use storeward_store::{Reader, Tx, params, statements};
 
-use super::{Found, settle, settle_one, write_down};
+use super::{Found, day_of, settle, settle_one, write_down};
 use crate::believed;
 use crate::disputes::{self, Told};
 use crate::error::Error;
@@ -227,7 +227,7 @@ pub(crate) fn unread(
 /// Tells that a dispute on the provider's list cannot be read; whether that is new.
 pub(crate) fn tell_unread(tx: &mut Tx<'_>, provider: Provider, reference: &str) -> Result<bool, Error> {
     tx.commit_silent("it is told already that this dispute cannot be read");
-    let day: String = tx.now().rfc3339().chars().take(10).collect();
+    let day = day_of(tx.now());
     let reference = reference.to_owned();
     let found = Found { what: "not_read", reference, payment: None, there: None, here: None, currency: None };
     write_down(tx, provider, &day, &found)
