@@ -17,40 +17,27 @@ pub struct Asker {
 }
 
 impl Asker {
+    /// With no second factor, and for each purpose that staff choose from.
+    pub(crate) fn of(actor: Actor, who: Who) -> Self {
+        Asker { actor, who, factor_age_seconds: None, made_by: None, purposes: Purpose::OF_STAFF.to_vec() }
+    }
+
     /// A member of staff, with their groups and the seconds since they showed a second factor.
     pub fn staff(id: storeward_base::StaffId, groups: Vec<String>, factor_age_seconds: Option<u64>) -> Self {
         let who = Who::Staff { id: id.to_string(), groups };
-        Asker {
-            actor: Actor::Staff { id },
-            who,
-            factor_age_seconds,
-            made_by: None,
-            purposes: Purpose::OF_STAFF.to_vec(),
-        }
+        Asker { factor_age_seconds, ..Asker::of(Actor::Staff { id }, who) }
     }
 
     /// A customer, signed in to their own account.
     pub fn customer(id: CustomerId) -> Self {
         let who = Who::Customer { id: id.to_string() };
-        Asker {
-            actor: Actor::Customer { id },
-            who,
-            factor_age_seconds: None,
-            made_by: None,
-            purposes: Purpose::OF_STAFF.to_vec(),
-        }
+        Asker::of(Actor::Customer { id }, who)
     }
 
     /// Somebody at a shell on the machine: may import, correct, restrict and erase, and opens nothing.
     pub fn operator() -> Self {
         let who = Who::Staff { id: "operator".to_owned(), groups: Vec::new() };
-        Asker {
-            actor: Actor::Operator,
-            who,
-            factor_age_seconds: None,
-            made_by: None,
-            purposes: Purpose::OF_STAFF.to_vec(),
-        }
+        Asker::of(Actor::Operator, who)
     }
 
     /// A program that is the shop and nothing else.

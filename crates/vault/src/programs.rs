@@ -64,13 +64,7 @@ impl Asker {
     /// used for at all was looked at before.
     pub fn program(id: ApiKeyId, roles: Vec<String>) -> Self {
         let who = Who::Staff { id: id.to_string(), groups: roles };
-        Asker {
-            actor: Actor::Key { id },
-            who,
-            factor_age_seconds: Some(0),
-            made_by: None,
-            purposes: Purpose::OF_STAFF.to_vec(),
-        }
+        Asker { factor_age_seconds: Some(0), ..Asker::of(Actor::Key { id }, who) }
     }
 
     /// What a program's key is for: it asks for nothing else.
