@@ -3,6 +3,7 @@
 //! `lol_html` is asked for positions only. The bytes that go out are the bytes that came, with pieces between them: it never writes a
 //! tag anew, so nothing else can change.
 
+mod icons;
 mod inflate;
 mod long;
 pub(crate) mod notes;
@@ -16,6 +17,7 @@ use encoding_rs::Encoding;
 use lol_html::{AsciiCompatibleEncoding, HtmlRewriter, MemorySettings, Settings};
 use storeward_host::Rewrite;
 
+use icons::Icons;
 pub(crate) use inflate::{Coding, Inflate};
 use long::Long;
 use notes::{Mark, Notes};
@@ -99,7 +101,9 @@ pub(crate) trait Reader {
 pub(crate) struct PageRewrite<A, R: Reader> {
     parser: Option<HtmlRewriter<'static, Sink>>,
     notes: Rc<RefCell<Notes>>,
-    /// Bytes that the parser has let go.
+    icons: Icons,
+    /// Bytes of the page that the parser was given, and those that it has let go.
+    given: usize,
     passed: Rc<Cell<usize>>,
     /// Bytes that came and have not gone; the first stands at `at` of the page.
     held: Vec<u8>,
@@ -149,6 +153,8 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         let mut rewrite = PageRewrite {
             parser,
             notes,
+            icons: Icons::default(),
+            given: 0,
             passed,
             held: Vec::new(),
             at: 0,
@@ -208,10 +214,24 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         }
     }
 
-    fn parse(&mut self, data: &[u8]) {
-        let Some(parser) = &mut self.parser else { return };
-        if parser.write(data).is_err() {
-            self.give_up("unread.unreadable");
+    fn parse(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            let Some(parser) = &mut self.parser else { return };
+            let held = self.given.saturating_sub(self.passed.get());
+            let end = self.icons.end(data, held);
+            let (piece, behind) = data.split_at(end.unwrap_or(data.len()));
+            data = behind;
+            self.given += piece.len();
+            self.notes.borrow_mut().piece_end = end.map(|_| self.given);
+            let mut read = parser.write(piece);
+            let end = self.notes.borrow_mut().end_of_icon();
+            if let Some(end) = end.filter(|_| read.is_ok()) {
+                read = parser.write(end.as_bytes());
+                self.passed.set(self.passed.get().saturating_sub(end.len()));
+            }
+            if read.is_err() {
+                self.give_up("unread.unreadable");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 
 use encoding_rs::Encoding;
@@ -61,6 +62,12 @@ pub(super) struct Notes {
     templates: usize,
     open: Option<usize>,
     foreign: Foreign,
+    /// Where the reader's piece ends, if it is asked there whether a drawing closed itself.
+    pub(super) piece_end: Option<usize>,
+    /// The end of the one that did.
+    pub(super) icon: Option<&'static str>,
+    /// Bytes that the reader was given and the page does not have.
+    pub(super) added: usize,
 }
 
 /// Drawings and formulas under way (HTML, "parsing foreign content"). `lol_html` follows them by the names of tags, browsers by what is
@@ -81,6 +88,11 @@ impl Notes {
         self.open
     }
 
+    /// Where the page has what the reader found.
+    fn in_page(&self, read: Range<usize>) -> Range<usize> {
+        read.start.saturating_sub(self.added)..read.end.saturating_sub(self.added)
+    }
+
     /// Nothing that was noted of scripts counts.
     pub(super) fn keep_first(&mut self) {
         self.marks.retain(|mark| matches!(mark, Mark::First(_)));
@@ -95,13 +107,24 @@ impl Notes {
         }
     }
 
-    /// Follows drawings and formulas; whether the element is not plainly one of HTML's own.
-    fn foreign(&mut self, notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>, name: &str) -> bool {
+    /// Follows drawings and formulas; whether the element, whose tag ends at `tag_end`, is not plainly one of HTML's own.
+    fn foreign(
+        &mut self,
+        notes: &Rc<RefCell<Notes>>,
+        element: &mut Element<'_, '_>,
+        (name, tag_end): (&str, usize),
+    ) -> bool {
         let begins = matches!(name, "math" | "svg");
         let is_html = element.namespace_uri() == "http://www.w3.org/1999/xhtml";
         let Foreign { open, points } = self.foreign;
         if !begins && open == 0 {
             return !is_html;
+        }
+        // Whatever browsers make of the tag where it stands, nothing is open behind it that was not before, and so for the reader once it
+        // has its end. Within another drawing that end would be taken for the other's.
+        if begins && open == 0 && element.is_self_closing() && self.piece_end == Some(tag_end) {
+            self.icon = Some(if name == "svg" { "</svg>" } else { "</math>" });
+            return true;
         }
         let is_point = points == 0 && POINTS.contains(&name);
         // One in another: of what ends both, each ends another number. And elsewhere HTML stands within a drawing where it should, no more
@@ -124,7 +147,7 @@ impl Notes {
             let is_open = element.on_end_tag(Box::new(handler)).is_ok();
             self.foreign.open += usize::from(begins && is_open);
             self.foreign.points += usize::from(is_point && is_open);
-            // For `lol_html` a drawing that closes itself goes on.
+            // For `lol_html` a drawing that closes itself goes on where it is not given its end.
             is_unclear |= begins && !is_open;
         }
         if is_unclear {
@@ -174,16 +197,16 @@ impl Notes {
 
 /// Looks at an element as its tag passes.
 pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
-    let at = element.source_location().bytes();
     let name = element.tag_name();
     let mut own = notes.borrow_mut();
+    let at = own.in_page(element.source_location().bytes());
     if !own.is_placed && name != "html" {
         let place = if name == "head" { at.end } else { at.start };
         own.is_placed = true;
         own.marks.push_back(Mark::First(place));
     }
     own.follow(&name);
-    let is_foreign = own.foreign(notes, element, &name);
+    let is_foreign = own.foreign(notes, element, (&name, at.end));
     for attribute in element.attributes() {
         // `on` and a letter: HTML names no other attribute so.
         let of = attribute.name();
@@ -233,7 +256,7 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
                 let mut notes = later.borrow_mut();
                 if notes.open == Some(at.end) {
                     notes.open = None;
-                    let end = end.source_location().bytes().start;
+                    let end = notes.in_page(end.source_location().bytes()).start;
                     notes.marks.push_back(Mark::Code { tag_end: at.end, end, has_nonce, is_foreign });
                 }
                 Ok(())

@@ -3,6 +3,8 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use std::io::Write as _;
 
+mod drawings;
+
 const GUARD: &str = "<script src=\"/.storeward/checkout/guard.js\"></script>";
 
 #[derive(Clone, Default)]
@@ -374,94 +376,6 @@ fn what_can_be_read_in_two_ways_is_told_and_read_on() {
     }
 }
 
-// In a drawing browsers read references in code, and elements within it: what has an approved shape as it is written runs as other code.
-#[test]
-fn code_in_a_drawing_gets_no_nonce_and_is_noted_as_it_runs() {
-    for (code, runs, unread) in [
-        ("var a = \"x\";", Some("var a = \"x\";"), false),
-        ("var a = \"&quot;;skim();//\";", Some("var a = \"\";skim();//\";"), true),
-        ("skim();/*<script>var a = \"x\";</script>*/skim()", None, true),
-        ("<![CDATA[skim()]]>", None, true),
-    ] {
-        for drawing in ["<svg>@</svg>", "<SVG><g>@</g></SVG>", "<math>@</math>", "<svg><desc>@</desc></svg>"]
-        {
-            let code = format!("<script>{code}</script>");
-            let is_nested = code.contains("*/") && drawing.contains("desc");
-            let page = format!("<head>{}<script>var a = 'y';</script>", drawing.replace('@', &code));
-            for piece in [1, 7, page.len()] {
-                let (out, read) = run(page.as_bytes(), piece, None);
-                assert_eq!(without_insertions(&out), page.as_bytes());
-                let [noted, .., _] = &read.noted[..] else { panic!("{page} {:?}", read.noted) };
-                assert_eq!(noted.shape, None, "{page}");
-                if let Some(runs) = runs {
-                    assert_eq!(noted.hash, Some(notes::hash_of(runs)), "{page}");
-                }
-                assert!(is_nested || read.unread.is_some() == unread, "{page} {:?}", read.unread);
-                // Behind the drawing it is the page's own again.
-                let blessed = String::from_utf8_lossy(&out).matches(" nonce=").count();
-                assert_eq!(blessed, 1, "{page}");
-            }
-        }
-    }
-}
-
-// Where browsers and the reader may not be of one mind whether a drawing goes on, no code behind it gets a nonce, and it is told.
-#[test]
-fn a_drawing_whose_end_is_not_plain_is_told() {
-    const CODE: &str = "<script>var a = \"x\";</script>";
-    for (begin, is_clear) in [
-        ("<svg><title>Cart</title><path d=x /></svg>", true),
-        ("<svg><foreignObject><div><br>x</div></foreignObject></svg>", true),
-        ("<svg></svg><math><mi>x</mi></math>", true),
-        ("<svg><svg></svg></svg>", false),
-        // Browsers end both by `<br>`, the reader one; the other way round what is hidden begins anew.
-        ("<svg><svg><br><![CDATA[><svg><svg><svg>]]></svg></svg>", false),
-        ("<svg><br></svg>", false),
-        // The reader takes `</desc>` for the end of the title, browsers do not.
-        ("<svg><title></desc><style></svg></style></title>", false),
-        ("<svg><title></desc><![CDATA[><svg><svg>]]></svg>", false),
-        ("<svg><title></desc><path></title></svg>", false),
-        ("<svg><style>a</style><desc></desc></svg>", true),
-        // `</svg>` is left out within what is HTML's.
-        ("<svg><foreignObject><div></svg></div></foreignObject>", false),
-        ("<svg><desc><b></desc></svg>", false),
-        ("<div><svg><desc></div></desc>", false),
-        ("<div><svg></div>", false),
-        ("<svg><math><mi></mi></math></svg>", false),
-        ("<svg/>", false),
-        ("<math><annotation-xml encoding='text&#47;html'></annotation-xml></math>", false),
-        ("<select><svg></svg></select>", false),
-    ] {
-        let page = format!("<head>{begin}{CODE}");
-        for piece in [1, 7, page.len()] {
-            let (out, read) = run(page.as_bytes(), piece, None);
-            assert_eq!(without_insertions(&out), page.as_bytes());
-            assert_eq!(read.unread, (!is_clear).then_some("unread.ambiguous"), "{begin} {piece}");
-            assert_eq!(String::from_utf8_lossy(&out).contains(" nonce="), is_clear, "{begin} {piece}");
-        }
-    }
-    // One that is open still.
-    let (out, _) = run(format!("<head><svg><p>{CODE}").as_bytes(), 7, None);
-    assert!(!String::from_utf8_lossy(&out).contains(" nonce="));
-}
-
-#[test]
-fn addresses_that_a_drawing_sets_are_read_for_code() {
-    for (tag, expected) in [
-        ("<animate attributeName=href values='#;javascript:steal(1)'/>", Some("steal(1)")),
-        ("<animate attributeName=href values=' JAVA&#9;SCRIPT&colon;steal(1);#' />", Some("steal(1)")),
-        ("<set attributeName=xlink:href to=javascript:steal(1) />", Some("steal(1)")),
-        ("<animate attributeName=href from=javascript:steal(1) by=x />", Some("steal(1)")),
-        ("<animate attributeName=d values='M0 0;M1 1' to=x />", None),
-    ] {
-        let page = format!("<head><svg><a href='#'><text>Pay</text>{tag}</a></svg>");
-        let (_, read) = run(page.as_bytes(), 7, None);
-        let noted: Vec<_> = read.noted.iter().map(|one| (one.address.as_str(), one.hash.clone())).collect();
-        let code = expected.map(|code| (IN_ADDRESS, Some(notes::hash_of(&format!("{IN_ADDRESS}{code}")))));
-        assert_eq!(noted, Vec::from_iter(code), "{tag}");
-    }
-}
-
 // Whatever hides the rest of a page is told, also when the guard is in it already, and wherever the pieces end.
 #[test]
 fn a_reader_that_gives_up_says_so() {
@@ -570,7 +484,7 @@ proptest::proptest! {
             proptest::sample::select(vec![
                 "<head>", "<html>", "<script>", "</script>", "<script src=/pinned.js>", "var a = \"x\";", "<!--", "-->", "<p a='", "'>",
                 "<svg>", "</svg>", "<![CDATA[", "]]>", "<select>", "<template>", "</", "<", ">", "\"", "&", "\0", "é", "<style>", "</style>",
-                "<plaintext>", "<textarea>", "</textarea>", "<noscript>", "<math>", "<meta charset=utf-16>", "<script/>", "</p/>", "<?x>",
+                "<plaintext>", "<svg a />", "<math/>", "<textarea>", "</textarea>", "<noscript>", "<math>", "<meta charset=utf-16>", "<script/>", "</p/>", "<?x>",
             ]),
             0..24,
         ),
