@@ -218,8 +218,15 @@ impl Config {
         let mut inspect = self.inspect.clone();
         let guarded = self.checkout.as_ref().filter(|section| section.mode != storeward_checkout::Mode::Off);
         if let (Some(section), None) = (guarded, &inspect.refuse_card_numbers_at) {
-            // All pages are guarded for what they may become; somebody's letter to the shop still passes.
-            let pages = section.paths().into_iter().filter(|path| path != "/");
+            // All pages, or all in one language, are guarded for what they may become; somebody's letter to the shop still passes.
+            let pages = section.paths().into_iter().flat_map(|path| match path.as_str() {
+                "/" => Vec::new(),
+                folder if is_language(folder) => {
+                    let paying = Cards::PAYING.iter().filter(|place| place.starts_with('/'));
+                    paying.map(|place| format!("{folder}{place}")).collect()
+                }
+                _ => vec![path],
+            });
             inspect.refuse_card_numbers_at =
                 Some(Cards::PAYING.into_iter().map(str::to_owned).chain(pages).collect());
         }
@@ -293,6 +300,13 @@ impl Config {
         crate::api::check(self)?;
         crate::gate::check(self)
     }
+}
+
+/// Whether it is the shop's folder of one language: `/de`, `/pt-BR`.
+fn is_language(path: &str) -> bool {
+    let name = path.trim_start_matches('/');
+    let (language, country) = name.split_once(['-', '_']).unwrap_or((name, "xx"));
+    [language, country].iter().all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
 #[cfg(test)]
@@ -407,6 +421,12 @@ mod tests {
         let joined = at("[checkout]\npages = ['/', '/pay', '/bestellen/']\n").unwrap();
         assert_eq!(joined[..Cards::PAYING.len()], Cards::PAYING);
         assert_eq!(joined[Cards::PAYING.len()..], ["/pay", "/bestellen"]);
+        // A shop in languages that guards all of one: its forms are none of those that take money.
+        let joined = at("[checkout]\npages = ['/de', '/pt-BR/', '/de/pay']\n").unwrap();
+        assert!(!joined.iter().any(|place| place == "/de" || place == "/pt-BR"), "{joined:?}");
+        for place in ["/de/checkout", "/de/kasse", "/pt-BR/checkout", "/de/pay"] {
+            assert!(joined.iter().any(|one| one == place), "{place} {joined:?}");
+        }
         assert_eq!(at("[checkout]\nmode = 'off'\npages = ['/pay']\n"), None);
         assert_eq!(at(""), None);
         // The owner's own list is the whole of it.

@@ -78,10 +78,10 @@ fn without_format(path: &str) -> Option<&str> {
     is_format.then(|| path.get(..folder.len() + 1 + stem.len())).flatten()
 }
 
-/// Parameters that carry the path for some front controllers: Yii, OpenCart; and, where the value begins as a path does,
-/// those that mean something else in most shops: Drupal 7 and MODX, ThinkPHP, CakePHP.
+/// Parameters that carry the path for some front controllers: Yii, OpenCart.
 const PATHS: [&str; 2] = ["r", "route"];
-const PATHS_WITH_SLASH: [&str; 6] = ["q", "s", "url", "path", "p", "page"];
+/// And, where the value begins as a path does, those that mean something else in most shops: Drupal 7 and MODX, ThinkPHP, CakePHP.
+pub const PATHS_WITH_SLASH: [&str; 6] = ["q", "s", "url", "path", "p", "page"];
 
 /// Whether the path leads to a program, whatever stands behind its name, or to the one of a folder: only there a parameter is
 /// read as the path.

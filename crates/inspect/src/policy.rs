@@ -129,11 +129,18 @@ impl Cards {
         "?wc-ajax=checkout",
     ];
 
-    /// What becomes of a number here: under whatever spelling a shop serves a place. Of too many nobody knows which it is.
+    /// What becomes of a number here: under whatever spelling a shop serves a place. Of too many nobody knows which it is. A parameter that
+    /// in most shops names where to go afterwards, or what to look for, makes no place one where people pay: the shop that goes by it
+    /// hears stars, as elsewhere.
     pub(crate) fn action(&self, path: &str, query: &str, holds: &dyn Fn(&str, &str) -> bool) -> CardAction {
         let is_elsewhere = |path: &str| !self.refused_at.iter().any(|place| place.covers(path, holds));
         let is_nowhere = self.refused_at.is_empty();
-        match is_nowhere || is_elsewhere(path) && spellings::all(path, Some(query), &[], is_elsewhere) {
+        let leads = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !spellings::PATHS_WITH_SLASH.iter().any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let query = query.split('&').filter(leads).collect::<Vec<_>>().join("&");
+        match is_nowhere || is_elsewhere(path) && spellings::all(path, Some(&query), &[], is_elsewhere) {
             true => self.elsewhere,
             false => CardAction::Refuse,
         }
@@ -308,6 +315,10 @@ mod tests {
             "/checkout-tips.html",
             "/index.php?route=product/product&q=checkout",
             "/search?q=/checkout",
+            // Where a form leads to afterwards.
+            "/?page=/checkout",
+            "/login.php?url=/checkout",
+            "/index.php?route=account/login&Path=%2Fcheckout",
         ] {
             assert_eq!(action(&cards, address), CardAction::Mask, "{address}");
         }
