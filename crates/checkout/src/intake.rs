@@ -78,8 +78,8 @@ pub(crate) struct Waiting {
     pub code: HashMap<ScriptId, Seen>,
     pub heard: HashMap<ScriptId, Seen>,
     pub renewed: HashMap<ScriptId, Seen>,
-    /// Hashes that browsers reported, by the file's row.
-    pub hashes: HashMap<(ScriptId, String), i64>,
+    /// Hashes that browsers reported, by the file's row, and whether those of several networks did.
+    pub hashes: HashMap<(ScriptId, String), bool>,
     pub counts: HashMap<Counting, i64>,
     pub headers: HashMap<String, Headers>,
     pub unguarded: HashMap<(String, &'static str), Unguarded>,
@@ -351,7 +351,9 @@ impl Intake {
                     if held.is_none() {
                         waiting.hear((id, false), Kind::Script, address, (page, None));
                     } else {
-                        waiting.hash((id, hash));
+                        let asker = Asker { network, is_plain: false };
+                        let is_of_several = self.is_of_several(&format!("{id}\n{hash}"), asker);
+                        waiting.hash((id, hash), is_of_several);
                     }
                 }
                 Said::Guard { how, channel, host, path } => {
@@ -385,11 +387,11 @@ impl Waiting {
         }
     }
 
-    fn hash(&mut self, what: (ScriptId, String)) {
-        if let Some(count) = self.hashes.get_mut(&what) {
-            *count += 1;
+    fn hash(&mut self, what: (ScriptId, String), is_of_several: bool) {
+        if let Some(of_several) = self.hashes.get_mut(&what) {
+            *of_several |= is_of_several;
         } else if self.hashes.len() < MOST_HEARD {
-            self.hashes.insert(what, 1);
+            self.hashes.insert(what, is_of_several);
         } else {
             self.dropped += 1;
         }

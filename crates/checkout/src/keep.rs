@@ -248,22 +248,24 @@ pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError
     heard.sort_unstable_by_key(|(id, _)| *id);
     let mut left_out = waiting.dropped;
     for (id, seen) in scripts.into_iter().chain(heard.iter().copied()) {
-        let has_room = telling.script(id, seen)?;
-        match seen.source.is_own() {
-            true if !has_room => telling.no_room(id, seen)?,
-            true => {}
-            false => left_out += u64::from(!has_room),
+        if !telling.script(id, seen)? && seen.source.is_own() {
+            telling.no_room(id, seen)?;
         }
     }
     // A row of long ago may have made room for what was reported beside it just now.
-    for (id, seen) in heard {
+    for (id, seen) in &heard {
         let now = telling.tx.now();
         if sql::find(telling.tx, id, now)?.is_none() {
             telling.script(id, seen)?;
         }
     }
-    for ((id, hash), seen) in &waiting.hashes {
-        telling.reported_hash(id, hash, *seen)?;
+    // And what came back so may have taken the room of another one: whatever has no row in the end was left out.
+    for (id, _) in heard {
+        let now = telling.tx.now();
+        left_out += u64::from(sql::find(telling.tx, id, now)?.is_none());
+    }
+    for ((id, hash), is_of_several) in &waiting.hashes {
+        telling.reported_hash(id, hash, *is_of_several)?;
     }
     for (what, seen) in &waiting.counts {
         left_out += u64::from(!telling.counted(what, *seen)?);
@@ -407,7 +409,7 @@ impl Telling<'_, '_> {
     }
 
     /// A browser got something else than we did: that is told, and looked at; it takes nothing away.
-    fn reported_hash(&mut self, id: &ScriptId, hash: &str, _seen: i64) -> Result<(), StoreError> {
+    fn reported_hash(&mut self, id: &ScriptId, hash: &str, is_of_several: bool) -> Result<(), StoreError> {
         let now = self.tx.now();
         let Some(row) = sql::find(self.tx, id, now)? else { return Ok(()) };
         if row.hash.as_deref() == Some(hash) {
@@ -417,7 +419,7 @@ impl Telling<'_, '_> {
         if row.approval.is_some() {
             sql::fetch_soon(self.tx, id, now.minus(MINUTE))?;
         }
-        if sql::is_said_changed(self.tx, id)? {
+        if sql::is_said_changed(self.tx, id, is_of_several)? {
             return Ok(());
         }
         self.changed(&row, hash, Source::Report)

@@ -29,7 +29,9 @@ statements! {
     ALERT_OURS = "UPDATE checkout_alert SET source = $2, seen = seen + $3, is_armed = $4, last_at = $5, closed_at = NULL, closed_by = NULL, room = $6 \
         WHERE id = $1 AND source NOT IN ('page', 'fetch')";
     MAKE_HEARD_ROOM = "UPDATE checkout_alert SET closed_at = $1, closed_by = 'storeward' WHERE id = (SELECT id FROM checkout_alert \
-        WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND at < $2 AND kind = $3 ORDER BY at, id LIMIT 1)";
+        WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND at < $2 AND kind = $3 ORDER BY seen, at, id LIMIT 1)";
+    COUNT_SAID_CHANGES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') \
+        AND kind = 'script_changed' AND script = $1";
     CHANGE_AGAIN = "UPDATE checkout_alert SET seen = seen + 1, last_at = $2 WHERE id = (SELECT id FROM checkout_alert \
         WHERE closed_at IS NULL AND source NOT IN ('page', 'fetch') AND kind = 'script_changed' AND script = $1 ORDER BY at, id LIMIT 1)";
     COUNT_PUT_OUT = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_alert WHERE id = $1 AND closed_by = 'storeward'";
@@ -115,7 +117,8 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
     Ok(true)
 }
 
-/// What was only heard a day ago makes room for what is heard now.
+/// What was only heard a day ago makes room for what is heard now: first what was heard least often, as a flood of made-up words is, and
+/// what many browsers met is not.
 fn has_room(tx: &mut Tx<'_>, alert: &NewAlert<'_>, room: Room) -> Result<bool, StoreError> {
     let now = tx.now();
     Ok(match (alert.source.is_own(), room) {
@@ -135,10 +138,17 @@ fn has_room(tx: &mut Tx<'_>, alert: &NewAlert<'_>, room: Room) -> Result<bool, S
 }
 
 /// Whether an alert waits that a script is said to be another than was approved; if so, this is the same again: anybody can say so with
-/// as many hashes as they like.
-pub(crate) fn is_said_changed(tx: &mut Tx<'_>, script: &ScriptId) -> Result<bool, StoreError> {
+/// as many hashes as they like. A hash that clients of several networks said has an alert of its own, so that none that is made up
+/// silences it.
+pub(crate) fn is_said_changed(
+    tx: &mut Tx<'_>,
+    script: &ScriptId,
+    is_of_several: bool,
+) -> Result<bool, StoreError> {
     let now = tx.now();
-    Ok(tx.execute(CHANGE_AGAIN, params![script.as_str(), now])? == 1)
+    let most = if is_of_several { MOST_CHANGES } else { 1 };
+    let waits = count(tx, COUNT_SAID_CHANGES, params![script.as_str()])? >= most;
+    Ok(waits && tx.execute(CHANGE_AGAIN, params![script.as_str(), now])? == 1)
 }
 
 /// What one client alone may have brought about stood in the page without it.

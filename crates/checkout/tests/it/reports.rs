@@ -183,6 +183,22 @@ both_engines!(a_reported_hash_alerts_and_takes_nothing_away, MIGRATIONS, async |
         }
         other => panic!("{other:?}"),
     }
+    // What one network says beside that is the same again; what three were sent is told, whatever somebody made up before.
+    let found = format!("{:0>43}=", 7);
+    for network in [1, 1, 2, 2, 3] {
+        assert_eq!(bench.told("checkout.script_changed").await.len(), 1, "{network}");
+        bench.post(&key, network << 8, says(&found)).await;
+        bench.checkout.settle().await.unwrap();
+    }
+    for network in 1..6u32 {
+        bench.post(&key, network << 8, says(&found)).await;
+        bench.post(&key, 1, says(&format!("{network:0>43}="))).await;
+        bench.checkout.settle().await.unwrap();
+    }
+    match &bench.told("checkout.script_changed").await[..] {
+        [Event::ScriptChanged(fact), _] => assert_eq!(fact.found, found),
+        other => panic!("{other:?}"),
+    }
     assert_eq!(bench.row("https://cdn.example/a.js").await.status, Status::Approved);
     assert!(
         bench.page("<head>").await.policy("content-security-policy").contains("https://cdn.example/a.js")
@@ -271,6 +287,35 @@ both_engines!(one_network_does_not_fill_the_room_of_reports, MIGRATIONS, async |
     assert_eq!(count().await, 400);
 });
 
+// Rows that were reported again and made room all the same were neither kept nor counted.
+both_engines!(what_is_reported_and_has_no_row_in_the_end_is_counted, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let post = async |row: u32| {
+        let key = bench.page("<head>").await.report_key();
+        let body = violation("script-src-elem", &format!("https://flood{row}.example/x.js"));
+        bench.post(&key, ((row / 100) << 8) + row % 100, body).await;
+    };
+    for row in 0..400 {
+        post(row).await;
+        if row % 100 == 99 {
+            bench.checkout.settle().await.unwrap();
+        }
+    }
+    assert_eq!(bench.scripts().await.len(), 400);
+    assert!(bench.told("checkout.reports_flooded").await.is_empty());
+    bench.db.clock.advance(Duration::from_secs(25 * 3_600));
+    // All of them again, and a hundred more at once.
+    for row in 0..500 {
+        post(row).await;
+    }
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.scripts().await.len(), 400);
+    match &bench.told("checkout.reports_flooded").await[..] {
+        [Event::ReportsFlooded(fact)] => assert_eq!(fact.dropped, 100),
+        other => panic!("{other:?}"),
+    }
+});
+
 // Whoever filled the room within days kept it, by saying the same once a day: a known row cost nothing, and none made room.
 both_engines!(one_network_does_not_keep_the_room_of_reports, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "").await;
@@ -341,8 +386,13 @@ both_engines!(one_network_does_not_keep_the_room_of_alerts, MIGRATIONS, async |d
         tx.commit_silent("a test");
         for number in 0..1_000u32 {
             let insert = "INSERT INTO checkout_alert (id, kind, source, what, seen, is_armed, at, last_at) \
-                          VALUES ($1, 'tampered', 'guard', 'a test', 1, 0, $2, $2)";
-            tx.execute(insert, storeward_store::params![format!("{number:032x}"), tx.now()])?;
+                          VALUES ($1, 'tampered', 'guard', 'a test', $3, 0, $2, $2)";
+            // The oldest of all is what many browsers met, and nobody looked at yet.
+            let (at, seen) = match number {
+                0 => (tx.now().minus(Duration::from_secs(7_200)), 5i64),
+                _ => (tx.now(), 1),
+            };
+            tx.execute(insert, storeward_store::params![format!("{number:032x}"), at, seen])?;
         }
         Ok::<_, storeward_store::Error>(())
     });
@@ -352,7 +402,9 @@ both_engines!(one_network_does_not_keep_the_room_of_alerts, MIGRATIONS, async |d
     let word = "{\"kind\":\"tampered\",\"channel\":\"listener\",\"host\":\"late.example\"}";
     bench.post(&key, 7 << 8, word.to_owned()).await;
     bench.checkout.settle().await.unwrap();
-    assert!(open().await.iter().any(|alert| alert.kind == "tampered" && alert.at == bench.db.clock.now()));
+    let open = open().await;
+    assert!(open.iter().any(|alert| alert.kind == "tampered" && alert.at == bench.db.clock.now()));
+    assert!(open.iter().any(|alert| alert.id == format!("{:032x}", 0)), "a flood closes no true one");
 });
 
 // One address with a page's key: hashes that nobody sent of an approved file, and kinds of things by the thousand. What another network's
