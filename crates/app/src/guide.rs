@@ -77,6 +77,7 @@ pub fn start(
     let configured = Arc::new(ArcSwap::from_pointee(Configured::of(config)));
     let mailer = crate::mail::mailer(config)?;
     let mail_signed = mailer.as_ref().is_some_and(|mailer| !mailer.signers().is_empty());
+    let keeps_passwords = config.shield.is_none();
     let breach_list = passwords.breaches.are_known();
     let sender = config.mail.as_ref().and_then(|mail| Mailbox::parse(&mail.from).ok());
     let guide = Guide::new(GuideParts {
@@ -97,10 +98,12 @@ pub fn start(
                 let real = !status.iter().any(|certificate| certificate.placeholder);
                 TrustFacts {
                     certificate_until: status.iter().map(|c| c.not_after).min().filter(|_| real),
+                    renews: status.iter().all(|certificate| certificate.source != "files"),
                     hsts,
                     blocks,
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     mail_signed,
+                    keeps_passwords,
                     breach_list,
                 }
             })

@@ -9,11 +9,15 @@ use storeward_base::Timestamp;
 pub struct TrustFacts {
     /// The earliest end of a certificate that is served; `None` while a stand-in is.
     pub certificate_until: Option<Timestamp>,
+    /// None of them is somebody else's to renew, as files are.
+    pub renews: bool,
     pub hsts: bool,
     /// Every route blocks attacks, and none only watches.
     pub blocks: bool,
     pub version: String,
     pub mail_signed: bool,
+    /// Customers set their passwords here, and not at the shop's own sign-in behind the shield.
+    pub keeps_passwords: bool,
     /// A list of stolen passwords is in use.
     pub breach_list: bool,
 }

@@ -76,6 +76,11 @@ impl Identity {
         self.0.origin()
     }
 
+    /// Each name of the shop, and the host of our own pages where there is one, as [`Identity::address`] writes it.
+    pub fn addresses(&self) -> Vec<String> {
+        self.0.origins()
+    }
+
     /// The shop's first name on the web.
     pub fn host(&self) -> String {
         self.0.shop_names.first().cloned().unwrap_or_default()

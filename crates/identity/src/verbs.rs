@@ -217,6 +217,12 @@ impl Shared {
         self.origin_of(&host)
     }
 
+    /// The shop's names, and the host of our own pages where there is one, as addresses.
+    pub fn origins(&self) -> Vec<String> {
+        let policy = self.policy();
+        self.shop_names.iter().chain(policy.host.as_ref()).map(|host| self.origin_of(host)).collect()
+    }
+
     /// Where the shop's front page is: on a host of our own it is another site's.
     pub fn home(&self) -> String {
         match (&self.policy().host, self.shop_names.first()) {

@@ -127,8 +127,9 @@ async fn truths(guide: &Guide, t: Texts) -> Result<Vec<Truth>, Failure> {
     let (facts, counted) = ((shared.trust)(), guide.counted().await?);
     let truth =
         |picture, title: &str, says: Vec<String>| Truth { picture, title: t.s(title), says, link: None };
-    let certificate = match facts.certificate_until {
-        Some(until) => t.f("trust.tls_until", "when", until.day_in_words(t.0)),
+    let until = if facts.renews { "trust.tls_until" } else { "trust.tls_files_until" };
+    let certificate = match facts.certificate_until.filter(|until| *until > shared.now()) {
+        Some(when) => t.f(until, "when", when.day_in_words(t.0)),
         None => t.s("trust.tls_problem"),
     };
     let hsts = t.s(if facts.hsts { "trust.hsts_on" } else { "trust.hsts_off" });
@@ -137,8 +138,11 @@ async fn truths(guide: &Guide, t: Texts) -> Result<Vec<Truth>, Failure> {
         SecondFactor::Offered | SecondFactor::Risk => "trust.second_offered",
         SecondFactor::Off => "trust.second_off",
     })];
-    sign_in.push(t.s("trust.passwords"));
-    sign_in.extend(facts.breach_list.then(|| t.s("trust.breached")));
+    // Behind the shield it is the shop that takes them.
+    if facts.keeps_passwords {
+        sign_in.push(t.s("trust.passwords"));
+        sign_in.extend(facts.breach_list.then(|| t.s("trust.breached")));
+    }
     let blocked = if counted.more { "trust.blocked_most" } else { "trust.blocked" };
     let mut attacks = vec![t.f(blocked, "count", counted.attacks)];
     attacks.extend((!facts.blocks).then(|| t.s("trust.watching")));
@@ -189,7 +193,10 @@ pub async fn security_txt(State(guide): State<Guide>) -> Result<Response, Failur
         .map(|l| l.tag())
         .collect();
     text.push_str(&format!("Preferred-Languages: {}\n", languages.join(", ")));
-    text.push_str(&format!("Canonical: {}{}\n", shared.identity.address(), super::SECURITY_TXT));
+    // Under whichever of its names it was fetched, it is this file (section 2.5.2).
+    for address in shared.identity.addresses() {
+        text.push_str(&format!("Canonical: {address}{}\n", super::SECURITY_TXT));
+    }
     if let Some(url) = &policy.security_policy {
         text.push_str(&format!("Policy: {url}\n"));
     }

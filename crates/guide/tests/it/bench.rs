@@ -1,6 +1,6 @@
 //! A shop's accounts with guidance beside them, a mail server, and browsers for both.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use storeward_base::{ClientIp, Clock, CustomerId, FixedClock, PageSize, Secret, SystemEntropy};
@@ -39,6 +39,8 @@ pub struct Bench {
     pub postbox: Postbox,
     pub guide: Guide,
     pub own: OwnPages,
+    /// What the running program says of itself.
+    pub facts: Arc<Mutex<TrustFacts>>,
     runner: Runner,
 }
 
@@ -143,11 +145,22 @@ impl Bench {
                 customers: SecondFactor::Offered,
                 ..storeward_identity::Policy::default()
             },
-            shop_names: vec![HOST.to_owned()],
+            shop_names: vec![HOST.to_owned(), format!("www.{HOST}")],
             port: 443,
             quantum: Duration::ZERO,
         });
         let until = clock.now().plus(Duration::from_secs(60 * 86_400));
+        let facts = Arc::new(Mutex::new(TrustFacts {
+            certificate_until: Some(until),
+            renews: true,
+            hsts: true,
+            blocks: true,
+            version: "1.2.3".to_owned(),
+            mail_signed: true,
+            keeps_passwords: true,
+            breach_list: false,
+        }));
+        let told = Arc::clone(&facts);
         let guide = Guide::new(GuideParts {
             db: db.clone(),
             clock: clock.clone(),
@@ -158,14 +171,7 @@ impl Bench {
             outbox: outbox.clone(),
             policy,
             sender: Some("service@shop.example".to_owned()),
-            trust: Arc::new(move || TrustFacts {
-                certificate_until: Some(until),
-                hsts: true,
-                blocks: true,
-                version: "1.2.3".to_owned(),
-                mail_signed: true,
-                breach_list: false,
-            }),
+            trust: Arc::new(move || told.lock().unwrap().clone()),
         });
         guide.announce();
         let pages = OwnPages::new(identity.router(None).unwrap(), &[], &[]);
@@ -177,7 +183,7 @@ impl Bench {
             .extend(guide.handlers().into_iter().filter(|handler| format!("{handler:?}").contains("tell")));
         let runner =
             Runner::start(db.clone(), handlers, options, &tokio::runtime::Handle::current(), |_| {}).unwrap();
-        Bench { clock, postbox, guide, own, runner, db }
+        Bench { clock, postbox, guide, own, facts, runner, db }
     }
 
     pub fn browser(&self) -> Browser<'_> {

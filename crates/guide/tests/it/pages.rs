@@ -1,6 +1,6 @@
 //! Who may see what, and that the pages can be used by everybody.
 
-use storeward_guide::{MIGRATIONS as OWN, STATEMENTS};
+use storeward_guide::{MIGRATIONS as OWN, STATEMENTS, TrustFacts};
 use storeward_store::{Error, both_engines};
 
 use super::bench::{Bench, EMAIL, MIGRATIONS};
@@ -84,7 +84,9 @@ both_engines!(facts_are_read_from_what_runs, &MIGRATIONS, async |db| {
     ] {
         page.says(words);
     }
-    page.says_not("stolen elsewhere cannot be chosen");
+    page.says("it is renewed by itself");
+    page.says("Passwords set here are kept");
+    page.says_not("stolen elsewhere");
     let text = bench.browser().get("/.well-known/security.txt").await;
     assert!(text.headers["content-type"].to_str().unwrap().starts_with("text/plain"));
     let lines: Vec<&str> = text.body.lines().collect();
@@ -92,7 +94,24 @@ both_engines!(facts_are_read_from_what_runs, &MIGRATIONS, async |db| {
     assert!(lines[1].starts_with("Expires: 20") && lines[1].ends_with("T00:00:00Z"), "{}", lines[1]);
     assert_eq!(
         lines[2..],
-        ["Preferred-Languages: en, de, fr, es", "Canonical: https://shop.example/.well-known/security.txt"]
+        [
+            "Preferred-Languages: en, de, fr, es",
+            "Canonical: https://shop.example/.well-known/security.txt",
+            "Canonical: https://www.shop.example/.well-known/security.txt",
+        ]
     );
+    // Files that somebody else renews, and a shop that takes the passwords itself, behind the shield.
+    let change = |by: &dyn Fn(&mut TrustFacts)| by(&mut bench.facts.lock().unwrap());
+    change(&|facts| (facts.breach_list, facts.renews) = (true, false));
+    let page = bench.browser().get("/.storeward/trust").await;
+    page.says("The certificate is valid until");
+    page.says_not("renewed by itself");
+    page.says("held against lists of passwords that were stolen elsewhere");
+    change(&|facts| facts.keeps_passwords = false);
+    let page = bench.browser().get("/.storeward/trust").await;
+    page.says_not("Argon2id");
+    page.says_not("stolen elsewhere");
+    bench.days_pass(61);
+    bench.browser().get("/.storeward/trust").await.says_not("valid until");
     bench.stop().await;
 });

@@ -357,8 +357,15 @@ both_engines!(pitfall_15_forms_with_passwords_have_a_size, MIGRATIONS, async |db
     let long = format!("pad={}&user=ella&password=x", "y".repeat(70_000));
     assert_eq!(thief.send("POST", "/login.php", &FORM, &long).await.status, 413);
     assert!(behind.shop.asked().is_empty());
+    // Nor does a password stand in the ledger that was sent, right or wrong.
+    let mut owner = behind.browser();
+    owner.sign_in("ella").await.leads_to("/.storeward/challenge");
+    owner.post("/login.php", &[("user", "ella"), ("password", "umber-not-this-one")]).await;
     let ledger = format!("{:?}", behind.bench.events("").await);
-    assert!(!ledger.contains("ella") && !ledger.contains(SHOP_PASSWORD));
+    assert!(ledger.contains("StepUp"), "{ledger}");
+    for told in ["ella", SHOP_PASSWORD, "umber-not-this-one"] {
+        assert!(!ledger.contains(told), "{told}");
+    }
 });
 
 both_engines!(the_shops_own_cookie_is_worthless_in_a_browser, MIGRATIONS, async |db| {
