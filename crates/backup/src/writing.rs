@@ -137,3 +137,44 @@ impl Write for HashedFile {
         self.file.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
+    use super::*;
+
+    /// Owners were given back by path after the modes: whoever may write into a folder that was opened put a link in the place of one below
+    /// it, and root gave away where it led.
+    #[test]
+    fn nothing_below_a_folder_is_touched_once_it_was_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let outer = folder.path().join("outer");
+        let inner = outer.join("inner");
+        fs::create_dir_all(&inner).unwrap();
+        let seen = inotify::init(CreateFlags::NONBLOCK).unwrap();
+        let touched = WatchFlags::ATTRIB | WatchFlags::CREATE;
+        let names =
+            [&outer, &inner].map(|path| (inotify::add_watch(&seen, path.as_path(), touched).unwrap(), path));
+        let was = Was { owner: None, at: Some((1_000_000_000, 0)) };
+        let folders = [(outer.clone(), 0o777, was), (inner.clone(), 0o777, was)];
+        let links = vec![(PathBuf::from("elsewhere"), inner.join("link"), was)];
+        assert_eq!(finish(folder.path(), &folders, links).unwrap(), 0);
+        let (mut room, mut opened) = ([std::mem::MaybeUninit::uninit(); 4_096], Vec::new());
+        let mut events = inotify::Reader::new(&seen, &mut room);
+        while let Ok(event) = events.next() {
+            let (_, path) = names.iter().find(|(watch, _)| *watch == event.wd()).unwrap();
+            let below = event.file_name().map(|name| path.join(name.to_str().unwrap()));
+            match below {
+                Some(below) => assert!(!opened.contains(path), "{} after its folder", below.display()),
+                None => opened.push(path),
+            }
+        }
+        opened.dedup();
+        assert_eq!(opened, [&inner, &outer]);
+        for (path, mode) in [(&outer, 0o40_777), (&inner, 0o40_777)] {
+            let is = fs::symlink_metadata(path).unwrap();
+            assert_eq!((is.mode(), is.mtime()), (mode, 1_000_000_000));
+        }
+    }
+}
