@@ -66,6 +66,9 @@ pub struct Mapping {
     /// A column with the number of the order that a row was read from, where it keeps none: where that order was erased, so is the row.
     #[serde(default)]
     pub order: Option<String>,
+    /// A column with the address on an account's order: whose guest it is, once the shop has no such account any more.
+    #[serde(default)]
+    pub billed: Option<String>,
     /// Whether what names an item names one in the whole shop, not one of each customer's: where a row gives it to another customer, it
     /// leaves the record that had it. What is named by the order's number always does.
     #[serde(default)]
@@ -173,6 +176,7 @@ pub struct Plan {
     begun: Option<usize>,
     reached: Option<usize>,
     order: Option<usize>,
+    billed: Option<usize>,
     columns: Vec<Column>,
     empty: Empty,
 }
@@ -267,9 +271,10 @@ impl Plan {
         let optional = |column: &Option<String>| column.as_deref().map(&of).transpose();
         let (also, begun) = (optional(&mapping.also)?, optional(&mapping.begun)?);
         let (reached, order) = (optional(&mapping.reached)?, optional(&mapping.order)?);
+        let billed = optional(&mapping.billed)?;
         let email = mapping.fields.get("contact.email").map(|source| of(source.column())).transpose()?;
         let (key, empty) = (of(&mapping.key)?, mapping.empty);
-        Ok(Plan { key, email, also, begun, reached, order, columns, empty })
+        Ok(Plan { key, email, also, begun, reached, order, billed, columns, empty })
     }
 
     /// The last of the columns that are read, counted from 0: a row without it is no whole one.
@@ -286,6 +291,7 @@ impl Plan {
             .chain(self.begun)
             .chain(self.reached)
             .chain(self.order)
+            .chain(self.billed)
             .fold(self.key, usize::max)
     }
 
@@ -445,6 +451,7 @@ impl Vault {
         if taken == Taken::Known && !row.gone.is_empty() {
             self.take_gone(customer, row.gone).await?;
         }
+        self.remember_billed(customer, plan, cells).await?;
         Ok(RowTaken { taken, told, moved })
     }
 

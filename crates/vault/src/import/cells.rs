@@ -27,6 +27,8 @@ const SWEPT: &str = "swept:";
 
 /// Before a field's name: what programs said of it.
 const PROGRAMS: &str = "/";
+/// Beside the fields' names: whose guest's the shop would make the item. No field is called so.
+const BILLED: &str = "@billed";
 
 /// What becomes of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +123,23 @@ impl<'a> Cells<'a> {
 
     /// Whether an import ever brought something of the item that the shop has still.
     pub fn are_imports(&self) -> bool {
-        self.said.keys().any(|name| !name.starts_with(PROGRAMS))
+        self.said.keys().any(|name| !name.starts_with(PROGRAMS) && name != BILLED)
+    }
+
+    /// The guests of whom the shop would make the item; none where it left the record.
+    pub fn billed(&self) -> Vec<CustomerId> {
+        let marks = self.said.get(BILLED).filter(|_| self.are_imports());
+        marks.into_iter().flatten().filter_map(|mark| mark.parse().ok()).collect()
+    }
+
+    /// Remembers such a guest by the id that they would have, which says nothing of their address.
+    pub fn bill(&mut self, guest: CustomerId) {
+        let (marks, mark) = (self.said.entry(BILLED.to_owned()).or_default(), guest.to_string());
+        if !marks.contains(&mark) {
+            marks.push(mark);
+            marks.drain(..marks.len().saturating_sub(MOST));
+            self.is_changed = true;
+        }
     }
 
     /// Whether what a program says of a field is written. Its last word is remembered: said again it changes nothing, whatever people

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::vault::ErasureBegun;
+use storeward_seal::envelope::CustomerKey;
 
 use super::{Cells, Plan, Row, Taken};
 use crate::Error;
-use crate::catalogue::CLOCKS;
+use crate::catalogue::{CLOCKS, Class};
 use crate::records::{Item, Provenance, Vault, whole};
 use crate::sql::{self, FieldRow};
 use crate::whose::is_email;
@@ -191,6 +192,65 @@ impl Vault {
         let mut items = found.await?;
         items.retain(|(_, item)| item.starts_with(Item::MARKED));
         Ok(items.iter().map(|(collection, item)| self.mark_of_item(collection, item)).collect())
+    }
+
+    /// Remembers of an account's order whose guest's the shop would make it: shops leave the address of before on older orders, and what they
+    /// take between the last import and an erasure bears it, too.
+    pub(super) async fn remember_billed(
+        &self,
+        customer: CustomerId,
+        plan: &Plan,
+        cells: &[String],
+    ) -> Result<(), Error> {
+        let Some(email) = plan.billed_of(cells) else { return Ok(()) };
+        let guest = self.bearer(&Vault::guest_number(email)).await?.customer;
+        let Some(key) = self.0.keys.key(customer).await?.filter(|_| guest != customer) else { return Ok(()) };
+        for (class, cell) in plan.places(cells).into_iter().filter(|(class, _)| *class == Class::Order) {
+            let (item, key) = (self.item_of_shop(class, cell), key.clone());
+            let (place, of_read) = (item.clone(), key.clone());
+            let is_known = self.0.db.read(move |reader| -> Result<_, Error> {
+                let said = Cells::read(reader, &of_read, customer, (class.name(), &place))?;
+                Ok(said.billed().contains(&guest))
+            });
+            if is_known.await? {
+                continue;
+            }
+            let written = self.0.db.write(move |tx| -> Result<(), Error> {
+                tx.commit_silent("no value is written");
+                sql::hold(tx, customer)?;
+                // Of whoever is erased meanwhile nothing is kept.
+                if sql::customer(tx, customer)?.is_some_and(|row| row.erasure_begun_at.is_none()) {
+                    let mut said = Cells::read(tx, &key, customer, (class.name(), &item))?;
+                    said.bill(guest);
+                    said.save(tx)?;
+                }
+                Ok(())
+            });
+            written.await?;
+        }
+        Ok(())
+    }
+
+    /// The guests of whom the shop would make the orders that imports brought into a record, and of whom there is no record: whoever has one
+    /// is somebody, whoever else put their address on an order.
+    pub(super) async fn as_billed(
+        &self,
+        customer: CustomerId,
+        key: &CustomerKey,
+    ) -> Result<BTreeSet<CustomerId>, Error> {
+        let key = key.clone();
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let mut guests = BTreeSet::new();
+            for (collection, item) in sql::imported_places(reader, customer)? {
+                for guest in Cells::read(reader, &key, customer, (&collection, &item))?.billed() {
+                    if sql::customer(reader, guest)?.is_none() {
+                        guests.insert(guest);
+                    }
+                }
+            }
+            Ok(guests)
+        });
+        found.await
     }
 
     /// Whether a record came of rows that bear one number only, such as orders, since somebody was erased under the other: then the row

@@ -37,6 +37,12 @@ impl Plan {
         let order = order.filter(|number| !number.is_empty()).map(|number| (Class::Order, number));
         self.places(cells).into_iter().chain(order).collect()
     }
+
+    /// The address on an account's order.
+    pub(super) fn billed_of<'a>(&self, cells: &'a [String]) -> Option<&'a str> {
+        let address = cells.get(self.billed?)?.trim();
+        address.contains('@').then_some(address)
+    }
 }
 
 fn is_import(row: &FieldRow) -> bool {

@@ -433,7 +433,7 @@ impl Vault {
     }
 
     /// The ids under which a customer would come back as a guest, of whom there is no record: by their e-mail addresses, as far as
-    /// those can still be opened.
+    /// those can still be opened, and by those on their orders.
     pub(crate) async fn as_guests(&self, customer: CustomerId) -> Result<Vec<CustomerId>, Error> {
         let Ok(Some(key)) = self.0.keys.key(customer).await else { return Ok(Vec::new()) };
         let rows = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::fields(reader, customer)?) });
@@ -451,6 +451,7 @@ impl Vault {
                 guests.push(guest.customer);
             }
         }
+        guests.extend(self.as_billed(customer, &key).await?);
         Ok(guests)
     }
 

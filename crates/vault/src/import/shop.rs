@@ -49,6 +49,7 @@ struct WrittenPart {
     begun: Option<String>,
     reached: Option<String>,
     order: Option<String>,
+    billed: Option<String>,
     #[serde(default)]
     unique: bool,
     #[serde(default)]
@@ -181,6 +182,7 @@ impl WrittenPart {
             begun: self.begun,
             reached: self.reached,
             order: self.order,
+            billed: self.billed,
             unique: self.unique,
             empty: self.empty,
         };

@@ -211,6 +211,41 @@ fn an_order_that_was_erased_comes_back_to_nobody() {
     });
 }
 
+// The shop took an order after the last import, under the address of before. Once the account was deleted it came in as a guest's, whole.
+#[test]
+fn an_order_that_no_import_had_seen_does_not_come_back_under_the_address_of_before() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        oscar.run("UPDATE order_order SET user_id = 7, guest_email = 'Old@victim.example'").await;
+        // Somebody else's address on an order of theirs: who is kept under it goes on.
+        oscar.run("INSERT INTO order_order VALUES (2, '100078', 7, 'kept@people.example', 1, 1, '2026-11-19 10:00:00', 'Paid', '1.00', 'GBP')").await;
+        oscar.run("INSERT INTO order_order VALUES (3, '100079', NULL, 'kept@people.example', 1, 1, '2026-11-19 10:00:00', 'Paid', '1.00', 'GBP')").await;
+        for _ in 0..2 {
+            oscar.import(&vault, file()).await;
+        }
+        oscar.say(format!("INSERT INTO order_order VALUES (4, '100080', 7, 'Old@victim.example', 1, 1, '{}', 'Paid', '1.00', 'GBP')", at(&db))).await;
+        db.clock.advance(Duration::from_secs(3_600));
+        vault.erase(&own(vault.customer_of_shop("7"))).await.unwrap();
+        oscar.run("UPDATE order_order SET user_id = NULL").await;
+        oscar.run("DELETE FROM auth_user WHERE id = 7").await;
+        for _ in 0..2 {
+            oscar.import(&vault, file()).await;
+            assert_eq!(vault.find(field("order.number"), "100080").await.unwrap(), []);
+            assert_eq!(vault.find(field("contact.email"), "old@victim.example").await.unwrap(), []);
+            let kept = page(&vault, guest(&vault, "kept@people.example")).await;
+            assert!(kept.contains("100079") && !kept.contains("100078"), "{kept}");
+        }
+        // What is ordered under that address since is.
+        days(&db, 1);
+        oscar.say(format!("INSERT INTO order_order VALUES (5, '100081', NULL, 'old@victim.example', NULL, NULL, '{}', 'Paid', '1.00', 'GBP')", at(&db))).await;
+        oscar.import(&vault, file()).await;
+        let [again] = vault.own_records("old@victim.example").await.unwrap().unwrap()[..] else { panic!() };
+        assert_eq!(vault.find(field("order.number"), "100081").await.unwrap(), [again]);
+        assert_eq!(vault.keys().verify().await.unwrap(), []);
+        assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
+    });
+}
+
 /// The moment of the tests' clock, as the shop writes it.
 fn at(db: &TestDb) -> String {
     db.clock.now().to_string().replace('T', " ").replace('Z', "")
