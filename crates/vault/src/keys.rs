@@ -238,8 +238,27 @@ impl KeyStore {
     /// Destroys the customer's key. True when there was one. The erasure holds for copies of the key store, too, once
     /// the epoch that is current now has been destroyed.
     pub async fn destroy(&self, customer: CustomerId, actor: Actor) -> Result<bool, Error> {
+        self.destroy_at(customer, None, actor).await
+    }
+
+    /// The same in a copy of the store, as of the moment when it was done in the original: what was begun since is begun in the copy, too.
+    pub async fn destroy_again(
+        &self,
+        customer: CustomerId,
+        at: Timestamp,
+        actor: Actor,
+    ) -> Result<bool, Error> {
+        self.destroy_at(customer, Some(at), actor).await
+    }
+
+    async fn destroy_at(
+        &self,
+        customer: CustomerId,
+        at: Option<Timestamp>,
+        actor: Actor,
+    ) -> Result<bool, Error> {
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let (was, now) = (sql::delete(tx, customer)?, tx.now());
+            let (was, now) = (sql::delete(tx, customer)?, at.unwrap_or_else(|| tx.now()));
             // Also of somebody who had no key: the note keeps them from getting one, and must not be taken away unseen.
             let is_told = sql::note_destroyed(tx, customer, now)? || was;
             if is_told {

@@ -62,7 +62,7 @@ pub fn from_elsewhere(config: &Config, original: &DataDir) -> Config {
     config
 }
 
-/// Destroys in the copy whatever was destroyed in the original since the copy was made; how many keys that were. So nobody who was
+/// Destroys in the copy whatever was destroyed in the original since the copy was made, as of then; how many keys that were. So nobody who was
 /// erased comes back, whichever backup is restored. Nothing where that cannot be done: one of both has no key store of its own, or no
 /// keys lie beside the copy.
 pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<Option<u64>> {
@@ -75,11 +75,12 @@ pub fn erase_again(opened: &Opened, copy: &DataDir, original: &DataDir) -> Done<
     let Some(section) = &config.vault else { return Ok(None) };
     let (theirs, their_db) = key_store(opened, original, section)?;
     let told = key_store(opened, copy, section).and_then(|(ours, our_db)| {
-        let done = finished(theirs.destroyed()).and_then(|found| found.context("the vault's keys"));
+        let done = finished(theirs.destroyed_since()).and_then(|found| found.context("the vault's keys"));
         let done = done.and_then(|customers| {
             let mut count = 0;
-            for customer in customers {
-                let was = finished(ours.destroy(customer, Actor::Operator))?.context("the vault's keys")?;
+            for (customer, at) in customers {
+                let was = finished(ours.destroy_again(customer, at, Actor::Operator))?;
+                let was = was.context("the vault's keys")?;
                 count += u64::from(was);
             }
             Ok(Some(count))

@@ -18,8 +18,12 @@ const STEPS: u64 = 2;
 impl KeyStore {
     /// Whose keys the ledger says were destroyed, in order.
     pub async fn destroyed(&self) -> Result<Vec<CustomerId>, Error> {
-        let told: BTreeMap<_, _> = self.0.db.read(told).await?.into_iter().collect();
-        Ok(told.into_keys().collect())
+        Ok(self.destroyed_since().await?.into_keys().collect())
+    }
+
+    /// The same, and when last.
+    pub async fn destroyed_since(&self) -> Result<BTreeMap<CustomerId, Timestamp>, Error> {
+        Ok(self.0.db.read(told).await?.into_iter().collect())
     }
 
     /// When the customer's key was destroyed last, as the ledger says.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_base::{Actor, Clock};
+use storeward_base::{Actor, Clock, Timestamp};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_vault::import::{Mapping, Plan, Taken};
@@ -245,6 +245,38 @@ fn an_order_that_no_import_had_seen_does_not_come_back_under_the_address_of_befo
         assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
     });
 }
+
+// A restore dated erasures by its own moment: who came again between the two was left out for good.
+both_engines!(who_came_again_before_a_restore_comes_again_after_it, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    let mapping = r#"{"key": "id", "begun": "since", "fields": {"contact.email": "mail"}}"#;
+    let mapping: Mapping = serde_json::from_str(mapping).unwrap();
+    let plan = Arc::new(Plan::new(&mapping, &cells("id|mail|since")).unwrap());
+    let row = async |vault: &Vault, number: &str, since: Timestamp| {
+        let line = cells(&format!("{number}|{number}@people.example|{since}"));
+        vault.take_all(&plan, vec![(2, line)]).await.unwrap()[0].1.taken
+    };
+    let signed_up = db.clock.now();
+    for number in ["7", "8"] {
+        assert_eq!(row(&vault, number, signed_up).await, Taken::New);
+    }
+    let (seven, eight) = (vault.customer_of_shop("7"), vault.customer_of_shop("8"));
+    let erased_at = db.clock.now();
+    days(&db, 1);
+    let came_again = db.clock.now();
+    days(&db, 1);
+    // What a restore does with what the original's ledger says.
+    assert!(vault.keys().destroy_again(seven, erased_at, Actor::Operator).await.unwrap());
+    assert!(vault.keys().destroy(eight, Actor::Operator).await.unwrap());
+    let told = vault.keys().destroyed_since().await.unwrap();
+    assert_eq!((told[&seven], told[&eight]), (erased_at, db.clock.now()));
+    assert_eq!(vault.finish_erasures().await.unwrap(), 2);
+    assert_eq!(vault.erasure(seven).await.unwrap().unwrap().erased_at, Some(erased_at));
+    assert_eq!(row(&vault, "7", signed_up).await, Taken::Erased);
+    assert_eq!(row(&vault, "7", came_again).await, Taken::New);
+    assert_eq!(row(&vault, "8", came_again).await, Taken::Erased);
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+});
 
 /// The moment of the tests' clock, as the shop writes it.
 fn at(db: &TestDb) -> String {
