@@ -9,8 +9,9 @@ use storeward_store::testing::TestDb;
 use storeward_vault::import::{Mapping, Plan, Taken};
 use storeward_vault::{MIGRATIONS, Vault};
 
+use crate::erasure::open_old;
 use crate::moves::{Oscar, cells, file, guest, on_both, page};
-use crate::support::{both, field, item, open, own, shown, staff};
+use crate::support::{both, copy_of, field, item, open, own, shown, staff};
 
 /// The shop's file without the part of this name.
 fn without(text: &str, part: &str) -> String {
@@ -276,6 +277,26 @@ both_engines!(who_came_again_before_a_restore_comes_again_after_it, MIGRATIONS, 
     assert_eq!(row(&vault, "7", came_again).await, Taken::New);
     assert_eq!(row(&vault, "8", came_again).await, Taken::Erased);
     assert_eq!(vault.keys().verify().await.unwrap(), []);
+});
+
+// A restore of older data erased again with what stood in them: an order that the shop had given to somebody else since was theirs no more.
+both_engines!(an_order_that_moved_before_the_erasure_stays_after_a_restore, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    assert_eq!(night(&vault, None, "0||vera@victim.example|A-7").await, Taken::New);
+    assert_eq!(night(&vault, None, "30|||A-3").await, Taken::New);
+    let copy = copy_of(&db, db.address(), MIGRATIONS, &db.clock).await;
+    assert_eq!(night(&vault, None, "30|||A-7").await, Taken::Known);
+    vault.erase(&own(guest(&vault, "vera@victim.example"))).await.unwrap();
+    assert_eq!(night(&vault, None, "30|||A-7").await, Taken::Known);
+    let old = open_old(&copy, &db.clock).await;
+    let restored = crate::support::vault(&old, keys.open().await);
+    assert_eq!(restored.finish_erasures().await.unwrap(), 1);
+    assert_eq!(restored.accept_older(Actor::Operator).await.unwrap(), 1);
+    assert_eq!(night(&restored, None, "30|||A-7").await, Taken::Known);
+    let hal = restored.customer_of_shop("30");
+    assert_eq!(restored.find(field("order.number"), "A-7").await.unwrap(), [hal]);
+    // Who was erased is, with all that was theirs.
+    assert_eq!(night(&restored, None, "0||vera@victim.example|A-7").await, Taken::Erased);
 });
 
 /// The moment of the tests' clock, as the shop writes it.

@@ -184,7 +184,7 @@ both_engines!(older_data_beside_todays_keys_is_erased_again, MIGRATIONS, async |
     assert_eq!(shown(&restored, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
 });
 
-async fn open_old(copy: &Copied, clock: &std::sync::Arc<storeward_base::FixedClock>) -> Db {
+pub async fn open_old(copy: &Copied, clock: &std::sync::Arc<storeward_base::FixedClock>) -> Db {
     let options = options(&copy.address, MIGRATIONS, std::sync::Arc::clone(clock));
     blocking(move || Db::open(options).unwrap()).await
 }
