@@ -9,8 +9,10 @@ statements! {
     INDEXES = "SELECT root, field, state, position, done, left_out FROM vault_index ORDER BY root, field LIMIT 256";
     PUT_INDEX = "INSERT INTO vault_index (root, field, state, position, done, left_out, begun_at) \
                  VALUES ($1, $2, $3, '', 0, 0, $4) ON CONFLICT (root, field) DO NOTHING";
-    STEP = "UPDATE vault_index SET position = $3, done = done + $4, left_out = left_out + $5 WHERE root = $1 AND field = $2";
-    SET_STATE = "UPDATE vault_index SET state = $3, position = '' WHERE root = $1 AND field = $2";
+    STEP = "UPDATE vault_index SET position = $3, done = done + $4, left_out = left_out + $5 \
+            WHERE root = $1 AND field = $2 AND state = $6 AND position = $7";
+    SET_STATE = "UPDATE vault_index SET state = $3, position = '', done = 0, left_out = 0 WHERE root = $1 AND field = $2";
+    END = "UPDATE vault_index SET state = $3, position = '' WHERE root = $1 AND field = $2 AND state = $4 AND position = $5";
     DROP_INDEX = "DELETE FROM vault_index WHERE root = $1 AND (field = $2 OR $2 = '')";
     ADD_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
                 ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
@@ -41,9 +43,17 @@ pub fn put(tx: &mut Tx<'_>, root: u32, field: &str, state: State) -> Result<(), 
     tx.execute(PUT_INDEX, params![root, field, state.name(), now]).map(drop)
 }
 
+/// From where the walk stood when `row` was read: another program that walks beside this one counts the same customers once.
 pub fn step(tx: &mut Tx<'_>, row: &Row, position: &str, done: u64, left_out: u64) -> Result<(), Error> {
     let [done, left_out] = [done, left_out].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-    tx.execute(STEP, params![row.root, &row.field, position, done, left_out]).map(drop)
+    let (state, from) = (row.state.name(), row.position.as_str());
+    tx.execute(STEP, params![row.root, &row.field, position, done, left_out, state, from]).map(drop)
+}
+
+/// All marks are made; false where another program had said so.
+pub fn end(tx: &mut Tx<'_>, row: &Row) -> Result<bool, Error> {
+    let (made, state, from) = (State::Made.name(), row.state.name(), row.position.as_str());
+    tx.execute(END, params![row.root, &row.field, made, state, from]).map(|rows| rows == 1)
 }
 
 pub fn set_state(tx: &mut Tx<'_>, root: u32, field: &str, state: State) -> Result<(), Error> {

@@ -164,14 +164,17 @@ impl Vault {
 
     async fn end_walk(&self, group: Vec<Row>) -> Result<(), Error> {
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            let mut told = 0;
             for row in &group {
-                sql::set_state(tx, row.root, &row.field, State::Made)?;
-                let (version, field) = (row.root, row.field.clone());
-                tx.append(
-                    Actor::System,
-                    None,
-                    IndexMade { version, field, customers: row.done, left_out: row.left_out },
-                )?;
+                if sql::end(tx, row)? {
+                    let (version, field) = (row.root, row.field.clone());
+                    let fact = IndexMade { version, field, customers: row.done, left_out: row.left_out };
+                    tx.append(Actor::System, None, fact)?;
+                    told += 1;
+                }
+            }
+            if told == 0 {
+                tx.commit_silent("another program told of it");
             }
             Ok(())
         });

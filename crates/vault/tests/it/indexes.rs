@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId};
+use storeward_events::Event;
+use storeward_events::vault::IndexMade;
 use storeward_store::testing::{TestDb, blocking, options};
-use storeward_store::{Db, Engine, both_engines};
+use storeward_store::{Db, Engine, both_engines, ledger};
 use storeward_vault::{Class, Error, KEY_MIGRATIONS, MIGRATIONS, Vault, by_part};
 
 use crate::support::{ada, bob, both, field, item, own, staff, vault};
@@ -117,6 +119,36 @@ both_engines!(a_root_is_replaced_while_everything_works_and_after_a_kill, MIGRAT
     assert_eq!(versions(&after), [3]);
     blocking(move || drop(key_db)).await;
 });
+
+// Beside the running Storeward, which makes marks as well, each page was counted twice, and the end of it told twice.
+both_engines!(two_programs_that_make_marks_at_once_count_and_tell_once, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    first.settle_indexes(&[]).await.unwrap();
+    people(&first, 450).await;
+    let second = vault(&db, keys.open().await);
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let (other, running) = (say.clone(), first.clone());
+    let task = tokio::spawn(async move { running.renew_index(|making| drop(say.send(making))).await });
+    assert_eq!(said.recv().await.unwrap().done, 0);
+    // Whichever is behind where the root of before ends begins again at its next round.
+    drop(second.make_indexes(move |making| drop(other.send(making))).await);
+    drop(task.await);
+    let first = vault(&db, keys.open().await);
+    first.make_indexes(|_| {}).await.unwrap();
+    while let Some(making) = said.recv().await {
+        assert!(making.done <= making.of, "{making:?}");
+    }
+    let all = db.read(|reader| ledger::read_after(reader, 0, 10_000)).await.unwrap();
+    let made: Vec<_> = all.iter().filter_map(|(_, record)| made(&record.event)).collect();
+    assert_eq!(made.len(), 1, "told once: {made:?}");
+    assert_eq!((made[0].version, made[0].customers), (2, 450));
+    all_are_found(&first, 450).await;
+    is_clean(&first).await;
+});
+
+fn made(event: &Event) -> Option<&IndexMade> {
+    if let Event::IndexMade(fact) = event { Some(fact) } else { None }
+}
 
 both_engines!(names_are_found_by_parts_where_that_is_asked_for, MIGRATIONS, async |db| {
     let (_keys, vault) = both(&db).await;
