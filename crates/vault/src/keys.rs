@@ -47,6 +47,9 @@ pub const MIGRATIONS: &[Migration] = &[
 /// Keys that one write of a rotation wraps anew: a few milliseconds.
 const REWRAPPED_AT_ONCE: u32 = 500;
 
+/// How often a rotation tries one of those writes, each time as often as any write is tried.
+const TRIES: usize = 10;
+
 /// How often somebody who reads is let be overtaken by rotations: each takes far longer than a look.
 const OVERTAKEN: usize = 3;
 
@@ -308,12 +311,24 @@ impl KeyStore {
         }
         while let Some(rotation) = self.rotation().await? {
             shown(rotation);
-            if self.rewrap(REWRAPPED_AT_ONCE).await?.left == 0 {
+            if self.rewrap_page().await?.left == 0 {
                 shown(Rotation { done: rotation.of, ..rotation });
                 break;
             }
         }
         self.end_older_epochs().await
+    }
+
+    /// [`KeyStore::rewrap`], again where others' writes to the same keys came first too often in a row: on a server an import notes records
+    /// meanwhile, and goes on doing so.
+    async fn rewrap_page(&self) -> Result<Progress, Error> {
+        let mut tries = 1..TRIES;
+        loop {
+            match self.rewrap(REWRAPPED_AT_ONCE).await {
+                Err(Error::Store(storeward_store::Error::Contended)) if tries.next().is_some() => {}
+                done => return done,
+            }
+        }
     }
 
     /// A rotation that is under way, here or in another program, or was interrupted; nothing where no older epoch lives.
