@@ -95,23 +95,27 @@ impl Shared {
     /// As they were counted last, with what is new since: all before the first answer, and from then on beside the others.
     async fn forms(self: &Arc<Self>) -> Result<Arc<Forms>, Error> {
         let now = self.now();
-        if let Some((at, forms)) = self.nobody.last() {
-            if now.since(at) >= COUNT_AGAIN {
+        if let Some((at, mut forms)) = self.nobody.last() {
+            let is_old = now.since(at) >= COUNT_AGAIN;
+            let at = if is_old { now } else { at };
+            if is_old {
                 // Only one counts.
-                self.nobody.keep(now, forms.clone());
+                self.nobody.keep(at, forms.clone());
+            }
+            if let Some(counted) = self.count_on(forms.counted.clone()).await? {
+                forms = Arc::new(Forms::of(counted));
+                // Two that count on at once count the same.
+                self.nobody.keep(at, forms.clone());
+            }
+            if is_old {
                 let shared = self.clone();
                 tokio::spawn(async move {
                     // Where it fails, what was counted before stands until the next time.
                     if let Ok(Some(counted)) = shared.count_on(Counted::default()).await {
-                        shared.nobody.keep(now, Arc::new(Forms::of(counted)));
+                        shared.nobody.keep(at, Arc::new(Forms::of(counted)));
                     }
                 });
-                return Ok(forms);
             }
-            let Some(counted) = self.count_on(forms.counted.clone()).await? else { return Ok(forms) };
-            let forms = Arc::new(Forms::of(counted));
-            // Two that count on at once count the same.
-            self.nobody.keep(at, forms.clone());
             return Ok(forms);
         }
         let _first = self.nobody.first.lock().await;
