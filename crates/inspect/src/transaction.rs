@@ -437,11 +437,16 @@ impl<'e> Transaction<'e> {
                     && values.bytes(value) == wanted.as_bytes()
             })
         };
-        // As it was asked, but for how it was written.
+        // As it was asked, but for how it was written: letters and digits as they are, so that names are found.
         let mut query = String::new();
         for value in values.iter().filter(|value| value.collection == Collection::ArgsGet) {
             for (bytes, end) in [(values.name(value), '='), (values.bytes(value), '&')] {
-                query.extend(bytes.iter().map(|byte| format!("%{byte:02x}")));
+                for byte in bytes {
+                    match byte.is_ascii_alphanumeric() {
+                        true => query.push(char::from(*byte)),
+                        false => query.push_str(&format!("%{byte:02x}")),
+                    }
+                }
                 query.push(end);
             }
         }

@@ -315,6 +315,9 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
             format!("m=My+card+is+{number}&n=1"),
             format!("m=My+card+is+************{last}&n=1"),
         ),
+        // A form elsewhere whose address says where it leads to afterwards.
+        ("POST /?page=/checkout", form, format!("m={number}"), format!("m=************{last}")),
+        ("POST /login.php?%75rl=%2Fcheckout", form, format!("m={number}"), format!("m=************{last}")),
         ("POST /a", form, format!("m={}", spelt(&number, "%20")), format!("m=****%20****%20****%20{last}")),
         ("POST /a", json, format!("{{\"m\":\"{number}\"}}"), format!("{{\"m\":\"************{last}\"}}")),
         ("POST /a", json, format!("{{\"m\":{number}}}"), format!("{{\"m\":100000000000{last}}}")),
@@ -325,7 +328,7 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
     }
     edge.ask(&request(&format!("GET /search?q={number}&page=2"), "", "")).await;
     assert_eq!(shop.asked().last().unwrap().target(), format!("/search?q=************{last}&page=2"));
-    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 5);
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 7);
     // No word in a text switches it off.
     edge.ask(&request("POST /a", form, &format!("m=my+filename+{number}"))).await;
     let heard = shop.asked().last().unwrap().body.clone();
