@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use storeward_adapter::{Asked, DoorKind, Login, Reading, Spoken};
 use storeward_base::{ClientIp, RequestId, Secret};
-use storeward_detect::sign_in::Password as Standing;
 use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange};
 use storeward_seal::fingerprint::{is_token, token_hash};
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -103,8 +102,8 @@ pub struct Crossing {
     looks: Looks,
     /// The name that was typed at a door.
     typed: Option<Secret<String>>,
-    /// What the list of breached passwords says of the one that was typed.
-    password: Standing,
+    /// The password that was typed.
+    password: Option<Secret<String>>,
     /// What the attempt was counted against.
     counted: Vec<Key>,
     visit: Option<Visit>,
@@ -192,7 +191,7 @@ impl Crossing {
             door: None,
             token_door: None,
             typed: None,
-            password: Standing::default(),
+            password: None,
             counted: Vec::new(),
             visit: None,
             asker: None,
@@ -475,7 +474,7 @@ impl Crossing {
             may_follow: self.may_follow,
             renamed: self.renamed.as_ref().filter(|_| self.may_follow),
             guards_staff: self.guard.adapter.is_back_office(&self.reading),
-            password: self.password,
+            password: self.password.as_ref(),
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use storeward_base::{CustomerId, Timestamp};
+use storeward_base::{CustomerId, Secret, Timestamp};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_web::http::{HeaderValue, StatusCode};
 
@@ -37,8 +37,8 @@ pub struct Cause<'a> {
     pub renamed: Option<&'a Renamed>,
     /// Only staff have business there: closed, whatever the owner chose for customers.
     pub guards_staff: bool,
-    /// What is known of the password that was typed.
-    pub password: Standing,
+    /// The password that was typed. It is looked up among the breached ones once the shop took it: nobody asks a service about guesses.
+    pub password: Option<&'a Secret<String>>,
 }
 
 /// A form by which the shop's name for somebody changes.
@@ -237,11 +237,15 @@ impl Guard {
             WhenUnclear::Closed => Unprovable::Refuse,
             WhenUnclear::Open => Unprovable::Admit,
         };
+        let password = match cause.password {
+            Some(typed) => self.identity.0.passwords.standing(typed).await,
+            None => Standing::default(),
+        };
         let signals = Signals {
             return_to: cause.return_to.clone(),
             reasons: if rights == Rights::Staff { vec!["staff".to_owned()] } else { Vec::new() },
             unprovable,
-            password: cause.password,
+            password,
         };
         let decision = self.identity.begin_pending(cause.visit, &shop, cause.token, signals).await?;
         match decision {

@@ -2,17 +2,19 @@
 //! has said that nobody is signed in.
 
 use std::collections::HashSet;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use storeward_host::{AskShop, Asking, NoAnswer, Question};
 use storeward_identity::{MIGRATIONS, Policy, SecondFactor};
+use storeward_passwords::breach::{Breaches, Fetch, Ranges, Service};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::behind::{ADDRESS, Behind, SECRET, SHOP_PASSWORD, Visitor};
-use super::bench::{Bench, HOST};
+use super::bench::{Bench, HOST, Options};
 use super::class::Serves;
 
 const FILE: &str = r#"
@@ -166,6 +168,33 @@ both_engines!(who_is_staff_is_asked_where_the_shop_leads_too, MIGRATIONS, async 
         (302, &HeaderValue::from_static("/account"))
     );
     assert!(ella.sees_account().await);
+});
+
+/// A service of breached passwords that knows others only.
+struct Others;
+
+impl Fetch for Others {
+    fn fetch(&self, _: String) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + '_>> {
+        Box::pin(std::future::ready(Some(b"0018A45C4D1DEF81644B54AB7F969B88D65:1\r\n".to_vec())))
+    }
+
+    fn changed(&self, _: Service) {}
+}
+
+// It was asked about every guess, and strangers' guesses could take its places when the owner came.
+both_engines!(a_service_is_asked_of_no_password_that_the_shop_did_not_take, MIGRATIONS, async |db| {
+    let ranges = Arc::new(Ranges::new(Others));
+    let breaches = Breaches::new(None, Some(Arc::clone(&ranges)));
+    let policy = Policy { customers: SecondFactor::Required, ..Policy::default() };
+    let bench = Bench::with_options(db, Options { policy, breaches, ..Options::default() });
+    let shop = Arc::new(Moor { is_at: Where::Words, sessions: Mutex::default() });
+    let behind = Behind::taught(bench, shop, FILE);
+    let asked = || (ranges.stats().never, ranges.stats().seen, ranges.stats().unknown);
+    let mut ella = behind.browser();
+    let wrong = ella.post("/login", &[("user", "ella"), ("password", "brown")]).await;
+    assert_eq!((wrong.body.as_str(), asked()), ("wrong", (0, 0, 0)));
+    steal(&mut ella, HOST, "en").await.leads_to("/.storeward/challenge");
+    assert_eq!(asked(), (1, 0, 0));
 });
 
 fn moor(db: TestDb, is_at: Where) -> Behind {

@@ -26,7 +26,7 @@ impl Crossing {
         is_form(asked.content_type) && self.guard.adapter.elsewhere(asked, whole, None).is_none()
     }
 
-    /// What is before the door, if there is one. The password is looked up in the list of breached ones, and kept nowhere.
+    /// What is before the door, if there is one. The password is kept for as long as the request is under way.
     pub(super) async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
         let reads = self.reads_body || self.reads_fields;
         // A query may hold the fields of a form.
