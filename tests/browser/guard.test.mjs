@@ -42,7 +42,8 @@ before(async () => {
     if (pathname === '/checkout') {
       const tags = shop.tags.map((source) => `<script src="${source}"></script>`).join('');
       return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...shop.headers })
-        .end(`<!doctype html><html lang="en"><head><title>Pay</title>${tags}</head><body><h1>Pay</h1></body></html>`);
+        // Behind icons that close themselves, as many shops have them.
+        .end(`<!doctype html><html lang="en"><head><title>Pay</title></head><body><h1><svg class="icon" viewBox="0 0 9 9" />Pay</h1><math/>${tags}</body></html>`);
     }
     const text = shop.files[pathname];
     if (text === undefined) return response.writeHead(404).end();
