@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64ct::{Base64Unpadded, Encoding};
+use storeward_argon::{Block, Input, Params};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Error;
@@ -59,6 +59,15 @@ impl Cost {
 pub(crate) enum Kind {
     Id,
     I,
+}
+
+impl Kind {
+    fn function(self) -> storeward_argon::Kind {
+        match self {
+            Kind::Id => storeward_argon::Kind::Id,
+            Kind::I => storeward_argon::Kind::I,
+        }
+    }
 }
 
 /// A PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$…$…`: parsed, and within what is allowed.
@@ -166,15 +175,30 @@ pub(crate) struct Arena {
     blocks: Vec<Block>,
     /// So many at the front were written since the last wiping.
     dirty: usize,
+    /// What is done every 20 us or so of work.
+    pause: fn(),
 }
 
 impl Arena {
     /// Memory for `cost`, every page of it touched.
     pub fn new(cost: Cost) -> Self {
-        let mut arena = Arena { blocks: vec![Block::new(); cost.blocks()], dirty: 0 };
+        let mut arena = Arena { blocks: vec![Block::new(); cost.blocks()], dirty: 0, pause: || () };
         // Zeroes from the allocator may be pages that are not there yet: writing makes them be.
         zero(&mut arena.blocks);
         arena
+    }
+
+    /// Another one for `cost`, which gives way if this one does.
+    pub fn afresh(&self, cost: Cost) -> Self {
+        let mut other = Self::new(cost);
+        other.pause = self.pause;
+        other
+    }
+
+    /// From now on gives its core back every 20 us or so (sched_yield(2)), for a thread that only takes what nobody else wants: when
+    /// Linux lets it go on although another has woken, the other waits no longer than that, and not until the next tick (4 ms).
+    pub fn give_way(&mut self) {
+        self.pause = std::thread::yield_now;
     }
 
     pub fn is_clean(&self) -> bool {
@@ -199,18 +223,15 @@ impl Arena {
         tag_bytes: usize,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         const IMPOSSIBLE: Error = Error::Form("the stored password hash has impossible parameters");
-        let params =
-            Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(tag_bytes)).map_err(|_| IMPOSSIBLE)?;
-        let needed = params.block_count();
-        let algorithm = match kind {
-            Kind::Id => Algorithm::Argon2id,
-            Kind::I => Algorithm::Argon2i,
-        };
-        let argon = Argon2::new(algorithm, Version::V0x13, params);
+        let params = Params::new(kind.function(), cost.memory_kib, cost.passes, cost.lanes);
+        let params = params.map_err(|_| IMPOSSIBLE)?;
+        let needed = params.blocks();
+        let input = Input { text, salt, ..Input::default() };
         let mut tag = Zeroizing::new(vec![0; tag_bytes]);
+        let mut pause = self.pause;
         let done = if needed > self.blocks.len() {
             let mut blocks = vec![Block::new(); needed];
-            let done = argon.hash_password_into_with_memory(text, salt, &mut tag, blocks.as_mut_slice());
+            let done = storeward_argon::hash(&params, &input, &mut tag, &mut blocks, &mut pause);
             zero(&mut blocks);
             done
         } else {
@@ -218,7 +239,7 @@ impl Arena {
                 zero(beyond);
             }
             self.dirty = needed;
-            argon.hash_password_into_with_memory(text, salt, &mut tag, self.blocks.as_mut_slice())
+            storeward_argon::hash(&params, &input, &mut tag, &mut self.blocks, &mut pause)
         };
         done.map_err(|_| IMPOSSIBLE)?;
         Ok(tag)
@@ -313,11 +334,26 @@ mod tests {
     }
 
     #[test]
+    fn an_arena_gives_way_where_it_is_told_to_and_its_successor_does() {
+        thread_local!(static TIMES: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });
+        let cost = Cost { memory_kib: 1_024, passes: 2, lanes: 1 };
+        let gives_way = |arena: &Arena| std::ptr::fn_addr_eq(arena.pause, std::thread::yield_now as fn());
+        let mut arena = Arena::new(cost);
+        assert!(!gives_way(&arena), "whoever has a share of their own would give it away");
+        arena.give_way();
+        assert!(gives_way(&arena) && gives_way(&arena.afresh(cost)));
+        arena.pause = || TIMES.set(TIMES.get() + 1);
+        let often = arena.compute(Kind::Id, cost, &[1; 16], b"one", 32).unwrap();
+        assert_eq!(TIMES.get(), 2 * 1_024 / 64 - 1);
+        assert_eq!(often, Arena::new(cost).compute(Kind::Id, cost, &[1; 16], b"one", 32).unwrap());
+    }
+
+    #[test]
     fn nothing_of_one_password_is_left_for_the_next() {
         let (large, small) =
             (Cost { memory_kib: 64, passes: 1, lanes: 1 }, Cost { memory_kib: 16, passes: 1, lanes: 1 });
         let is_zero =
-            |blocks: &[Block]| blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0));
+            |blocks: &[Block]| blocks.iter().all(|block| block.words().iter().all(|word| *word == 0));
         let mut arena = Arena::new(large);
         arena.compute(Kind::Id, large, &[1; 16], b"one", 32).unwrap();
         assert!(!is_zero(&arena.blocks[16..]));

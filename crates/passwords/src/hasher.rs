@@ -59,6 +59,20 @@ impl Hasher {
         Hasher { recipe, arena, kib_written: 0 }
     }
 
+    /// For a thread that takes only what nobody else wants: gives its core back every 20 us or so of a hash of Argon2. A thread that
+    /// has a share of its own must not, for it would give that away.
+    pub(crate) fn giving_way(recipe: Recipe) -> Self {
+        let mut hasher = Self::new(recipe);
+        hasher.arena.give_way();
+        hasher
+    }
+
+    /// Another one like it, with memory of its own, for when a fault has left this one in an unknown state.
+    pub(crate) fn afresh(&self) -> Self {
+        let arena = self.arena.afresh(self.recipe.cost);
+        Hasher { recipe: self.recipe.clone(), arena, kib_written: 0 }
+    }
+
     /// Hashes a new password.
     pub fn hash(&mut self, password: &Secret<String>, entropy: &dyn Entropy) -> Result<NewHash, Error> {
         if !has_fitting_length(password) {

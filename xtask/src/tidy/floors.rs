@@ -4,7 +4,8 @@
 use super::metadata::{Dependency, Package};
 use super::{File, Finding, source};
 
-const FLOORS: [(&str, u8); 30] = [
+const FLOORS: [(&str, u8); 31] = [
+    ("storeward-argon", 1),
     ("storeward-base", 1),
     ("storeward-events", 1),
     ("storeward-inspect", 2),

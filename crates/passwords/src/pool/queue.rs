@@ -4,7 +4,7 @@
 //! lane that is within its share pushes out what waits longest in a lane that is over its own; anyone else is refused.
 //! **Turns.** Lanes are served in proportion to their shares (start-time fair queuing by cost). Within a lane the oldest
 //! goes first; once half of the limit is taken, the newest does, since the people behind the oldest have left.
-//! **Pace.** Strangers have a second of work at once, and then a quarter of the time ([`Allowance`]): whoever floods must not keep
+//! **Pace.** Strangers have a second of work at once, and then a sixteenth of the time ([`Allowance`]): whoever floods must not keep
 //! the cores at it for as long as they like, since even a thread that gives way keeps a page waiting now and then.
 
 use std::collections::{HashMap, VecDeque};
@@ -489,7 +489,7 @@ mod tests {
         let in_line =
             |queue: &mut Queue<u32>, lane, who| queue.admit(ticket(lane, who), SIGN_IN, paced, who).is_ok();
         let waiting = (0..1_000).filter(|who| in_line(&mut one, Lane::Stranger, *who)).count();
-        assert_eq!(waiting, 31, "half a second of work, which takes two");
+        assert_eq!(waiting, 7, "an eighth of a second of work, which takes two");
         assert_eq!(
             one.refusal(&ticket(Lane::Stranger, 5_000), SIGN_IN, Pace::Strangers),
             Some(Refusal::Full)

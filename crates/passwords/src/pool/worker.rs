@@ -40,7 +40,7 @@ pub fn take_what_is_left() {
 
 pub fn work(shared: &Shared, desk: usize) {
     take_what_is_left();
-    let mut hasher = Hasher::new(shared.recipe.clone());
+    let mut hasher = Hasher::giving_way(shared.recipe.clone());
     while let Some(task) = next(shared, &mut hasher, desk) {
         compute(shared, &mut hasher, desk, &task);
     }
@@ -85,7 +85,7 @@ fn compute(shared: &Shared, hasher: &mut Hasher, desk: usize, task: &Task) {
     // A fault in one computation must not take the thread, and with it all sign-ins, away.
     let done = catch_unwind(AssertUnwindSafe(|| perform(shared, hasher, task)));
     let answer = done.unwrap_or_else(|_| {
-        *hasher = Hasher::new(shared.recipe.clone());
+        *hasher = hasher.afresh();
         Err(Error::Thread)
     });
     let kib = hasher.take_kib_written();
