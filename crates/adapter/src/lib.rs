@@ -29,6 +29,7 @@ mod password;
 mod place;
 mod reading;
 mod rights;
+mod session;
 mod side;
 mod socket;
 mod text;

@@ -20,6 +20,7 @@ mod jar;
 mod nobodys;
 mod section;
 mod shop;
+mod storefronts;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +42,7 @@ use handles::Handles;
 use jar::Phase;
 use nobodys::Nobodys;
 use shop::SignedOut;
+use storefronts::Storefronts;
 
 pub(crate) use canary::Fault;
 pub use canary::{CanaryAccount, Fault as ShieldFault};
@@ -83,6 +85,7 @@ pub(crate) struct Guard {
     pub health: Mutex<Health>,
     pub is_blind: AtomicBool,
     pub nobodys: Nobodys,
+    pub storefronts: Storefronts,
     refused_told_at: AtomicI64,
     socket_told_at: AtomicI64,
     unclear_told_at: AtomicI64,
@@ -121,6 +124,7 @@ impl Shield {
             health: Mutex::default(),
             is_blind,
             nobodys: Nobodys::default(),
+            storefronts: Storefronts::default(),
             refused_told_at: AtomicI64::new(0),
             socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),
@@ -160,6 +164,7 @@ impl Shield {
             health: Mutex::new(health),
             is_blind,
             nobodys: Nobodys::default(),
+            storefronts: Storefronts::default(),
             refused_told_at: AtomicI64::new(0),
             socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),

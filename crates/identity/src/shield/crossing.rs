@@ -35,6 +35,7 @@ use super::decide::{Cause, Renamed, Verdict, no_flow};
 use super::handles::{Entry, HANDLE_COOKIE};
 use super::jar::Phase;
 use super::shop::Asker;
+use super::storefronts;
 use crate::error::Error;
 use crate::pages::refused;
 use crate::state::ReturnTo;
@@ -223,7 +224,8 @@ impl Crossing {
             return Ok(self.instead(&refusal));
         }
         self.visit = Some(Visit::new(self.client, headers));
-        self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers));
+        let asker = Asker::of(self.client, self.id, &self.authority, headers);
+        self.asker = Some(Asker { folders: storefronts::above(&self.path), ..asker });
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
         self.take_solved(headers);
         let mut others = self.strip(headers);
@@ -260,6 +262,9 @@ impl Crossing {
         if self.is_unread
             && let Some(refusal) = self.try_unread().await
         {
+            return Ok(self.instead(&refusal));
+        }
+        if let Some(refusal) = self.other_session(headers, body) {
             return Ok(self.instead(&refusal));
         }
         self.look_for_act(headers, body);

@@ -69,6 +69,9 @@ pub struct Jar {
     /// the second factor.
     #[serde(default)]
     pub waiting: Vec<String>,
+    /// Folders of further storefronts that were asked whose session it is.
+    #[serde(default)]
+    pub storefronts: Vec<String>,
     /// The hash of our own session's token when the handle was made: a step-up gives that session another. Empty in a jar that was
     /// kept before this was written down, until the browser first shows a token.
     #[serde(default)]
@@ -87,6 +90,7 @@ impl Jar {
             by_token: false,
             rights: Rights::Unknown,
             waiting: Vec::new(),
+            storefronts: Vec::new(),
             shown: String::new(),
             made_at: now,
             seen_at: now,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use storeward_adapter::{
-    Address, AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown, SignOut,
-    StaffProbe, ToldRights,
+    Adapter, Address, AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown,
+    SignOut, StaffProbe, ToldRights,
 };
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
 use super::handles::Entry;
 use super::jar::Rights;
@@ -22,6 +22,8 @@ pub struct Asker {
     pub client: ClientIp,
     pub id: RequestId,
     pub headers: HeaderMap,
+    /// Above the page that was asked for: the shop may have a storefront of its own in one of them.
+    pub folders: Vec<String>,
 }
 
 impl Asker {
@@ -36,7 +38,7 @@ impl Asker {
         if let Ok(host) = HeaderValue::from_str(host) {
             headers.insert(header::HOST, host);
         }
-        Asker { client, id, headers }
+        Asker { client, id, headers, folders: Vec::new() }
     }
 }
 
@@ -59,7 +61,7 @@ impl From<ProbeAnswer> for Who {
 }
 
 /// With whose cookies it is asked.
-enum With<'a> {
+pub(super) enum With<'a> {
     /// What the answer sets goes into the jar.
     Jar(&'a Arc<Entry>),
     /// Nothing of the answer is kept.
@@ -146,14 +148,20 @@ impl Guard {
     }
 
     async fn probe(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
+        self.who_with(&With::Jar(entry), asker).await
+    }
+
+    async fn who_with(&self, with: &With<'_>, asker: &Asker) -> Who {
         let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
-        self.answer_to(probe, asker, &With::Jar(entry), None).await.into()
+        let said = self.answer_to(&self.adapter, probe, asker, with, None).await.into();
+        self.at_storefronts(said, asker, with).await
     }
 
     /// The answer to a question who is signed in. A shop that has it elsewhere, below a language or at another of its names, is followed
     /// there.
-    async fn answer_to(
+    pub(super) async fn answer_to(
         &self,
+        adapter: &Adapter,
         probe: &Probe,
         asker: &Asker,
         with: &With<'_>,
@@ -174,8 +182,29 @@ impl Guard {
                 }
             };
             let Ok(answer) = answer else { return ProbeAnswer::Unclear };
-            if let Some(says) = self.follow(&mut led, probe, &answer) {
+            if let Some(says) = self.follow_by(adapter, &mut led, probe, &answer) {
                 return says;
+            }
+        }
+    }
+
+    /// What the shop answers a visitor who asks, and with which status in the end: none where it does not answer.
+    pub(super) async fn says_to_visitor(
+        &self,
+        adapter: &Adapter,
+        probe: &Probe,
+        asker: &Asker,
+    ) -> (ProbeAnswer, Option<StatusCode>) {
+        let mut led = Led::new(asker, probe);
+        loop {
+            let asked = ("GET", led.target.as_str());
+            let Ok(asked) = question(&led.asker, asked, String::new(), probe.questions(), Bytes::new())
+            else {
+                return (ProbeAnswer::Unclear, None);
+            };
+            let Ok(answer) = self.shop.ask(asked).await else { return (ProbeAnswer::Unclear, None) };
+            if let Some(says) = self.follow_by(adapter, &mut led, probe, &answer) {
+                return (says, Some(answer.status()));
             }
         }
     }
@@ -187,10 +216,21 @@ impl Guard {
         probe: &Probe,
         answer: &Response<Bytes>,
     ) -> Option<ProbeAnswer> {
+        self.follow_by(&self.adapter, led, probe, answer)
+    }
+
+    /// The same by the file of a storefront in a folder.
+    fn follow_by(
+        &self,
+        adapter: &Adapter,
+        led: &mut Led,
+        probe: &Probe,
+        answer: &Response<Bytes>,
+    ) -> Option<ProbeAnswer> {
         let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
         let status = answer.status();
         let told = ProbeTold { status: status.as_u16(), asked: &led.target, location, body: answer.body() };
-        let says = self.adapter.probe_says(probe, &told);
+        let says = adapter.probe_says(probe, &told);
         let to = location.filter(|_| says == ProbeAnswer::Unclear && status.is_redirection());
         let goes_on = to.is_some_and(|to| led.goes_to(to, &self.identity.0.shop_names));
         (!goes_on).then_some(says)
@@ -205,7 +245,7 @@ impl Guard {
         token: &Secret<String>,
     ) -> Who {
         let line = Secret::new(format!("Bearer {}", token.expose()));
-        match self.answer_to(probe, asker, &With::Jar(entry), Some(&line)).await {
+        match self.answer_to(&self.adapter, probe, asker, &With::Jar(entry), Some(&line)).await {
             ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
             ProbeAnswer::SignedOut | ProbeAnswer::Unclear => Who::Unclear,
         }
@@ -233,7 +273,7 @@ impl Guard {
         if !matches!(self.identity.0.throttle.attempt(&key, now), Leave::Granted) {
             return Who::Unclear;
         }
-        match self.answer_to(probe, asker, &With::Cookies(""), Some(&line)).await {
+        match self.answer_to(&self.adapter, probe, asker, &With::Cookies(""), Some(&line)).await {
             ProbeAnswer::SignedOut => {
                 self.nobodys.add(&probe.path, token, now);
                 Who::Nobody
@@ -244,8 +284,7 @@ impl Guard {
 
     /// Whose session these cookies are now, which may be older than the jar's. Nothing of the answer is kept.
     pub async fn who_has(&self, cookies: String, asker: &Asker) -> Who {
-        let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
-        self.answer_to(probe, asker, &With::Cookies(&cookies), None).await.into()
+        self.who_with(&With::Cookies(&cookies), asker).await
     }
 
     /// Whether whoever is signed in has rights in the back office. Nobody is let through as a customer while the shop does not

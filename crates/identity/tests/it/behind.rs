@@ -256,10 +256,15 @@ impl Visitor<'_> {
     }
 
     pub async fn show_code(&mut self, trust: &str) {
+        self.show_code_for(trust, "/account").await;
+    }
+
+    /// The same where the shop led to another page.
+    pub async fn show_code_for(&mut self, trust: &str, page: &str) {
         let code = self.behind.bench.code(LetterKind::SignInCode);
         let path = "/.storeward/challenge";
         let fields = [("method", "mail"), ("secret", code.as_str()), ("trust", trust)];
-        self.browser.post_from(path, path, &fields).await.leads_to("/account");
+        self.browser.post_from(path, path, &fields).await.leads_to(page);
     }
 
     /// Does what the page's script does with its puzzle.

@@ -46,6 +46,7 @@ mod sign_up;
 mod sms;
 mod staff;
 mod stay;
+mod storefronts;
 mod strangers;
 mod takeover;
 mod teach;

@@ -55,6 +55,28 @@ impl Crossing {
         self.is_act = (!body.complete && !is_file) || adapter.may_be_act(&asked, body.bytes, own);
     }
 
+    /// A request that may sign somebody in brings a session of the shop's beside its cookies, and it is not the one that is held here: the shop
+    /// would sign that one in, and set no cookie that is seen.
+    pub(super) fn other_session(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
+        let is_lane = self.guard.section.lanes.contains(self.client.get());
+        if is_lane || !(self.is_risky || self.door.is_some()) {
+            return None;
+        }
+        let lines = Lines::of(headers);
+        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
+        let found = self.guard.adapter.sessions_beside_cookies(&asked, body.bytes);
+        let is_held = |(name, value): &(String, String)| {
+            let has = |held: &Handle| {
+                let cookies = &held.entry.lock().jar.cookies;
+                cookies.iter().any(|kept| kept.name == *name && kept.value == *value)
+            };
+            self.held.as_ref().is_some_and(has)
+        };
+        let title = "A session of the shop may not stand in an address or a form here";
+        let refusal = || Refusal::of(StatusCode::FORBIDDEN, "identity.session_in_address", title);
+        (!found.iter().all(is_held)).then(refusal)
+    }
+
     async fn rights(&self) -> Option<Rights> {
         match (&self.held, &self.asker) {
             (Some(held), Some(asker)) => self.guard.known_rights(&held.entry, asker).await,

@@ -1,0 +1,205 @@
+//! Further storefronts of the shop below folders of the same host: Magento's websites, PrestaShop's shops, one installation beside another.
+//!
+//! Each may know its own customers by a session that says nothing to the others, so that the page which the adapter's file names answers as to a
+//! visitor while somebody is signed in next door. A folder counts as a storefront when that page, laid below it, tells a visitor in the file's own words
+//! that nobody is signed in; what is no storefront mostly answers that there is no such page.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use storeward_adapter::{Adapter, ProbeAnswer};
+use storeward_base::Timestamp;
+use storeward_web::http::{StatusCode, header};
+
+use super::Guard;
+use super::handles::Entry;
+use super::shop::{Asker, Who, With};
+
+/// Folders above a request that are looked at.
+const DEEPEST: usize = 3;
+/// Folders that are remembered. When there are more, those that are none are forgotten.
+const MOST: usize = 1_024;
+/// A folder that is none is looked at again after this.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// Of one session. More are nobody's, and then nobody can tell whose the session is.
+const OF_SESSION: usize = 32;
+
+/// What is known of folders, by the host that was asked and the folder.
+#[derive(Default)]
+pub struct Storefronts(Mutex<HashMap<(String, String), Known>>);
+
+#[derive(Clone)]
+enum Known {
+    /// The shop's file, laid there.
+    Lies(Arc<Adapter>),
+    Not(Timestamp),
+}
+
+/// What the folder is to whoever asks now.
+enum Found {
+    Storefront(Arc<Adapter>),
+    Nothing,
+    /// The shop does not answer there at the moment.
+    Unclear,
+}
+
+/// The folders above a path, the outermost first: `/b2b` and `/b2b/customer` above `/b2b/customer/login`.
+pub fn above(path: &str) -> Vec<String> {
+    let ends = path.match_indices('/').map(|(at, _)| at).skip(1);
+    ends.take(DEEPEST).filter_map(|end| path.get(..end)).map(str::to_owned).collect()
+}
+
+impl Storefronts {
+    fn get(&self, key: &(String, String), now: Timestamp) -> Option<Known> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_good = |known: &&Known| match known {
+            Known::Lies(_) => true,
+            Known::Not(at) => now.since(*at) < REMEMBERED,
+        };
+        known.get(key).filter(is_good).cloned()
+    }
+
+    fn note(&self, key: (String, String), what: Known) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.retain(|_, what| matches!(what, Known::Lies(_)));
+        }
+        if known.len() < MOST {
+            known.insert(key, what);
+        }
+    }
+}
+
+impl Guard {
+    /// Whose session it is at every storefront that it may be one of: what the first one `said`, the folders above this request and those
+    /// of the cookies, and where it was asked before. Two storefronts that name two people say nothing together.
+    pub(super) async fn at_storefronts(&self, said: Who, asker: &Asker, with: &With<'_>) -> Who {
+        let mut folders = asker.folders.clone();
+        if let With::Jar(entry) = with {
+            let inner = entry.lock();
+            folders.extend(inner.jar.storefronts.iter().cloned());
+            let paths = inner.jar.cookies.iter().map(|kept| kept.path.trim_end_matches('/').to_owned());
+            folders.extend(paths.filter(|path| !path.is_empty()));
+        }
+        folders.sort_unstable();
+        folders.dedup();
+        let mut who = said;
+        for folder in folders {
+            let there = match self.storefront(&folder, asker).await {
+                Found::Nothing => continue,
+                Found::Unclear => return Who::Unclear,
+                Found::Storefront(adapter) => adapter,
+            };
+            let Some(probe) = &there.signed_in.probe else { continue };
+            if let With::Jar(entry) = with
+                && !note_storefront(entry, &folder)
+            {
+                return Who::Unclear;
+            }
+            who = both(who, self.answer_to(&there, probe, asker, with, None).await.into());
+        }
+        who
+    }
+
+    async fn storefront(&self, folder: &str, asker: &Asker) -> Found {
+        let host = asker.headers.get(header::HOST).and_then(|line| line.to_str().ok()).unwrap_or_default();
+        let key = (host.to_owned(), folder.to_owned());
+        let now = self.identity.0.now();
+        match self.storefronts.get(&key, now) {
+            Some(Known::Lies(adapter)) => return Found::Storefront(adapter),
+            Some(Known::Not(_)) => return Found::Nothing,
+            None => {}
+        }
+        let Ok(adapter) = self.adapter.clone().in_folder(folder) else { return Found::Nothing };
+        let Some(probe) = &adapter.signed_in.probe else { return Found::Nothing };
+        let (says, status) = self.says_to_visitor(&adapter, probe, asker).await;
+        match (says, status) {
+            (ProbeAnswer::SignedOut, _) => {
+                let adapter = Arc::new(adapter);
+                self.storefronts.note(key, Known::Lies(adapter.clone()));
+                Found::Storefront(adapter)
+            }
+            (_, None) => Found::Unclear,
+            (_, Some(status)) if status.is_server_error() => Found::Unclear,
+            // Somebody may have brought it about that they are refused: that is not what others are told.
+            (_, Some(StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)) => Found::Nothing,
+            (_, Some(_)) => {
+                self.storefronts.note(key, Known::Not(now));
+                Found::Nothing
+            }
+        }
+    }
+}
+
+/// Remembers that a session may be one of this storefront's. False where it is of too many.
+fn note_storefront(entry: &Entry, folder: &str) -> bool {
+    let known = &mut entry.lock().jar.storefronts;
+    if !known.iter().any(|known| known == folder) {
+        if known.len() >= OF_SESSION {
+            return false;
+        }
+        known.push(folder.to_owned());
+    }
+    true
+}
+
+fn both(one: Who, other: Who) -> Who {
+    match (one, other) {
+        (Who::Unclear, _) | (_, Who::Unclear) => Who::Unclear,
+        (Who::Nobody, who) | (who, Who::Nobody) => who,
+        (Who::Somebody { subject, email }, Who::Somebody { subject: there, email: told })
+            if subject == there =>
+        {
+            Who::Somebody { subject, email: email.or(told) }
+        }
+        (Who::Somebody { .. }, Who::Somebody { .. }) => Who::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_above_a_path_are_few() {
+        assert_eq!(above("/login"), Vec::<String>::new());
+        assert_eq!(above("/b2b/"), ["/b2b"]);
+        assert_eq!(above("/b2b/customer/login"), ["/b2b", "/b2b/customer"]);
+        assert_eq!(above("/a/b/c/d/e"), ["/a", "/a/b", "/a/b/c"]);
+    }
+
+    #[test]
+    fn two_storefronts_say_together_what_each_says() {
+        let somebody = |name: &str| Who::Somebody { subject: name.to_owned(), email: None };
+        for (one, other, together) in [
+            (Who::Nobody, Who::Nobody, Who::Nobody),
+            (Who::Nobody, somebody("ella"), somebody("ella")),
+            (somebody("ella"), Who::Nobody, somebody("ella")),
+            (somebody("ella"), somebody("ella"), somebody("ella")),
+            (somebody("ella"), somebody("ida"), Who::Unclear),
+            (Who::Nobody, Who::Unclear, Who::Unclear),
+            (Who::Unclear, somebody("ella"), Who::Unclear),
+        ] {
+            assert_eq!(both(one, other), together);
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_folders_is_bounded_and_what_is_none_is_looked_at_again() {
+        let known = Storefronts::default();
+        let key = |n: usize| (String::from("shop.example"), format!("/{n}"));
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
+        let file = "format = 1\nname = 'x'\ntitle = ''\n[cookies]\nsession = ['s']\n[signed_in.probe]\npath = '/me'\nsubject = { json = '/id' }\n";
+        let adapter = Arc::new(Adapter::parse(file).unwrap());
+        known.note(key(0), Known::Lies(adapter));
+        for n in 1..3 * MOST {
+            known.note(key(n), Known::Not(now));
+            assert!(known.0.lock().unwrap().len() <= MOST);
+        }
+        let last = key(3 * MOST - 1);
+        assert!(matches!(known.get(&last, now), Some(Known::Not(_))));
+        assert!(known.get(&last, now.plus(REMEMBERED)).is_none());
+        assert!(matches!(known.get(&key(0), now.plus(10 * REMEMBERED)), Some(Known::Lies(_))));
+    }
+}
