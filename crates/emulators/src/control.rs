@@ -241,7 +241,18 @@ impl Control {
             Verdict::Lost => ("lost", "RESOLVED_BUYER_FAVOUR"),
         };
         self.at_stripe(|desk| desk.close_dispute(dispute, word));
-        self.at_paypal(|counter| counter.resolve(dispute, outcome));
+        self.at_paypal(|counter| counter.resolve(dispute, outcome, None));
+    }
+
+    /// PayPal settles a dispute for a part of what is disputed. Nothing where it is over.
+    pub fn settle_dispute(&self, dispute: &str, minor: i64) -> Option<()> {
+        self.at_paypal(|counter| counter.resolve(dispute, "RESOLVED_BUYER_FAVOUR", Some(minor)))
+    }
+
+    /// Money of the same PayPal account that another program takes, or, below zero, that is paid with it: with that program's word,
+    /// where it has one.
+    pub fn moved_elsewhere(&self, minor: i64, currency: &str, word: Option<&str>) {
+        self.at_paypal(|counter| counter.moved_elsewhere(minor, currency, word));
     }
 
     /// What an object keeps to itself, such as the content of a file that was uploaded (`_hex`).

@@ -161,7 +161,7 @@ impl Counter<'_> {
     /// The merchant gives in: the money goes to the buyer.
     pub fn accept_claim(&mut self, id: &str) -> Outcome<Reply> {
         self.waits_for_seller(id)?;
-        self.resolve(id, "RESOLVED_BUYER_FAVOUR");
+        self.resolve(id, "RESOLVED_BUYER_FAVOUR", None);
         Ok(self.to_dispute(id))
     }
 
@@ -185,26 +185,28 @@ impl Counter<'_> {
         }
     }
 
-    /// PayPal's decision. Nothing where there is none to make.
-    pub fn resolve(&mut self, id: &str, outcome: &str) -> Option<()> {
+    /// PayPal's decision; of one for the buyer `part` goes back, or else all of it. Nothing where there is none to make.
+    pub fn resolve(&mut self, id: &str, outcome: &str, part: Option<i64>) -> Option<()> {
         let dispute = self.find("dispute", id).filter(|one| text(one, "status") != "RESOLVED")?;
         let money = Money::read(&dispute["dispute_amount"]).ok()?;
+        let back = Money::new(part.unwrap_or(money.minor), &money.currency);
         let capture = self.find("capture", text(&dispute, "_capture"))?;
+        let is_buyers = outcome == "RESOLVED_BUYER_FAVOUR";
         self.change("dispute", id, |dispute| {
             set(dispute, "status", "RESOLVED");
             set(dispute, "_state", "RESOLVED");
-            set(
-                dispute,
-                "dispute_outcome",
-                json!({ "outcome_code": outcome, "amount_refunded": money.to_json() }),
-            );
+            let mut decided = json!({ "outcome_code": outcome });
+            if is_buyers {
+                set(&mut decided, "amount_refunded", back.to_json());
+            }
+            set(dispute, "dispute_outcome", decided);
         });
         let capture_id = text(&capture, "id").to_owned();
         self.moved("T1111", id, money.minor, &money, &capture);
         self.change("capture", &capture_id, |capture| set(capture, "_disputed", false));
-        if outcome == "RESOLVED_BUYER_FAVOUR" {
-            self.moved("T1106", &capture_id, -money.minor, &money, &capture);
-            self.reverse(&capture_id, &money);
+        if is_buyers {
+            self.moved("T1106", &capture_id, -back.minor, &back, &capture);
+            self.reverse(&capture_id, &back);
         }
         self.told(id, "CUSTOMER.DISPUTE.RESOLVED");
         Some(())

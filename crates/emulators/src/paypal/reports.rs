@@ -20,7 +20,12 @@ impl Counter<'_> {
     /// merchant's words.
     pub fn moved(&mut self, code: &str, subject: &str, minor: i64, like: &Money, holder: &Value) {
         let is_payment = code == "T0006";
-        let id = if is_payment { subject.to_owned() } else { chance::capitals(17) };
+        let id = match code {
+            "T0006" => subject.to_owned(),
+            // A refund is a transaction of its own: by its own id, as Payments v2 gives it.
+            "T1107" => text(holder, "id").to_owned(),
+            _ => chance::capitals(17),
+        };
         let fee = if is_payment { -like.fee().minor } else { 0 };
         let mut movement = json!({
             "id": id, "_code": code, "_minor": minor, "_fee": fee, "_currency": like.currency, "_at_s": self.now_s(),
@@ -32,6 +37,13 @@ impl Counter<'_> {
             }
         }
         self.put("movement", movement);
+    }
+
+    /// A movement of the account that has no order here.
+    pub fn moved_elsewhere(&mut self, minor: i64, currency: &str, word: Option<&str>) {
+        let money = Money::new(minor, currency);
+        let holder = word.map_or_else(|| json!({}), |word| json!({ "custom_id": word }));
+        self.moved("T0006", &chance::capitals(17), minor, &money, &holder);
     }
 
     pub fn transactions(&self, query: &str) -> Outcome<Reply> {

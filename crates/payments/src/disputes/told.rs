@@ -116,6 +116,15 @@ pub(super) fn of_paypal(one: &Value) -> Option<Told> {
     let is_held =
         state == "lost" || text(one, "/dispute_life_cycle_stage") == Some("CHARGEBACK") && state == "open";
     let is_sellers = |evidence: &&Value| text(evidence, "/source") == Some("SUBMITTED_BY_SELLER");
+    // Of a dispute that was settled for a part the outcome says how much went back.
+    let back = one.pointer("/dispute_outcome/amount_refunded").filter(|_| state == "lost");
+    let back =
+        back.and_then(|back| Money::from_paypal(text(back, "/value")?, text(back, "/currency_code")?).ok());
+    let back =
+        back.filter(|back| back.currency == amount.currency && (0..=amount.minor).contains(&back.minor));
+    let by_outcome = if is_held { back.unwrap_or(amount).minor } else { 0 };
+    let entries = list(one, "/money_movements");
+    let (settled, fees) = sellers_of(entries, amount.currency).unwrap_or_default();
     Some(Told {
         reference: text(one, "/dispute_id")?.to_owned(),
         amount,
@@ -124,12 +133,38 @@ pub(super) fn of_paypal(one: &Value) -> Option<Told> {
         state,
         waits: status == "WAITING_FOR_SELLER_RESPONSE",
         has_evidence: list(one, "/evidences").iter().find(is_sellers).is_some(),
-        withdrawn: if is_held { amount.minor } else { 0 },
-        fees: Vec::new(),
-        movements: 0,
+        withdrawn: settled.unwrap_or(by_outcome),
+        fees,
+        movements: i64::try_from(entries.len()).ok()?,
         due_at: text(one, "/seller_response_due_date").and_then(Timestamp::parse_rfc3339),
         about: about.collect(),
     })
+}
+
+/// What PayPal took from the seller to settle it, without what it gave back, and its fees (Disputes v1, `money_movements`). The first is
+/// nothing where no movement says it: PayPal may have paid the buyer itself, and a hold need not be one.
+fn sellers_of(entries: &[Value], own: Currency) -> Option<(Option<i64>, Vec<Money>)> {
+    let (mut settled, mut fees) = (None, Vec::<Money>::new());
+    for entry in entries {
+        let money =
+            Money::from_paypal(text(entry, "/amount/value")?, text(entry, "/amount/currency_code")?).ok()?;
+        let is_sellers = text(entry, "/affected_party") == Some("SELLER");
+        let minor = match text(entry, "/type")? {
+            "CREDIT" => money.minor.checked_neg()?,
+            _ => money.minor,
+        };
+        if text(entry, "/reason") == Some("DISPUTE_SETTLEMENT") {
+            let part = if is_sellers && money.currency == own { minor } else { 0 };
+            settled = Some(settled.unwrap_or(0_i64).checked_add(part)?);
+        } else if is_sellers && text(entry, "/reason").is_some_and(|reason| reason.ends_with("_FEE")) {
+            match fees.iter_mut().find(|one| one.currency == money.currency) {
+                Some(one) => one.minor = one.minor.checked_add(minor)?,
+                None => fees.push(Money { minor, ..money }),
+            }
+        }
+    }
+    let fees = fees.into_iter().map(|fee| Money { minor: fee.minor.max(0), ..fee }).collect();
+    Some((settled.map(|minor| minor.max(0)), fees))
 }
 
 /// What a provider's own checks said of who paid: kept as words.
@@ -217,6 +252,50 @@ mod tests {
         assert_eq!(fees(json!([other])), [(1500, "USD".to_owned())]);
         assert_eq!(fees(json!([other, other_back])), [(0, "USD".to_owned())]);
         assert_eq!(fees(json!([out, other])), [(1500, "EUR".to_owned()), (1500, "USD".to_owned())]);
+    }
+
+    // Settled for a part, all of it was booked as lost; and so was what PayPal paid itself.
+    #[test]
+    fn what_paypal_took_is_what_it_says() {
+        let money = |value: &str| json!({ "value": value, "currency_code": "EUR" });
+        let one = |outcome: Value, movements: Value| {
+            let one = json!({
+                "dispute_id": "PP-D-1", "status": "RESOLVED", "dispute_amount": money("19.99"), "dispute_outcome": outcome,
+                "money_movements": movements, "disputed_transactions": [{ "seller_transaction_id": "C1" }],
+            });
+            let told = of_paypal(&one).unwrap();
+            (told.state, told.withdrawn, told.own_fee())
+        };
+        let moved = |who: &str, kind: &str, reason: &str, value: &str| json!({ "affected_party": who, "type": kind, "reason": reason, "amount": money(value) });
+        let settled = |who: &str, kind: &str, value: &str| moved(who, kind, "DISPUTE_SETTLEMENT", value);
+        let outcome = |code: &str, back: Option<&str>| match back {
+            Some(back) => json!({ "outcome_code": code, "amount_refunded": money(back) }),
+            None => json!({ "outcome_code": code }),
+        };
+        for (outcome, movements, expected) in [
+            (outcome("RESOLVED_BUYER_FAVOUR", None), json!([]), ("lost", 1999, 0)),
+            (outcome("RESOLVED_BUYER_FAVOUR", Some("5.00")), json!([]), ("lost", 500, 0)),
+            // More than was disputed nobody gives back: the whole of it is held to be gone.
+            (outcome("RESOLVED_BUYER_FAVOUR", Some("50.00")), json!([]), ("lost", 1999, 0)),
+            (outcome("RESOLVED_SELLER_FAVOUR", Some("5.00")), json!([]), ("won", 0, 0)),
+            // PayPal paid the buyer itself.
+            (
+                outcome("RESOLVED_WITH_PAYOUT", Some("19.99")),
+                json!([settled("PAYMENT_PROCESSOR", "DEBIT", "19.99"), settled("BUYER", "CREDIT", "19.99")]),
+                ("lost", 0, 0),
+            ),
+            (
+                outcome("ACCEPTED", None),
+                json!([
+                    settled("SELLER", "DEBIT", "8.00"),
+                    settled("SELLER", "CREDIT", "1.00"),
+                    moved("SELLER", "DEBIT", "DISPUTE_FEE", "15.00")
+                ]),
+                ("lost", 700, 1500),
+            ),
+        ] {
+            assert_eq!(one(outcome.clone(), movements.clone()), expected, "{outcome} {movements}");
+        }
     }
 
     #[test]

@@ -139,6 +139,21 @@ both_engines!(what_a_dispute_moves_stands_in_the_books, MIGRATIONS, async |db| {
     assert_eq!(account(&books(&db).await, "disputes"), 1999 * 2);
 });
 
+// PayPal settled it for a part: the books said that all of it was gone, and no more of it could be given back.
+both_engines!(a_dispute_that_paypal_settled_for_a_part_took_that_part, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let (dispute, id) = disputed(&shop, &db, "P-1", Provider::PayPal).await;
+    assert_eq!(account(&books(&db).await, "disputes"), 1999);
+    shop.emulators.control.settle_dispute(&id, 500).unwrap();
+    hear(&shop, &db).await;
+    let after = shop.payments.dispute(&dispute.id()).await.unwrap();
+    assert_eq!((after.state.as_str(), after.amount, after.withdrawn), ("lost", 1999, 500));
+    assert_eq!(account(&books(&db).await, "disputes"), 500);
+    let paid = shop.payments.find(dispute.payment).await.unwrap().unwrap();
+    assert_eq!(paid.refundable(), 1499);
+    assert_eq!(shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap().differences, 0);
+});
+
 // The shop gave the order up when the bank took the money. The bank gave it back, and nobody looked at the order again.
 both_engines!(money_of_a_dispute_that_was_won_is_the_buyers_where_the_shop_gave_up, MIGRATIONS, async |db| {
     use crate::orders::{HALF_AN_HOUR, found, one, says};
