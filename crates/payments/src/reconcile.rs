@@ -1,6 +1,7 @@
 //! Once a day: the provider's own list of movements against the books, and the books against what the shop was told.
 
 pub(crate) mod disputes;
+mod late;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -160,30 +161,30 @@ impl Payments {
         let mut listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
         // What a lost message kept from us is read before it is called a difference: first what was taken, by which it is known whose
         // money went back.
-        for movement in listed.iter().filter(|one| one.kind == MovementKind::Capture) {
-            self.catch_up(provider, movement).await?;
-        }
-        for movement in listed.iter_mut().filter(|one| one.kind == MovementKind::Refund) {
-            self.find_owner(provider, movement).await?;
-            self.catch_up(provider, movement).await?;
+        for kind in [MovementKind::Capture, MovementKind::Refund] {
+            for movement in listed.iter_mut().filter(|one| one.kind == kind) {
+                self.find_owner(provider, movement).await?;
+                self.catch_up(provider, movement).await?;
+            }
         }
         let moved = Arc::new(self.disputes_moved(gateway, &listed, (start, end)).await?);
+        let shown = Arc::new(self.shown_elsewhere(gateway, &listed, (start, end)).await?);
         let shared = Arc::clone(&self.0);
         let listed = Arc::new(listed);
-        self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed, &moved)).await
+        self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed, &moved, &shown)).await
     }
 
-    /// Whose money a refund gave back that does not say it, such as one that was made in the provider's own pages: by what was taken.
-    /// What others give back on the same account is not ours to compare.
-    async fn find_owner(&self, provider: Provider, refund: &mut Movement) -> Result<(), Error> {
-        let is_said = refund.payment.as_deref().is_some_and(|id| id.parse::<PaymentId>().is_ok());
-        if is_said || refund.about.is_empty() {
+    /// Whose money a movement is that does not say it, such as a refund that was made in the provider's own pages: by what was taken.
+    /// What others take, pay and give back on the same account is not ours to compare.
+    async fn find_owner(&self, provider: Provider, movement: &mut Movement) -> Result<(), Error> {
+        let is_said = movement.payment.as_deref().is_some_and(|id| id.parse::<PaymentId>().is_ok());
+        if is_said || movement.kind == MovementKind::Refund && movement.about.is_empty() {
             return Ok(());
         }
-        let asked = refund.clone();
+        let asked = movement.clone();
         match self.0.read(move |reader| disputes::payment_of(reader, provider, &asked)).await? {
-            Some(payment) => refund.payment = Some(payment.text()),
-            None => refund.kind = MovementKind::Other,
+            Some(payment) => movement.payment = Some(payment.text()),
+            None => movement.kind = MovementKind::Other,
         }
         Ok(())
     }
@@ -230,6 +231,23 @@ fn is_known(
     })
 }
 
+/// What was taken and given back on a day, as it stands here: the provider's object, whose it is, and how much.
+fn own_between(
+    reader: &mut Reader<'_>,
+    provider: Provider,
+    (start, end): (Timestamp, Timestamp),
+) -> Result<Vec<(String, PaymentId, i64)>, Error> {
+    let mut own = Vec::new();
+    for (table, statement) in [("payment_capture", CAPTURES_BETWEEN), ("payment_refund", REFUNDS_BETWEEN)] {
+        let asked: (&str, &[_]) = (statement, params![provider.word(), start, end]);
+        let rows = believed::listed(reader, (table, 0), asked, |row| {
+            Ok((row.get(0)?, believed::id(row, 1)?, row.get(2)?))
+        })?;
+        own.extend(rows);
+    }
+    Ok(own)
+}
+
 impl Shared {
     fn compare(
         &self,
@@ -238,6 +256,7 @@ impl Shared {
         (start, end): (Timestamp, Timestamp),
         listed: &[Movement],
         disputed: &[disputes::Moved],
+        shown: &BTreeSet<(String, i64)>,
     ) -> Result<Compared, Error> {
         let mut found = disputes::compare(tx, provider, disputed)?;
         let mut there = BTreeSet::new();
@@ -252,26 +271,24 @@ impl Shared {
         let unread = disputed.iter().filter(|one| one.is_unread()).count();
         let read = disputed.len().saturating_sub(unread);
         let mut compared = u64::try_from(there.len().saturating_add(read)).unwrap_or(u64::MAX);
-        for (table, statement) in [("payment_capture", CAPTURES_BETWEEN), ("payment_refund", REFUNDS_BETWEEN)]
-        {
-            let asked: (&str, &[_]) = (statement, params![provider.word(), start, end]);
-            let rows = believed::listed(tx, (table, 0), asked, |row| {
-                Ok((row.get::<String>(0)?, believed::id(row, 1)?, row.get::<i64>(2)?))
-            })?;
-            for (reference, payment, amount) in rows {
-                if there.contains(reference.as_str()) {
-                    continue;
-                }
-                compared += 1;
-                found.push(Found {
-                    what: "missing_there",
-                    reference,
-                    payment: Some(payment),
-                    there: None,
-                    here: Some(amount),
-                    currency: None,
-                });
+        for (reference, payment, amount) in own_between(tx, provider, (start, end))? {
+            if there.contains(reference.as_str()) {
+                continue;
             }
+            compared += 1;
+            let one = (reference, amount);
+            if shown.contains(&one) {
+                settle_one(tx, provider.word(), &one.0, "missing_there")?;
+                continue;
+            }
+            found.push(Found {
+                what: "missing_there",
+                reference: one.0,
+                payment: Some(payment),
+                there: None,
+                here: Some(amount),
+                currency: None,
+            });
         }
         // The rows against the books, which nobody can change.
         let asked: (&str, &[_]) = (UNBOOKED_BETWEEN, params![provider.word(), start, end]);

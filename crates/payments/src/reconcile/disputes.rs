@@ -192,7 +192,8 @@ pub(super) fn payment_of(
             Err(why) => Err(why),
         };
     }
-    for about in &movement.about {
+    let own = (movement.kind == MovementKind::Capture).then_some(&movement.reference);
+    for about in own.into_iter().chain(&movement.about) {
         match sql::find_capture(reader, provider, about) {
             Ok(None) => {}
             Ok(Some(capture)) => return Ok(Some(capture.payment)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use storeward_base::Clock;
-use storeward_emulators::{Fault, Provider as At, What};
+use storeward_emulators::{Emulators, Fault, Options, Provider as At, What};
 use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_payments::{Error, MIGRATIONS, Payments, PaymentsSection, Provider, State, ledger};
 use storeward_store::both_engines;
@@ -134,6 +134,66 @@ both_engines!(a_refund_of_others_is_no_difference, MIGRATIONS, async |db| {
     shop.payments.reconcile(Provider::Stripe, db.clock.now()).await.unwrap();
     let told: Vec<_> = shop.payments.differences().await.unwrap().into_iter().map(|one| one.there).collect();
     assert_eq!(told, [Some(500)], "the charge alone, which says whose it is");
+});
+
+// A shop that sells elsewhere, too, or pays with the same account: each of it was told as money of which the books know nothing.
+both_engines!(what_others_move_on_the_same_paypal_account_is_no_difference, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let paid = shop.paid("O-1", 1999, Provider::PayPal).await;
+    for (minor, word) in [(700, Some("invoice 55")), (800, None), (-900, None)] {
+        shop.emulators.control.moved_elsewhere(minor, "EUR", word);
+    }
+    let day = async || shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap();
+    let compared = day().await;
+    assert_eq!((compared.compared, compared.differences), (1, 0), "{:?}", shop.payments.differences().await);
+    // What says that it is a payment of ours is ours, also where nobody here knows it.
+    let mut other = paid.id.text();
+    other.replace_range(4..5, "7");
+    shop.emulators.control.moved_elsewhere(900, "EUR", Some(&other));
+    assert_eq!(day().await.differences, 1);
+    let told: Vec<_> =
+        shop.payments.differences().await.unwrap().into_iter().map(|one| (one.what, one.there)).collect();
+    assert_eq!(told, [("missing_here".to_owned(), Some(900))]);
+});
+
+// Nobody listened for two days: what was taken and given back stands in the provider's list of another day than in ours.
+both_engines!(what_was_heard_of_days_later_is_no_difference, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let taken = create(&shop, order_of("L-1", 1999, "EUR")).await;
+    let page = shop.begin(&taken, Provider::Stripe).await;
+    shop.pay(Provider::Stripe, &page).await;
+    let back = shop.paid("L-2", 1999, Provider::PayPal).await;
+    let capture = charge_of(&shop, back.id).await;
+    shop.emulators.control.refund_capture(&capture, Some(700)).unwrap();
+    later(&shop, &db, HOUR * 48);
+    for id in [taken.id, back.id] {
+        shop.payments.look(id).await.unwrap();
+    }
+    assert_eq!(shop.payments.find(taken.id).await.unwrap().unwrap().state, State::Captured);
+    assert_eq!(shop.payments.find(back.id).await.unwrap().unwrap().refunded, 700);
+    let now = db.clock.now();
+    for provider in [Provider::Stripe, Provider::PayPal] {
+        for at in [taken.created_at, now] {
+            let day = shop.payments.reconcile(provider, at).await.unwrap();
+            assert_eq!(day.differences, 0, "{:?}", shop.payments.differences().await);
+        }
+    }
+    // What the provider does not know is told.
+    let others = Emulators::start(Options::default()).await.unwrap();
+    others.control.advance_s(50 * 3600);
+    let other = Shop::at(&db, others, "", "", "http://127.0.0.1:9/nobody").await;
+    for provider in [Provider::Stripe, Provider::PayPal] {
+        assert_eq!(other.payments.reconcile(provider, now).await.unwrap().differences, 1, "{provider}");
+    }
+    let told = other.payments.differences().await.unwrap();
+    let mut told: Vec<_> = told.into_iter().map(|one| (one.what, one.here)).collect();
+    told.sort();
+    assert_eq!(told, [("missing_there".to_owned(), Some(700)), ("missing_there".to_owned(), Some(1999))]);
+    // And settled, once it is shown.
+    for provider in [Provider::Stripe, Provider::PayPal] {
+        shop.payments.reconcile(provider, now).await.unwrap();
+    }
+    assert!(shop.payments.differences().await.unwrap().is_empty());
 });
 
 // A key that may not read Stripe's events hides nothing of PayPal's, and what came meanwhile is read once it may.
