@@ -61,6 +61,11 @@ enum IsRead {
 }
 
 impl Moved {
+    /// It bears the name of its movement, and no dispute's.
+    fn is_nameless(&self) -> bool {
+        self.listed.as_ref().is_some_and(|listed| listed.reference == self.reference)
+    }
+
     pub(super) fn is_unread(&self) -> bool {
         self.is_read != IsRead::Yes
     }
@@ -88,9 +93,20 @@ impl Payments {
             told.contains_key(&one.reference)
                 || told.values().any(|of| of.as_deref() == Some(payment.as_str()))
         };
+        // Nor is it known whether its dispute is told by PayPal's own list, which names no payment, before it has its name.
+        let (mut all, mut in_vain) = (all, 0);
+        for one in all.iter_mut().filter(|one| one.is_nameless() && !is_told(one)) {
+            match self.name(gateway, one).await {
+                Ok(()) => in_vain = 0,
+                Err(Error::Store(why)) => return Err(Error::Store(why)),
+                Err(_) => (one.is_read, in_vain) = (IsRead::InVain, in_vain + 1),
+            }
+            if in_vain >= MOST_IN_VAIN {
+                return Ok(all);
+            }
+        }
         let mut all = in_turn(all, self.0.now(), is_told);
-        let mut in_vain = 0;
-        for one in &mut all {
+        for one in all.iter_mut().filter(|one| one.is_read == IsRead::NotAsked) {
             match self.read_moved(gateway, one).await {
                 Ok(()) => (one.is_read, in_vain) = (IsRead::Yes, 0),
                 Err(Error::Store(why)) => return Err(Error::Store(why)),
@@ -105,12 +121,8 @@ impl Payments {
     }
 
     async fn read_moved(&self, gateway: &Gateway, one: &mut Moved) -> Result<(), Error> {
-        if let (Gateway::PayPal(paypal), Some(listed)) = (gateway, &one.listed)
-            && listed.reference == one.reference
-        {
-            // Its dispute is known to nobody here: a message was lost.
-            one.reference =
-                self.dispute_at(paypal, one.payment).await?.unwrap_or_else(|| one.reference.clone());
+        if one.is_nameless() {
+            self.name(gateway, one).await?;
         }
         let provider = gateway.provider();
         let Some(told) = self.read_dispute(provider, &one.reference).await? else { return Ok(()) };
@@ -120,6 +132,16 @@ impl Payments {
             Err(why) => return Err(why),
         }
         one.told = Some(told);
+        Ok(())
+    }
+
+    /// Its dispute is known to nobody here: a message was lost.
+    async fn name(&self, gateway: &Gateway, one: &mut Moved) -> Result<(), Error> {
+        if let Gateway::PayPal(paypal) = gateway
+            && let Some(id) = self.dispute_at(paypal, one.payment).await?
+        {
+            one.reference = id;
+        }
         Ok(())
     }
 

@@ -298,6 +298,38 @@ both_engines!(disputes_that_can_never_be_read_hide_none_behind_them, MIGRATIONS,
     assert!(unread().await.is_empty());
 });
 
+// What the hourly list told names no payment, and the day's movements no dispute: eight that are told were asked for first, each day anew.
+both_engines!(a_day_is_compared_behind_disputes_that_the_hourly_list_told, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let open = async |order: &str| {
+        let paid = shop.paid(order, 1999, Provider::PayPal).await;
+        let charge = charge_of(&shop, paid.id).await;
+        shop.emulators.control.open_dispute(At::Paypal, &charge, "UNAUTHORISED", None).unwrap()
+    };
+    let hide = |id: &String| {
+        let mut fault = Fault::once(At::Paypal, What::ErrorBefore, &format!("/v1/customer/disputes/{id}"));
+        fault.times = None;
+        shop.emulators.control.fault(fault);
+    };
+    open("T-shown").await;
+    for order in 0..24 {
+        hide(&open(&format!("T-{order}")).await);
+    }
+    while heard(&shop, &db).await.is_err() {}
+    let count = async || told(&db).await.iter().filter(|kind| **kind == "payment.difference").count();
+    assert_eq!(count().await, 24);
+    for _ in 0..2 {
+        let day = shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap();
+        assert_eq!((day.differences, day.unread), (0, 24), "only what is told is not read");
+    }
+    // The other way round: what the day told first is not told again.
+    hide(&open("T-late").await);
+    assert_eq!(shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap().differences, 1);
+    later(&shop, &db, HOUR);
+    heard(&shop, &db).await.unwrap();
+    assert_eq!(count().await, 25);
+});
+
 // More events in one stretch than a list has pages: nothing behind it was ever read.
 both_engines!(a_stretch_with_too_many_events_is_read_in_halves, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
