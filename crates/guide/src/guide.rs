@@ -103,6 +103,24 @@ impl Shared {
         (host.trim_start_matches("www.") != names.host).then_some(names.host)
     }
 
+    /// What the addresses in our letters and in the browser end in: a customer may see each of the shop's names, and the host of our own
+    /// pages, which need not lie below one of them.
+    pub fn endings(&self) -> Vec<String> {
+        let mut all = vec![self.names().host];
+        if self.stand_in_host().is_some() {
+            return all;
+        }
+        for address in self.identity.addresses() {
+            let host = address.split_once("://").map_or(address.as_str(), |(_, host)| host);
+            let host = host.split(':').next().unwrap_or(host).trim_start_matches("www.");
+            let is_below = |one: &String| host == one || host.ends_with(&format!(".{one}"));
+            if !all.iter().any(is_below) {
+                all.push(host.to_owned());
+            }
+        }
+        all
+    }
+
     /// Real and false names for examples.
     pub fn names(&self) -> Names {
         let host = self.identity.host();

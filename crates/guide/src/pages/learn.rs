@@ -67,6 +67,7 @@ struct PhishingPage {
     initial: String,
     sender: String,
     names: Names,
+    endings: String,
     /// What stands behind the real name in the false one.
     in_front_tail: String,
 }
@@ -167,6 +168,7 @@ pub async fn lesson(
             initial: initial(&shop),
             sender: sender(&guide, &names),
             in_front_tail: names.in_front.trim_start_matches(&names.host).trim_start_matches('.').to_owned(),
+            endings: guide.0.endings().join(&format!(" {} ", t.s("phishing.or"))),
             shop,
             names,
         };

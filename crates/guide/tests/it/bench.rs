@@ -38,6 +38,7 @@ pub struct Bench {
     pub clock: Arc<FixedClock>,
     pub postbox: Postbox,
     pub guide: Guide,
+    pub identity: Identity,
     pub own: OwnPages,
     /// What the running program says of itself.
     pub facts: Arc<Mutex<TrustFacts>>,
@@ -183,7 +184,7 @@ impl Bench {
             .extend(guide.handlers().into_iter().filter(|handler| format!("{handler:?}").contains("tell")));
         let runner =
             Runner::start(db.clone(), handlers, options, &tokio::runtime::Handle::current(), |_| {}).unwrap();
-        Bench { clock, postbox, guide, own, facts, runner, db }
+        Bench { clock, postbox, guide, identity, own, facts, runner, db }
     }
 
     pub fn browser(&self) -> Browser<'_> {

@@ -1,5 +1,6 @@
 //! The check-up and the lessons.
 
+use storeward_base::Language;
 use storeward_store::both_engines;
 
 use super::bench::{Bench, EMAIL, MIGRATIONS, PASSWORD};
@@ -53,6 +54,36 @@ both_engines!(lessons_are_for_everybody_and_remembered_of_nobody, &MIGRATIONS, a
     marked.says("4 of 4 right");
     marked.says_not("We remember");
     assert!(bench.events("guide.").await.is_empty());
+    bench.stop().await;
+});
+
+// Letters lead to the host of our own pages: who was told of the shop's name alone held them to be false.
+both_engines!(the_lesson_names_each_address_that_a_customer_sees, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let lesson = async |host: Option<&str>, language| {
+        bench.identity.set_policy(storeward_identity::Policy {
+            host: host.map(str::to_owned),
+            languages: vec![language],
+            ..storeward_identity::Policy::default()
+        });
+        bench.browser().get("/.storeward/learn/phishing").await
+    };
+    for (host, ends) in [
+        (None, "Ours ends in shop.example."),
+        (Some("id.shop.example"), "Ours ends in shop.example."),
+        (Some("notshop.example"), "Ours ends in shop.example or notshop.example."),
+    ] {
+        lesson(host, Language::En).await.says(ends);
+    }
+    let sibling = Some("account.house.example");
+    for (language, ends) in [
+        (Language::En, "Ours ends in shop.example or account.house.example."),
+        (Language::De, "Unsere endet auf shop.example oder account.house.example."),
+        (Language::Fr, "La nôtre finit par shop.example ou account.house.example."),
+        (Language::Es, "La nuestra termina en shop.example o account.house.example."),
+    ] {
+        lesson(sibling, language).await.says(ends);
+    }
     bench.stop().await;
 });
 
