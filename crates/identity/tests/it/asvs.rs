@@ -290,7 +290,7 @@ both_engines!(what_is_random_is_long_and_never_the_same, MIGRATIONS, async |db| 
     assert!(challenges.iter().all(|challenge| challenge.len() == 32));
     let mut codes = owner.recovery_codes().await;
     codes.extend(owner.recovery_codes().await);
-    // 24 characters of 5 bits, and dashes.
+    // 16 characters of 5 bits, and dashes.
     assert!(codes.iter().all(|code| code.replace('-', "").len() == 16), "{codes:?}");
     let mut tokens = Vec::new();
     let mut mailed = Vec::new();
@@ -301,7 +301,8 @@ both_engines!(what_is_random_is_long_and_never_the_same, MIGRATIONS, async |db| 
     }
     assert!(tokens.iter().all(|token| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit())));
     assert!(mailed.iter().all(|code| code.len() == 8 && code.bytes().all(|b| b.is_ascii_digit())));
-    let all: Vec<Vec<u8>> = codes.iter().chain(&tokens).map(|text| text.clone().into_bytes()).collect();
+    let all: Vec<Vec<u8>> =
+        codes.iter().chain(&tokens).chain(&mailed).map(|text| text.clone().into_bytes()).collect();
     let mut all: Vec<Vec<u8>> = all.into_iter().chain(challenges).collect();
     let before = all.len();
     all.sort_unstable();

@@ -110,6 +110,25 @@ both_engines!(a_code_counts_once_for_its_flow_within_ten_minutes, MIGRATIONS, as
     bench.advance(601);
     assert!(one.get("/.storeward/challenge").await.location().ends_with("done=over"));
     assert!(!one.is_signed_in().await && !two.is_signed_in().await);
+    // Once: of two who post it at the same moment one is signed in, and nobody after them.
+    let mut three = bench.browser().elsewhere();
+    three.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
+    send(&mut three).await;
+    let (code, csrf) = (bench.text_code(), three.get("/.storeward/challenge").await.csrf());
+    let mut four = Browser {
+        bench: &bench,
+        cookies: three.cookies.clone(),
+        address: three.address,
+        language: three.language,
+    };
+    let fields = [("method", "sms"), ("secret", code.as_str())];
+    let (a, b) = tokio::join!(
+        three.post("/.storeward/challenge", &csrf, &fields),
+        four.post("/.storeward/challenge", &csrf, &fields)
+    );
+    drop((a, b));
+    let signed_in = [three.is_signed_in().await, four.is_signed_in().await];
+    assert_ne!(signed_in[0], signed_in[1], "{signed_in:?}");
 });
 
 // SMS pumping: numbers of other countries, many messages to one number, many numbers of one country, all together.
