@@ -122,6 +122,9 @@ pub struct CustomersFound {
     pub field: String,
     /// How many there are.
     pub count: u64,
+    /// Nobody has an order of this number, nor of any of the hundred behind it, as of orders that no import has brought yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beyond: bool,
 }
 
 /// What a shop's database has was read, and written where it was new or other than before.

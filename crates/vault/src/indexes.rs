@@ -17,7 +17,7 @@ use crate::catalogue::{Field, Lookup};
 use crate::manifest::{Flaw, Harm};
 use crate::opening::open_row;
 use crate::records::Vault;
-use crate::values;
+use crate::{orders, values};
 
 pub use sql::STATEMENTS;
 pub use walk::Making;
@@ -349,6 +349,34 @@ impl Vault {
             // Of several roots each has a page of its own: behind the first hundred of all the next page begins.
             all.truncate(MOST_FOUND);
             Ok(all)
+        });
+        found.await
+    }
+
+    /// Whether nobody has an order of this number, nor of one behind it ([`orders::AHEAD`]). By the marks alone: no record is opened.
+    pub(crate) async fn is_beyond(&self, field: &'static Field, number: &str) -> Result<bool, Error> {
+        let Some(numbers) = field.take(number).ok().and_then(|kept| orders::from(&kept)) else { return Ok(false) };
+        match self.is_unmarked(field, numbers.clone()).await {
+            Err(Error::OtherRoots(_)) => {
+                self.keys().read_indexes().await?;
+                self.is_unmarked(field, numbers).await
+            }
+            other => other,
+        }
+    }
+
+    async fn is_unmarked(&self, field: &'static Field, values: Vec<String>) -> Result<bool, Error> {
+        let roots = self.keys().indexes();
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let plan = Plan::read(reader, &roots)?;
+            let mut marks: Vec<Mark> = values.iter().flat_map(|value| plan.to_find(field, value)).collect();
+            marks.sort_unstable();
+            for of_root in marks.chunk_by(|one, next| one.1 == next.1) {
+                if sql::has_any(reader, of_root)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         });
         found.await
     }

@@ -19,11 +19,49 @@ use crate::walks::Steps;
 use crate::{Error, orders, sights};
 
 const ORDER: &str = "order.number";
-/// Look-ups within an hour that find nobody, by another field than an order's number: one a minute, as of people who answer customers
-/// without a break.
+/// Look-ups within an hour that find nobody and are no [`Miss::Guess`]: one a minute, as of people who answer customers without a break.
 const MOST_MISSES: u64 = 60;
 /// Whoever asks looked up too many of those.
 const TOO_MANY_LOOKUPS: &str = "too_many_lookups";
+
+/// What a look-up counts as that finds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Miss {
+    /// By an order's number among those that are kept: whoever tries a few of them finds one.
+    Guess,
+    /// By anything else, and by numbers beyond those that are kept: the shop has orders that no import has brought yet, customers ask
+    /// about those most, and nobody finds anybody by trying there.
+    Other,
+}
+
+impl Miss {
+    fn of(fact: &CustomersFound) -> Miss {
+        if fact.field == ORDER && !fact.beyond { Miss::Guess } else { Miss::Other }
+    }
+
+    fn most(self) -> u64 {
+        match self {
+            Miss::Guess => orders::count(orders::MOST_WRONG),
+            Miss::Other => MOST_MISSES,
+        }
+    }
+
+    /// Why whoever has that many is refused.
+    const fn refusal(self) -> &'static str {
+        match self {
+            Miss::Guess => orders::TOO_MANY,
+            Miss::Other => TOO_MANY_LOOKUPS,
+        }
+    }
+
+    /// What the last of them is told as.
+    const fn finding(self) -> &'static str {
+        match self {
+            Miss::Guess => "orders",
+            Miss::Other => "lookups",
+        }
+    }
+}
 
 /// Who looks, and for what.
 struct Look {
@@ -65,6 +103,9 @@ impl Vault {
             (None, Lookup::Whole) => self.find(field, value).await?,
             (None, Lookup::None) => self.find_by_part(field, value).await?,
         };
+        // Told only where it counts: of whoever sees the numbers whole nothing is.
+        let is_missed_order = refused.is_none() && tells && found.is_empty() && look.is_order();
+        let beyond = is_missed_order && self.is_beyond(field, value).await?;
         if refused.is_none() {
             match field.full_name().as_str() {
                 _ if asker.is_shop() => {}
@@ -80,7 +121,7 @@ impl Vault {
                 tx.append(look.asker.actor, None, fact)?;
                 return Ok(Err(reason));
             }
-            look.record(tx, &found)?;
+            look.record(tx, &found, beyond)?;
             Ok(Ok(found.clone()))
         });
         written.await?.map_err(Error::Denied)
@@ -100,6 +141,10 @@ impl Vault {
 }
 
 impl Look {
+    fn is_order(&self) -> bool {
+        self.field.full_name() == ORDER
+    }
+
     fn is_by_part(&self) -> bool {
         self.field.lookup == Lookup::None
     }
@@ -134,29 +179,27 @@ impl Look {
         if (self.is_by_part() || self.tells) && opened_lately >= VOLUME_LIMIT {
             return Ok(Some("too_many"));
         }
-        let (most, reason) = self.most_misses();
-        let is_over = self.tells && self.missed(reader)? >= most;
-        Ok(is_over.then_some(reason))
-    }
-
-    fn most_misses(&self) -> (u64, &'static str) {
-        match self.field.full_name() == ORDER {
-            true => (orders::count(orders::MOST_WRONG), orders::TOO_MANY),
-            false => (MOST_MISSES, TOO_MANY_LOOKUPS),
+        // Which of the two a look by an order's number would count as is not known yet, nor may the refusal say it.
+        let counts_as: &[Miss] = if self.is_order() { &[Miss::Guess, Miss::Other] } else { &[Miss::Other] };
+        for &miss in counts_as {
+            if self.tells && self.missed(reader, miss)? >= miss.most() {
+                return Ok(Some(miss.refusal()));
+            }
         }
+        Ok(None)
     }
 
-    fn missed(&self, reader: &mut Reader<'_>) -> Result<u64, Error> {
+    fn missed(&self, reader: &mut Reader<'_>, miss: Miss) -> Result<u64, Error> {
         let mut actors = self.asker.alike(reader)?;
         actors.push(self.asker.actor);
-        let is_order = self.field.full_name() == ORDER;
-        sights::missed_since(reader, &actors, self.since, |field| (field == ORDER) == is_order)
+        sights::missed_since(reader, &actors, self.since, |fact| Miss::of(fact) == miss)
     }
 
-    fn record(&self, tx: &mut Tx<'_>, found: &[CustomerId]) -> Result<(), Error> {
+    fn record(&self, tx: &mut Tx<'_>, found: &[CustomerId], beyond: bool) -> Result<(), Error> {
         let (actor, before) = (self.asker.actor, self.counted(tx)?);
-        let field = self.field.full_name();
-        tx.append(actor, None, CustomersFound { field, count: orders::count(found.len()) })?;
+        let fact = CustomersFound { field: self.field.full_name(), count: orders::count(found.len()), beyond };
+        let miss = Miss::of(&fact);
+        tx.append(actor, None, fact)?;
         if self.tells {
             let rules = match self.answer(before) {
                 Answer::Allow { rules, .. } => rules,
@@ -173,9 +216,9 @@ impl Look {
                 let told = tx.append(actor, None, fact)?;
                 sights::insert(tx, &told, customer, Purpose::Support, true)?;
             }
-            let (most, _) = self.most_misses();
-            if found.is_empty() && self.missed(tx)? == most {
-                let reason = if self.field.full_name() == ORDER { "orders" } else { "lookups" }.to_owned();
+            let most = miss.most();
+            if found.is_empty() && self.missed(tx, miss)? == most {
+                let reason = miss.finding().to_owned();
                 tx.append(actor, None, UnusualReading { reason, customers: most, limit: most, minutes: 60 })?;
             }
         }

@@ -22,6 +22,9 @@ use crate::{Error, sights};
 
 /// Wrong ones within an hour, of one person, or of all keys that count as one.
 pub(crate) const MOST_WRONG: usize = 5;
+/// Orders' numbers behind one, none of which is kept where it lies beyond those that are. Where numbers lie thinner than one in so many,
+/// whoever tries [`crate::looking`]'s sixty of them finds nobody either.
+pub(crate) const AHEAD: usize = 100;
 /// The order that was named is none of the customer's.
 pub(crate) const NOT_THEIRS: &str = "not_their_order";
 /// Whoever asks named too many of those.
@@ -105,6 +108,15 @@ pub(crate) fn deny(
     Ok(())
 }
 
+/// An order's number and the [`AHEAD`] behind it; nothing where it does not end in a number.
+pub(crate) fn from(number: &str) -> Option<Vec<String>> {
+    let before = number.trim_end_matches(|sign: char| sign.is_ascii_digit());
+    let digits = number.get(before.len()..)?;
+    let (first, width) = (digits.parse::<u64>().ok()?, digits.len());
+    let all = (0..=u64::try_from(AHEAD).ok()?).map(|step| first.checked_add(step));
+    all.map(|number| number.map(|number| format!("{before}{number:0width$}"))).collect()
+}
+
 pub(crate) fn count(of: usize) -> u64 {
     u64::try_from(of).unwrap_or(u64::MAX)
 }
@@ -122,4 +134,23 @@ fn wrong_lately(tx: &mut Tx<'_>, ask: &Ask) -> Result<Vec<CustomerId>, Error> {
         _ => {}
     })?;
     Ok(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_behind_an_orders_are_written_as_it_is() {
+        for (number, second, last) in
+            [("47511", "47512", "47611"), ("A-0999", "A-1000", "A-1099"), ("2026/007", "2026/008", "2026/107")]
+        {
+            let all = from(number).unwrap();
+            assert_eq!((all.len(), all[0].as_str()), (AHEAD + 1, number));
+            assert_eq!((all[1].as_str(), all[AHEAD].as_str()), (second, last));
+        }
+        for none in ["", "A-", "47511b", "99999999999999999999999", "18446744073709551615"] {
+            assert_eq!(from(none), None, "{none}");
+        }
+    }
 }

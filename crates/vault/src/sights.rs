@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use storeward_base::{Actor, CustomerId, EventId, PageSize, Timestamp};
+use storeward_events::vault::CustomersFound;
 use storeward_events::{Event, Record};
 use storeward_policy::Purpose;
 use storeward_store::{Reader, Tx, ledger, params, statements};
@@ -127,17 +128,17 @@ pub(crate) fn looked_since(reader: &mut Reader<'_>, actor: Actor, since: Timesta
     Ok(count)
 }
 
-/// How often one of these looked for somebody by such a field since then, and there was nobody.
+/// How often one of these looked for somebody since then, such a look it was, and there was nobody.
 pub(crate) fn missed_since(
     reader: &mut Reader<'_>,
     actors: &[Actor],
     since: Timestamp,
-    counts: impl Fn(&str) -> bool,
+    counts: impl Fn(&CustomersFound) -> bool,
 ) -> Result<u64, Error> {
     let mut count = 0;
     ledger::lately(reader, COUNTED, behind(since), |record| match &record.event {
         Event::CustomersFound(fact) if fact.count == 0 && actors.contains(&record.actor) => {
-            count += u64::from(counts(&fact.field));
+            count += u64::from(counts(fact));
         }
         _ => {}
     })?;

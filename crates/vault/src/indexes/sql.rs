@@ -1,9 +1,10 @@
 //! SQL of the indexes' own table, and of what is found by parts.
 
 use storeward_base::CustomerId;
-use storeward_store::{Error, Reader, Tx, params, statements};
+use storeward_store::{Error, Reader, Tx, Value, params, statements};
 
 use super::{ASKED, Mark, Row, State};
+use crate::orders::AHEAD;
 
 statements! {
     INDEXES = "SELECT root, field, state, position, done, left_out FROM vault_index ORDER BY root, field LIMIT 256";
@@ -20,6 +21,13 @@ statements! {
     BY_THREES = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 \
                  AND mark IN ($3, $4, $5, $6, $7, $8, $9, $10) \
                  GROUP BY customer HAVING COUNT(DISTINCT mark) = $11 ORDER BY customer LIMIT 500";
+    ANY_OF = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 AND mark IN (\
+              $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+              $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, \
+              $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, \
+              $64, $65, $66, $67, $68, $69, $70, $71, $72, $73, $74, $75, $76, $77, $78, $79, $80, $81, $82, $83, \
+              $84, $85, $86, $87, $88, $89, $90, $91, $92, $93, $94, $95, $96, $97, $98, $99, $100, $101, $102, \
+              $103) LIMIT 1";
 }
 
 pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Row>, Error> {
@@ -74,6 +82,17 @@ pub fn add_mark(tx: &mut Tx<'_>, customer: CustomerId, item: &str, mark: &Mark) 
 pub fn delete_marks(tx: &mut Tx<'_>, customer: CustomerId, row: &Row) -> Result<(), Error> {
     let name = if row.field.is_empty() { String::new() } else { row.mark_name() };
     tx.execute(DELETE_OF_ROOT, params![customer, row.root, name]).map(drop)
+}
+
+/// Whether any of these marks is there: at most a hundred and one, of one field and one root.
+pub fn has_any(reader: &mut Reader<'_>, marks: &[Mark]) -> Result<bool, Error> {
+    let Some(last) = marks.last() else { return Ok(false) };
+    let (name, root, _) = last;
+    let mut values = params![name, *root].to_vec();
+    // The last one stands for those that are not there.
+    let at = |place: usize| Value::from(marks.get(place).unwrap_or(last).2.as_slice());
+    values.extend((0..=AHEAD).map(at));
+    Ok(reader.query_optional(ANY_OF, &values, |_| Ok(()))?.is_some())
 }
 
 /// Who has all of these marks; none for no marks.

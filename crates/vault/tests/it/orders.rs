@@ -158,6 +158,51 @@ both_engines!(nobody_finds_an_order_by_looking_it_up, MIGRATIONS, async |db| {
     assert_eq!(vault.look_up(&sam, number, "47511").await.unwrap(), [ada()]);
 });
 
+// Customers ask about the order that they have just placed, which no import has brought yet: five such calls locked honest staff out for an
+// hour.
+both_engines!(orders_newer_than_the_last_import_lock_nobody_out, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let (sam, number) = (somebody(31, "support"), field("order.number"));
+    for newer in 47512..47540 {
+        assert_eq!(vault.look_up(&sam, number, &newer.to_string()).await, Ok(Vec::new()), "{newer}");
+    }
+    assert_eq!((findings(&db).await.len(), vault.look_up(&sam, number, "47511").await), (0, Ok(vec![ada()])));
+    // What could be somebody's is a guess as before, and so is what is no number; also where marks are of another root since.
+    vault.renew_index(|_| {}).await.unwrap();
+    for guess in ["47510", "47411", "47412", "order", "4751x"] {
+        assert_eq!(vault.look_up(&sam, number, guess).await, Ok(Vec::new()), "{guess}");
+    }
+    assert_eq!(findings(&db).await, [format!("{} orders 5", sam.actor())]);
+    // From then on the answer tells no numbers apart: neither those that are kept, nor those beyond.
+    for any in ["47511", "47510", "47512", "99999"] {
+        assert_eq!(vault.look_up(&sam, number, any).await, Err(Error::Denied("too_many_orders")), "{any}");
+    }
+});
+
+// Numbers beyond those that are kept have a limit, too, together with what is looked for by other fields.
+both_engines!(numbers_beyond_the_last_import_have_the_limit_of_other_look_ups, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let (sam, number, phone) = (somebody(31, "support"), field("order.number"), field("contact.phone"));
+    let mut tries = tokio::task::JoinSet::new();
+    for newer in 0..50 {
+        let (vault, sam) = (vault.clone(), sam.clone());
+        tries.spawn(async move { vault.look_up(&sam, number, &(47_512 + newer * 7).to_string()).await });
+    }
+    assert!(tries.join_all().await.iter().all(|one| *one == Ok(Vec::new())));
+    for wrong in 10..20 {
+        assert_eq!(vault.look_up(&sam, phone, &format!("+4420794609{wrong}")).await, Ok(Vec::new()));
+    }
+    assert_eq!(findings(&db).await, [format!("{} lookups 60", sam.actor())]);
+    let refused = Err(Error::Denied("too_many_lookups"));
+    for any in ["47511", "47510", "47999"] {
+        assert_eq!(vault.look_up(&sam, number, any).await, refused, "{any}");
+    }
+    assert_eq!(vault.look_up(&sam, phone, "+442079460999").await, refused);
+    assert_eq!(vault.look_up(&somebody(32, "support"), number, "47511").await, Ok(vec![ada()]));
+});
+
 // A telephone number of which a part is shown was tried to its end.
 both_engines!(nobody_completes_a_masked_number_by_looking_it_up, MIGRATIONS, async |db| {
     let (_keys, vault) = both(&db).await;
