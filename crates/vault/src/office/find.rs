@@ -21,11 +21,14 @@ pub(crate) struct Found {
     pub within: Option<&'static Field>,
     /// What is left of a place behind an address or a number in it: no value of its own.
     pub is_rest: bool,
+    /// Of one that is to be chosen, its value in a form or that it is the chosen one: left out as a whole, where it is not to be seen. A mask
+    /// in its place would say that something stood there.
+    pub is_choice: bool,
 }
 
 impl Found {
     pub(crate) fn new(range: Range<usize>, field: &'static Field) -> Self {
-        Found { range, field, within: None, is_rest: false }
+        Found { range, field, within: None, is_rest: false, is_choice: false }
     }
 }
 
@@ -85,11 +88,11 @@ fn divided(body: &str, places: &[Found], mut inner: Vec<Found>) -> Vec<Found> {
         while inner.get(next).is_some_and(|one| one.range.end <= place.range.start) {
             next += 1;
         }
-        let (mut at, mut is_rest) = (place.range.start, false);
+        let (mut at, mut is_rest) = (place.range.start, place.is_choice);
         let mut piece = |range: Range<usize>, is_rest: bool| {
             // Commas and brackets between are nobody's.
             if body.get(range.clone()).is_some_and(|text| text.contains(char::is_alphanumeric)) {
-                pieces.push(Found { is_rest, ..Found::new(range, place.field) });
+                pieces.push(Found { is_rest, is_choice: place.is_choice, ..Found::new(range, place.field) });
             }
         };
         let around = |one: &Found| one.range.start < place.range.end;
@@ -392,6 +395,7 @@ fn reference(name: &str) -> Option<char> {
         "commat" => Some('@'),
         "period" => Some('.'),
         "bull" | "bullet" => Some('•'),
+        "hellip" => Some('…'),
         _ => match name.strip_prefix("#x").or_else(|| name.strip_prefix("#X")) {
             Some(digits) => number(digits, 16),
             None => name.strip_prefix('#').and_then(|digits| number(digits, 10)),
@@ -438,9 +442,13 @@ pub(crate) fn masked(
         let goes_on = mask == Mask::Hidden && before == Some((mask, one.range.start));
         before = Some((mask, one.range.end));
         let stood = body.get(one.range.clone()).unwrap_or_default();
-        let value = Secret::new(plain(stood, form));
-        let mask = written(mask::apply(mask, one.field.rule, value).expose(), form);
-        if is_bare_number(body, one, form) {
+        let value = plain(stood, form);
+        let shown = mask::apply(mask, one.field.rule, Secret::new(value.clone()));
+        let mask = written(shown.expose(), form);
+        if one.is_choice {
+            // Of what is shown as it is in part, too, such as a country, it stays.
+            out.push_str(if *shown.expose() == value { stood } else { "" });
+        } else if is_bare_number(body, one, form) {
             out.push_str(&format!("\"{mask}\""));
         } else if !goes_on {
             out.push_str(&mask);

@@ -241,6 +241,9 @@ impl<'a> Reader<'a, '_> {
         if VOID.contains(&tag.name.as_str()) || tag.is_closed {
             return;
         }
+        if tag.name == "option" {
+            self.option(tag);
+        }
         let mut element = self.element(tag);
         if tag.name == "table" && self.tables.len() < DEEPEST {
             let table = self.table(&element, tag.end);
@@ -284,6 +287,15 @@ impl<'a> Reader<'a, '_> {
         if self.open.len() < DEEPEST {
             self.open.push(element);
         }
+    }
+
+    /// Which of a field's choices it is says not only its text, but also its value, and that it is the chosen one of them, whose place in
+    /// the list tells it. Without a value a choice sends its text (HTML Living Standard, 4.10.10), whose dots are refused.
+    fn option(&mut self, tag: &Tag<'_>) {
+        let select = self.open.iter().rev().find(|element| element.tag == "select");
+        let Some(What::Field(field)) = select.and_then(|select| select.is) else { return };
+        let choice = |range: &Range<usize>| Found { is_choice: true, ..Found::new(range.clone(), field) };
+        self.found.extend(tag.choice.iter().map(choice));
     }
 
     /// Heads and labels end where the next cell begins, whether that is written or not (HTML Living Standard, 13.1.2.4).
@@ -441,6 +453,8 @@ const VOID: [&str; 14] = [
 struct Tag<'a> {
     name: String,
     attributes: Vec<(String, Range<usize>)>,
+    /// Where attributes stand as a whole that say what is chosen, with a blank before them.
+    choice: Vec<Range<usize>>,
     is_closed: bool,
     end: usize,
     html: &'a str,
@@ -456,7 +470,7 @@ impl<'a> Tag<'a> {
             at += 1;
         }
         let name = html.get(start + 1..at).unwrap_or_default().to_ascii_lowercase();
-        let (mut attributes, mut is_closed) = (Vec::new(), false);
+        let (mut attributes, mut choice, mut is_closed) = (Vec::new(), Vec::new(), false);
         while at < bytes.len() && get(at) != b'>' {
             if get(at).is_ascii_whitespace() || get(at) == b'/' {
                 is_closed = get(at) == b'/';
@@ -470,10 +484,18 @@ impl<'a> Tag<'a> {
                 at += 1;
             }
             let attribute = html.get(name_start..at).unwrap_or_default().to_ascii_lowercase();
+            let begins = name_start - usize::from(get(name_start - 1).is_ascii_whitespace());
+            let mut choose = |end: usize| {
+                if matches!(attribute.as_str(), "value" | "selected") {
+                    choice.push(begins..end);
+                }
+            };
+            let name_end = at;
             while at < bytes.len() && get(at).is_ascii_whitespace() {
                 at += 1;
             }
             if at >= bytes.len() || get(at) != b'=' {
+                choose(name_end);
                 continue;
             }
             at += 1;
@@ -494,11 +516,12 @@ impl<'a> Tag<'a> {
                 }
                 from..at
             };
+            choose(at.min(bytes.len()));
             if attributes.len() < MOST_COLUMNS {
                 attributes.push((attribute, range));
             }
         }
-        Tag { name, attributes, is_closed, end: (at + 1).min(bytes.len()), html }
+        Tag { name, attributes, choice, is_closed, end: (at + 1).min(bytes.len()), html }
     }
 
     /// An attribute's text, and where it stands.

@@ -49,6 +49,14 @@ impl Level {
                 found.push(Found::new(range, field));
             }
         }
+        // WooCommerce's leaderboard of customers: `"display": "<a href='…'>Name</a>", "value": "Name"`, as of goods and coupons.
+        if let Some(name) = named_by_link(text).filter(|_| self.name == "display") {
+            self.told = Field::find("contact.name").ok();
+            let within = range.start + name.start..range.start + name.end;
+            let both = [Some(within), self.waiting.take()];
+            found.extend(both.into_iter().flatten().filter_map(|at| Some(Found::new(at, self.told?))));
+            return;
+        }
         // WooCommerce's search for customers answers `"12": "Name (#12 – address)"`.
         let is_number = !self.name.is_empty() && self.name.bytes().all(|byte| byte.is_ascii_digit());
         if is_number && text.contains(&format!("(#{} ", self.name)) {
@@ -60,6 +68,15 @@ impl Level {
             None => {}
         }
     }
+}
+
+/// Where the text of a link stands that leads to what one customer bought.
+fn named_by_link(text: &str) -> Option<Range<usize>> {
+    let at = text.find("filter=single_customer")?;
+    let from = at + text.get(at..)?.find('>')? + 1;
+    // JSON may write the slash of the closing tag as `\/`.
+    let end = text.rfind("<\\/a>").or_else(|| text.rfind("</a>")).unwrap_or(text.len());
+    (from < end).then_some(from..end)
 }
 
 /// What a name of the file says of the value beside it.

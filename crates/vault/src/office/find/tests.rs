@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod choices;
+
 fn shown(shop: &str, path: &str, form: Form, body: &str) -> Vec<String> {
     let shop = ShopPages::built_in(shop).unwrap();
     let found = values(body, form, &shop, shop.page(path).as_ref());
