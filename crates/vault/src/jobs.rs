@@ -86,7 +86,7 @@ impl Vault {
         let renew = self.clone();
         let renew = move |_| {
             let vault = renew.clone();
-            async move { Ok(vault.renew_index(|_| {}).await?) }
+            async move { Ok(vault.renew_index(|_| {}).await.map(drop)?) }
         };
         let make = self.clone();
         let make = move |_| {

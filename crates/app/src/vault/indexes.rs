@@ -48,8 +48,9 @@ pub fn renew(opened: &Opened, standing: impl FnOnce() -> Done<Standing>) -> Done
     let standing = standing()?;
     let done = finished(standing.vault.renew_index(told()));
     standing.close();
-    done?.context("the blind indexes")?;
-    Ok("All marks were made with a new root, and the one before was destroyed.".to_owned())
+    let begun = done?.context("the blind indexes")?;
+    let before = if begun { "" } else { "A renewal was under way already, and was gone on with. " };
+    Ok(format!("{before}All marks were made with a new root, and the one before was destroyed."))
 }
 
 /// What is under way, a line for each.

@@ -64,14 +64,14 @@ impl Vault {
     }
 
     /// Replaces the root of the indexes: begins another one, unless one was begun already, makes all marks anew, and destroys the one
-    /// before. Everything works meanwhile; what was interrupted is gone on with by [`Vault::make_indexes`].
-    pub async fn renew_index(&self, progress: impl FnMut(Making) + Send) -> Result<(), Error> {
-        if self.keys().indexes().len() < 2 {
-            self.keys().begin_index().await?;
-        }
+    /// before. Everything works meanwhile; what was interrupted is gone on with by [`Vault::make_indexes`]. Whether it began here: false
+    /// where one was under way, which was gone on with.
+    pub async fn renew_index(&self, progress: impl FnMut(Making) + Send) -> Result<bool, Error> {
+        let begun = self.keys().begin_index().await?;
         let by_part = self.found_by_parts().await?;
         self.settle_indexes(&by_part).await?;
-        self.make_indexes(progress).await
+        self.make_indexes(progress).await?;
+        Ok(begun)
     }
 
     /// Makes all marks anew with the root that is there, as after a restore.
@@ -92,13 +92,21 @@ impl Vault {
     /// Goes on until all marks are made, and those of roots that are over are gone with them.
     pub async fn make_indexes(&self, mut progress: impl FnMut(Making) + Send) -> Result<(), Error> {
         self.keys().read_indexes().await?;
+        let mut unknown = None;
         loop {
             let rows = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::all(reader)?) }).await?;
             // Those that are equally far are made in one walk.
             let making = rows.iter().filter(|row| row.state == State::Making);
             if let Some(position) = making.clone().map(|row| row.position.clone()).min() {
                 let group = making.filter(|row| row.position == position).cloned().collect();
-                self.make_some(group, &position, &mut progress).await?;
+                match self.make_some(group, &position, &mut progress).await {
+                    // Another program began it since they were read.
+                    Err(Error::OtherRoots(root)) if unknown != Some(root) => {
+                        unknown = Some(root);
+                        self.keys().read_indexes().await?;
+                    }
+                    made => made?,
+                }
             } else if let Some(row) = rows.iter().find(|row| row.state == State::Ending) {
                 self.end_some(row.clone(), &mut progress).await?;
             } else if !self.end_older(&rows).await? {
@@ -233,14 +241,20 @@ fn settle(tx: &mut Tx<'_>, live: &[u32], wanted: &[String]) -> Result<(), Error>
         }
     }
     let of = |root: u32, field: &str| rows.iter().find(|row| row.root == root && row.field == field);
+    let newest = rows.iter().map(|row| row.root).filter(|root| live.contains(root)).max();
     for root in live {
-        let whole = of(*root, "").map(|row| row.state);
-        if whole.is_none() {
+        let known = of(*root, "").map(|row| row.state);
+        let whole = known.unwrap_or(match newest {
             // The first root's marks were there before this table was.
-            let state = if is_first && *root == 1 { State::Made } else { State::Making };
-            sql::put(tx, *root, "", state)?;
+            None if is_first && *root == 1 => State::Made,
+            // Another program took its marks away since the roots were read; made anew they would be of a root that is gone.
+            Some(newest) if *root < newest => State::Ending,
+            None | Some(_) => State::Making,
+        });
+        if known.is_none() {
+            sql::put(tx, *root, "", whole)?;
         }
-        if whole == Some(State::Ending) {
+        if whole == State::Ending {
             continue;
         }
         for field in wanted {

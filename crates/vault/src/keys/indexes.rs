@@ -118,21 +118,26 @@ impl KeyStore {
         root.field(name, 0)
     }
 
-    /// Begins another root; its version.
-    pub(crate) async fn begin_index(&self) -> Result<u32, Error> {
+    /// Begins another root, where one is there alone; whether it did. Decided in the write itself: of two programs that begin at one moment one
+    /// does, and the other goes on with it.
+    pub(crate) async fn begin_index(&self) -> Result<bool, Error> {
         let index = IndexRoot::generate(self.0.entropy.as_ref());
         let store = self.clone();
-        let written = self.0.db.write(move |tx| -> Result<u32, Error> {
+        let written = self.0.db.write(move |tx| -> Result<bool, Error> {
+            if sql::indexes(tx)?.len() > 1 {
+                tx.commit_silent("another root was begun before");
+                return Ok(false);
+            }
             let version = sql::highest_index(tx)? + 1;
             // Wrapped in the write itself, as a customer's key is: an epoch that ended since would take it along.
             let (epoch, wrapped) = store.wrapped(index.bytes(), &index_purpose(version))?;
             sql::insert_index(tx, version, epoch, &wrapped)?;
             tx.append(Actor::System, None, IndexBegun { version })?;
-            Ok(version)
+            Ok(true)
         });
-        let version = written.await?;
+        let begun = written.await?;
         self.read_indexes().await?;
-        Ok(version)
+        Ok(begun)
     }
 
     /// Destroys a root whose marks are all gone.

@@ -9,7 +9,7 @@ use storeward_store::testing::{TestDb, blocking, options};
 use storeward_store::{Db, Engine, both_engines, ledger};
 use storeward_vault::{Class, Error, KEY_MIGRATIONS, MIGRATIONS, Vault, by_part};
 
-use crate::support::{ada, bob, both, field, item, own, staff, vault};
+use crate::support::{ada, bob, both, copy_of, field, item, open_db, own, staff, vault};
 
 fn person(number: u128) -> CustomerId {
     CustomerId::from_bits(number << 64)
@@ -130,11 +130,9 @@ both_engines!(two_programs_that_make_marks_at_once_count_and_tell_once, MIGRATIO
     let (other, running) = (say.clone(), first.clone());
     let task = tokio::spawn(async move { running.renew_index(|making| drop(say.send(making))).await });
     assert_eq!(said.recv().await.unwrap().done, 0);
-    // Whichever is behind where the root of before ends begins again at its next round.
-    drop(second.make_indexes(move |making| drop(other.send(making))).await);
-    drop(task.await);
+    second.make_indexes(move |making| drop(other.send(making))).await.unwrap();
+    assert_eq!(task.await.unwrap(), Ok(true));
     let first = vault(&db, keys.open().await);
-    first.make_indexes(|_| {}).await.unwrap();
     while let Some(making) = said.recv().await {
         assert!(making.done <= making.of, "{making:?}");
     }
@@ -144,6 +142,67 @@ both_engines!(two_programs_that_make_marks_at_once_count_and_tell_once, MIGRATIO
     assert_eq!((made[0].version, made[0].customers), (2, 450));
     all_are_found(&first, 450).await;
     is_clean(&first).await;
+});
+
+// Each began a root of its own, and whichever came later left the other one with a root that it did not know.
+both_engines!(
+    of_two_renewals_at_one_moment_one_begins_and_the_other_goes_on_with_it,
+    MIGRATIONS,
+    async |db| {
+        let (keys, first) = both(&db).await;
+        first.settle_indexes(&[]).await.unwrap();
+        people(&first, 250).await;
+        let second = vault(&db, keys.open().await);
+        let (one, other) = tokio::join!(first.renew_index(|_| {}), second.renew_index(|_| {}));
+        let mut began = [one.unwrap(), other.unwrap()];
+        began.sort_unstable();
+        assert_eq!(began, [false, true]);
+        let again = vault(&db, keys.open().await);
+        assert_eq!((versions(&again), roots_with_marks(&db).await), (vec![2], vec![2]));
+        assert_eq!(again.indexes_under_way().await.unwrap(), []);
+        for vault in [&first, &second, &again] {
+            all_are_found(vault, 250).await;
+        }
+        is_clean(&again).await;
+        let key_db = TestDb::at(keys.place.clone(), KEY_MIGRATIONS, db.clock.clone());
+        let told = key_db.read(|reader| ledger::told(reader, &["vault.index_begun", "vault.index_ended"]));
+        assert_eq!(told.await.unwrap().len(), 2, "one begun, one ended");
+        blocking(move || drop(key_db)).await;
+        // The next one begins anew.
+        assert_eq!((again.renew_index(|_| {}).await, versions(&again)), (Ok(true), vec![3]));
+    }
+);
+
+// It looked at the roots before another program had ended one, and wrote down after it that this one's marks be made: from then on nothing
+// could be written until the next start.
+both_engines!(a_root_that_another_program_ended_is_not_made_again, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    first.settle_indexes(&[]).await.unwrap();
+    people(&first, 3).await;
+    let (running, (say, mut said)) = (first.clone(), tokio::sync::mpsc::unbounded_channel());
+    let task = tokio::spawn(async move { running.renew_index(|making| drop(say.send(making))).await });
+    said.recv().await.unwrap();
+    task.abort();
+    drop(task.await);
+    // The key store as it was read then, and the data of later.
+    let key_db = TestDb::at(keys.place.clone(), KEY_MIGRATIONS, db.clock.clone());
+    let before = copy_of(&key_db, keys.place.address(), KEY_MIGRATIONS, &db.clock).await;
+    let first = vault(&db, keys.open().await);
+    first.make_indexes(|_| {}).await.unwrap();
+    assert_eq!((versions(&first), roots_with_marks(&db).await), (vec![2], vec![2]));
+    let late = vault(&db, keys.try_open(open_db(&before.address, &db.clock).await).await.unwrap());
+    assert_eq!(versions(&late), [1, 2]);
+    late.settle_indexes(&[]).await.unwrap();
+    first.write(staff(), ada(), item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    all_are_found(&first, 3).await;
+    // What it put there goes with the next walk.
+    first.make_indexes(|_| {}).await.unwrap();
+    assert_eq!(
+        (first.indexes_under_way().await.unwrap(), roots_with_marks(&db).await),
+        (Vec::new(), vec![2])
+    );
+    is_clean(&first).await;
+    blocking(move || drop((key_db, late))).await;
 });
 
 fn made(event: &Event) -> Option<&IndexMade> {
