@@ -107,6 +107,8 @@ struct CustomerPage<'a> {
     roles: Roles,
     /// Records with the same e-mail address.
     others: Vec<String>,
+    /// When the shop's database was read last.
+    imported: Option<Moment>,
     /// What the rules kept back, for a second person to be asked.
     more: Option<More>,
     /// What may be added or put right, by its full name.
@@ -407,6 +409,7 @@ async fn customer_page<'a>(app: &App, view: &'a View, id: CustomerId) -> Result<
         confirm: (!view.visitor.is_fresh).then(|| confirm_link(&format!("{HERE}/{id}"))),
         roles,
         others: others(vault, &asker, id).await?,
+        imported: vault.last_imported().await?.map(Moment),
         more: None,
         correctable: FIELDS
             .iter()

@@ -10,6 +10,7 @@ use storeward_vault::{Field, Item, Provenance};
 use super::bench::{Answer, Bench, Browser, EMAIL};
 use super::letters::Letterbox;
 
+mod erasing;
 mod words;
 
 static TABLES: LazyLock<Vec<Migration>> = LazyLock::new(|| {
