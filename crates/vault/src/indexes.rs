@@ -355,7 +355,9 @@ impl Vault {
 
     /// Whether nobody has an order of this number, nor of one behind it ([`orders::AHEAD`]). By the marks alone: no record is opened.
     pub(crate) async fn is_beyond(&self, field: &'static Field, number: &str) -> Result<bool, Error> {
-        let Some(numbers) = field.take(number).ok().and_then(|kept| orders::from(&kept)) else { return Ok(false) };
+        let Some(numbers) = field.take(number).ok().and_then(|kept| orders::from(&kept)) else {
+            return Ok(false);
+        };
         match self.is_unmarked(field, numbers.clone()).await {
             Err(Error::OtherRoots(_)) => {
                 self.keys().read_indexes().await?;

@@ -197,7 +197,8 @@ impl Look {
 
     fn record(&self, tx: &mut Tx<'_>, found: &[CustomerId], beyond: bool) -> Result<(), Error> {
         let (actor, before) = (self.asker.actor, self.counted(tx)?);
-        let fact = CustomersFound { field: self.field.full_name(), count: orders::count(found.len()), beyond };
+        let fact =
+            CustomersFound { field: self.field.full_name(), count: orders::count(found.len()), beyond };
         let miss = Miss::of(&fact);
         tx.append(actor, None, fact)?;
         if self.tells {

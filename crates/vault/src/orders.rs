@@ -142,9 +142,11 @@ mod tests {
 
     #[test]
     fn the_numbers_behind_an_orders_are_written_as_it_is() {
-        for (number, second, last) in
-            [("47511", "47512", "47611"), ("A-0999", "A-1000", "A-1099"), ("2026/007", "2026/008", "2026/107")]
-        {
+        for (number, second, last) in [
+            ("47511", "47512", "47611"),
+            ("A-0999", "A-1000", "A-1099"),
+            ("2026/007", "2026/008", "2026/107"),
+        ] {
             let all = from(number).unwrap();
             assert_eq!((all.len(), all[0].as_str()), (AHEAD + 1, number));
             assert_eq!((all[1].as_str(), all[AHEAD].as_str()), (second, last));
