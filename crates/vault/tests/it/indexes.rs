@@ -173,17 +173,48 @@ both_engines!(
     }
 );
 
+// Whoever walked beside it ended with an error that named a root of a restore.
+both_engines!(a_walk_goes_on_where_another_program_began_the_next_root, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    first.settle_indexes(&[]).await.unwrap();
+    people(&first, 250).await;
+    begins_to_renew(first).await;
+    let (second, third) = (vault(&db, keys.open().await), vault(&db, keys.open().await));
+    let mut third = Some(third);
+    let beside = |_| {
+        let Some(third) = third.take() else { return };
+        // To the end of that renewal, and into the next one, while the walk stands still.
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                third.make_indexes(|_| {}).await.unwrap();
+                begins_to_renew(third).await;
+            });
+        };
+        std::thread::spawn(work).join().unwrap();
+    };
+    second.make_indexes(beside).await.unwrap();
+    assert_eq!((versions(&second), roots_with_marks(&db).await), (vec![3], vec![3]));
+    all_are_found(&second, 250).await;
+    is_clean(&second).await;
+});
+
+/// A renewal that is stopped after its first page.
+async fn begins_to_renew(vault: Vault) {
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let task = tokio::spawn(async move { vault.renew_index(|making| drop(say.send(making))).await });
+    said.recv().await.unwrap();
+    task.abort();
+    drop(task.await);
+}
+
 // It looked at the roots before another program had ended one, and wrote down after it that this one's marks be made: from then on nothing
 // could be written until the next start.
 both_engines!(a_root_that_another_program_ended_is_not_made_again, MIGRATIONS, async |db| {
     let (keys, first) = both(&db).await;
     first.settle_indexes(&[]).await.unwrap();
     people(&first, 3).await;
-    let (running, (say, mut said)) = (first.clone(), tokio::sync::mpsc::unbounded_channel());
-    let task = tokio::spawn(async move { running.renew_index(|making| drop(say.send(making))).await });
-    said.recv().await.unwrap();
-    task.abort();
-    drop(task.await);
+    begins_to_renew(first).await;
     // The key store as it was read then, and the data of later.
     let key_db = TestDb::at(keys.place.clone(), KEY_MIGRATIONS, db.clock.clone());
     let before = copy_of(&key_db, keys.place.address(), KEY_MIGRATIONS, &db.clock).await;
