@@ -22,8 +22,6 @@ statements! {
     FROZEN = "SELECT frozen_at, run, code, changed, of_files FROM backup_freeze WHERE released_at IS NULL \
                     ORDER BY frozen_at LIMIT 1";
     RELEASE = "UPDATE backup_freeze SET released_at = $1, released_by = $2 WHERE released_at IS NULL";
-    FORGET_RUNS = "DELETE FROM backup_run WHERE begun_at < $1 AND ended_at IS NOT NULL";
-    FORGET_DRILLS = "DELETE FROM backup_drill WHERE begun_at < $1";
     RUN = "SELECT run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread FROM backup_run WHERE run = $1";
     DRILL = "SELECT drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature FROM backup_drill \
                     WHERE drill = $1";
@@ -196,10 +194,4 @@ pub fn frozen(reader: &mut Reader<'_>) -> Result<Option<FreezeRow>, Error> {
 pub fn release(tx: &mut Tx<'_>, by: &str) -> Result<bool, Error> {
     let now = tx.now();
     tx.execute(RELEASE, params![now, by]).map(|rows| rows > 0)
-}
-
-/// Rows of before `moment`; the ledger has the facts.
-pub fn forget(tx: &mut Tx<'_>, moment: Timestamp) -> Result<(), Error> {
-    tx.execute(FORGET_RUNS, params![moment])?;
-    tx.execute(FORGET_DRILLS, params![moment]).map(drop)
 }

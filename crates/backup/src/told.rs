@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use storeward_base::{BackupId, PageSize, Timestamp};
 use storeward_events::system::RowHarmed;
-use storeward_events::{Event, Record};
+use storeward_events::{Event, Record, Retention};
 use storeward_store::ledger::{self, Filter};
 use storeward_store::{Error, Reader};
 
@@ -84,7 +84,11 @@ impl Told {
                 Some(_) => {}
             }
         }
+        // Of what is older the ledger may have forgotten the entry, as of a house that was not run for so long: nobody need have
+        // been at a row that it says nothing of.
+        let kept_since = now.minus(DAY.saturating_mul(Retention::Security.days().unwrap_or(u32::MAX)));
         let (known, since) = all_made(reader)?;
+        let since = since.max(kept_since);
         for row in sql::runs(reader, ROWS)?.into_iter().filter(|row| row.code.as_deref() == Some("")) {
             if row.begun_at >= since && !known.contains(&row.run) {
                 harmed("backup_run", row.run.to_string(), "unknown");
@@ -101,7 +105,9 @@ impl Told {
         }
         match (&self.frozen, sql::frozen(reader)?) {
             (Some(told), None) => harmed("backup_freeze", told.run.to_string(), "missing"),
-            (None, Some(row)) => harmed("backup_freeze", row.run.to_string(), "unknown"),
+            (None, Some(row)) if row.frozen_at >= kept_since => {
+                harmed("backup_freeze", row.run.to_string(), "unknown");
+            }
             (Some(told), Some(row)) if row.run != told.run => {
                 harmed("backup_freeze", told.run.to_string(), "changed");
             }

@@ -175,6 +175,45 @@ async fn attacked(db: TestDb) {
 
 both_engines!(rows_that_somebody_wrote_stop_nothing_and_are_named, MIGRATIONS, attacked);
 
+/// Entries are forgotten and rows are not: whoever had not run the program for so long was told, for ever, that somebody had been at
+/// the database.
+async fn slept(db: TestDb) {
+    let run = BackupId::from_bits(7);
+    begin(&db, run).await;
+    end(&db, run, &Made { files: 3, ..Made::default() }).await;
+    let (frozen_at, code) = (db.now(), "backup.scrambled".to_owned());
+    let frozen = FreezeRow { frozen_at, run, code, changed: 40, of_files: 400 };
+    db.write(move |tx| -> Result<(), Error> {
+        sql::freeze(tx, &frozen)?;
+        let (run, code, changed, of_files) = (frozen.run, frozen.code.clone(), 40, 400);
+        tx.append(Actor::System, None, RetentionFrozen { run, code, changed, of_files }).map(drop)
+    })
+    .await
+    .unwrap();
+    db.clock.advance(Duration::from_secs(399 * 24 * 3_600));
+    assert_eq!(db.write(ledger::forget).await.unwrap(), 2);
+    let awake = facts(&db).await;
+    assert_eq!((awake.harmed.as_slice(), &awake.last_good), (&[][..], &None));
+    // It stays frozen all the same, and is backed up at once.
+    assert!(db.read(frozen_now).await.unwrap().is_some());
+    assert_eq!(due(&awake, RHYTHM, db.now()), Some(Due::Backup));
+    // A row of before the next backup that the ledger would still know is somebody's.
+    let yesterday = db.now().minus(Duration::from_secs(24 * 3_600)).micros();
+    db.tamper(&format!(
+        "INSERT INTO backup_run (run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread) SELECT \
+         'backup_00000000000000000000000099', {yesterday}, {yesterday}, '', 0, 0, 0, 0 FROM backup_heartbeat"
+    ));
+    db.tamper(&format!("UPDATE backup_freeze SET frozen_at = {yesterday}"));
+    let next = BackupId::from_bits(8);
+    begin(&db, next).await;
+    end(&db, next, &Made::default()).await;
+    let harms: Vec<String> =
+        facts(&db).await.harmed.iter().map(|one| format!("{} {}", one.table, one.harm)).collect();
+    assert_eq!(harms, ["backup_run unknown", "backup_freeze unknown"]);
+}
+
+both_engines!(a_house_that_slept_longer_than_the_ledger_remembers_accuses_nobody, MIGRATIONS, slept);
+
 both_engines!(a_freeze_holds_until_somebody_says_that_they_looked, MIGRATIONS, async |db| {
     assert!(!desk::release(&db, Actor::Operator).await.unwrap());
     let row = FreezeRow {
