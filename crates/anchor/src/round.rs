@@ -137,6 +137,8 @@ impl Anchors {
         let write = self.0.parts.db.write(move |tx| {
             tx.commit_silent("a place of the anchors is new");
             sql::know(tx, &name)?;
+            // By the moment that was written: before that, the row would be of the future.
+            let now = tx.now();
             told::state(tx, &name, now)
         });
         write.await.map(|found| found.map(|(state, _)| state).unwrap_or_default())

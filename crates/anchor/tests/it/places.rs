@@ -78,6 +78,25 @@ both_engines!(a_place_that_fails_is_told_once_a_day_becomes_overdue_and_is_mende
     assert_eq!(told(&db).await.last().unwrap(), "placed bad webhook");
 });
 
+// The moment of the round is read before a new place is written down: one that failed at once was overdue since 1970.
+both_engines!(a_new_place_that_fails_at_once_is_not_overdue_yet, MIGRATIONS, async |db| {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = Recorder::start().unwrap();
+    bad.answer_otherwise(Answer::new(500, "no"));
+    secret(folder.path(), "s");
+    let one = section(&format!(
+        "name = 'bad'\nkind = 'webhook'\nurl = '{}'\ninternal = true\nsecret_file = 'secret'",
+        bad.url()
+    ));
+    let anchors = anchors(&db, outbox(None), &[one], folder.path());
+    db.clock.tick(5);
+    anchors.round().await.unwrap();
+    assert_eq!(told(&db).await, ["failed bad anchor.refused"]);
+    db.clock.advance(DAY * 2);
+    anchors.round().await.unwrap();
+    assert_eq!(told(&db).await[1..], ["failed bad anchor.refused", "overdue bad 48"]);
+});
+
 // Two changed rows silenced a place for ten years, and a deleted receipt was missed by nobody.
 both_engines!(rows_that_somebody_wrote_silence_no_place_and_hide_no_receipt, MIGRATIONS, async |db| {
     let folder = tempfile::tempdir().unwrap();
