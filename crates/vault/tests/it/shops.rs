@@ -99,7 +99,7 @@ fn orders_that_are_posts_are_taken_as_well() {
         let (_keys, vault) = both(&db).await;
         let first = taken(&vault, shop).await;
         let names: Vec<&str> = first.parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(names, ["accounts", "guests-of-posts", "orders-of-posts", "payment-tokens"]);
+        assert_eq!(names, ["accounts-of-posts", "guests-of-posts", "orders-of-posts", "payment-tokens"]);
         // Four accounts, and two who ordered without one.
         assert_eq!((first.present, first.gone), (Some(6), 0));
         let report = told(&first);
@@ -135,6 +135,63 @@ fn orders_that_are_posts_are_taken_as_well() {
         assert_eq!(vault.find(field("contact.email"), "ada@people.example").await.unwrap(), []);
         assert_eq!(vault.verify(Actor::System, |_| {}).await.unwrap().flaws, []);
     });
+}
+
+/// A trader, whose plugin gives them a role of its own; staff who bought something, who keep a card, and who do neither; nobody's staff any more.
+const ROLES: &str = r#"
+INSERT INTO wp_users (ID, user_email) VALUES (11, 'wholesale@people.example'), (12, 'manager@shop.example'), (13, 'author@shop.example'),
+  (14, 'editor@shop.example'), (15, 'none@people.example'), (16, 'both@people.example'), (17, 'elsewhere@people.example');
+INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (11, 'wp_capabilities', 'a:1:{s:18:"wholesale_customer";b:1;}'),
+  (12, 'wp_capabilities', 'a:1:{s:12:"shop_manager";b:1;}'), (13, 'wp_capabilities', 'a:1:{s:6:"author";b:1;}'),
+  (14, 'wp_capabilities', 'a:1:{s:6:"editor";b:1;}'), (15, 'wp_capabilities', 'a:0:{}'),
+  (16, 'wp_capabilities', 'a:2:{s:8:"customer";b:1;s:6:"editor";b:1;}'), (17, 'wp_7_capabilities', 'a:1:{s:8:"customer";b:1;}');
+INSERT INTO wp_woocommerce_payment_tokens (token_id, gateway_id, token, user_id, type) VALUES (60, 'stripe', 'pm_13', 13, 'CC');
+INSERT INTO wp_wc_orders (id, status, currency, type, total_amount, customer_id, billing_email, date_created_gmt, date_updated_gmt, customer_note) VALUES
+  (501, 'wc-processing', 'EUR', 'shop_order', 1.00, 11, 'wholesale@people.example', '2026-11-26 10:00:00', UTC_TIMESTAMP(), 'to the ramp'),
+  (502, 'wc-processing', 'EUR', 'shop_order', 1.00, 12, 'manager@shop.example', '2026-11-26 10:00:00', UTC_TIMESTAMP(), 'for the office'),
+  (503, 'wc-checkout-draft', 'EUR', 'shop_order', 1.00, 14, 'editor@shop.example', '2026-11-26 10:00:00', UTC_TIMESTAMP(), '');
+INSERT INTO wp_posts (ID, post_type, post_status, post_date_gmt, post_modified_gmt, post_excerpt) VALUES
+  (501, 'shop_order', 'wc-processing', '2026-11-26 10:00:00', UTC_TIMESTAMP(), 'to the ramp'),
+  (502, 'shop_order', 'wc-processing', '2026-11-26 10:00:00', UTC_TIMESTAMP(), 'for the office'),
+  (503, 'shop_order', 'wc-checkout-draft', '2026-11-26 10:00:00', UTC_TIMESTAMP(), '');
+INSERT INTO wp_postmeta (post_id, meta_key, meta_value) VALUES (501, '_customer_user', '11'), (502, '_customer_user', '12'), (503, '_customer_user', '14');
+"#;
+
+// The order of a trader came in with a name and an address, and nobody found it: accounts were taken of two roles only.
+#[test]
+fn whoever_an_order_or_a_card_is_of_is_found_by_their_address_whatever_their_role() {
+    let shop = MariaDb::start(&[]);
+    for orders in [HPOS, POSTS] {
+        on_both(&shop, &[TABLES, orders, ROLES], async |db, shop| {
+            let (_keys, vault) = both(&db).await;
+            let mut totals = BTreeMap::new();
+            let real = import(shop, Run::Real);
+            let mut step = |step: storeward_vault::import::Step<'_>| {
+                totals.insert(step.part.to_owned(), (step.rows, step.total));
+            };
+            let first = real.run(Some(&vault), &mut step).await.unwrap();
+            let accounts = totals.iter().find(|(name, _)| name.starts_with("accounts")).unwrap();
+            assert_eq!(*accounts.1, (8, Some(8)), "{}", told(&first));
+            let email = field("contact.email");
+            for (id, address) in [
+                ("11", "wholesale@people.example"),
+                ("12", "manager@shop.example"),
+                ("13", "author@shop.example"),
+                ("15", "none@people.example"),
+                ("16", "both@people.example"),
+            ] {
+                let found = vault.find(email, address).await.unwrap();
+                assert_eq!(found, [vault.customer_of_shop(id)], "{address}");
+            }
+            for nobody in ["una@shop.example", "editor@shop.example", "elsewhere@people.example"] {
+                assert_eq!(vault.find(email, nobody).await.unwrap(), [], "{nobody}");
+            }
+            for (number, id) in [("501", "11"), ("502", "12")] {
+                let found = vault.find(field("order.number"), number).await.unwrap();
+                assert_eq!(found, [vault.customer_of_shop(id)], "{number}");
+            }
+        });
+    }
 }
 
 async fn ada_is_there(vault: &Vault) {
