@@ -9,7 +9,7 @@ use storeward_store::foreign::ForeignUrl;
 use storeward_store::testing::{Place, TestDb, blocking, fresh, options, run};
 use storeward_store::{Db, Engine, Migration, both_engines};
 use storeward_vault::catalogue::FIELDS;
-use storeward_vault::import::{Mapping, Plan, Report, Run, ShopFile, ShopImport};
+use storeward_vault::import::{Mapping, Plan, Report, Run, ShopFile, ShopImport, Taken};
 use storeward_vault::{Class, Item, MIGRATIONS, Provenance, Vault};
 
 use crate::support::{asks, both, field, item, own, shown};
@@ -62,6 +62,34 @@ fn file_before() -> String {
     let before = file().replace("COALESCE(CAST(o.user_id AS CHAR(20)), 'guest", &format!("{joined}'guest"));
     assert_ne!(before, file());
     before
+}
+
+// An order of somebody of the staff came in, and nobody found whose it was; so did what the shop wrote to staff who bought nothing.
+#[test]
+fn staff_who_bought_something_are_customers_and_others_leave_no_record() {
+    on_both(async |db, oscar| {
+        let (_keys, vault) = both(&db).await;
+        for sql in [
+            "INSERT INTO auth_user VALUES (20, 'buyer@shop.example', 'Una', 'Staff', 1, '2026-11-02 10:00:00'), \
+             (21, 'clerk@shop.example', 'Kim', 'Staff', 1, '2026-11-02 10:00:00')",
+            "INSERT INTO order_order (id, number, user_id, guest_email, date_placed, status, total_incl_tax, currency) \
+             VALUES (2, '100078', 20, '', '2026-11-20 10:00:00', 'Pending', '1.00', 'GBP')",
+            "INSERT INTO address_useraddress VALUES (1, 20, 'Una', 'Staff', '1 Back Office', '', '', 'Kendal', '', '', 'GB', '')",
+            "INSERT INTO communication_notification VALUES (1, 21, '2026-11-20 10:00:00', 'An order came in')",
+            "INSERT INTO communication_email VALUES (1, 21, 'clerk@shop.example', '2026-11-20 10:00:00', 'An order came in'), \
+             (2, NULL, 'vera@victim.example', '2026-11-20 10:00:00', 'Thank you')",
+        ] {
+            oscar.run(sql).await;
+        }
+        oscar.import(&vault, file()).await;
+        let buyer = vault.customer_of_shop("20");
+        for (name, value) in [("contact.email", "buyer@shop.example"), ("order.number", "100078")] {
+            assert_eq!(vault.find(field(name), value).await.unwrap(), [buyer], "{name}");
+        }
+        assert!(page(&vault, buyer).await.contains("1 Back Office"));
+        assert_eq!(vault.known("21").await.unwrap(), Taken::New, "nothing of theirs is kept");
+        assert!(page(&vault, guest(&vault, "vera@victim.example")).await.contains("Thank you"));
+    });
 }
 
 /// All that a customer's own page has of one record.
