@@ -217,10 +217,12 @@ impl Shared {
         self.origin_of(&host)
     }
 
-    /// The shop's names, and the host of our own pages where there is one, as addresses.
+    /// The shop's names, and the host of our own pages where there is one, as addresses, each once: the host is among the names
+    /// where the program has its certificate.
     pub fn origins(&self) -> Vec<String> {
         let policy = self.policy();
-        self.shop_names.iter().chain(policy.host.as_ref()).map(|host| self.origin_of(host)).collect()
+        let own = policy.host.as_ref().filter(|host| !self.shop_names.contains(host));
+        self.shop_names.iter().chain(own).map(|host| self.origin_of(host)).collect()
     }
 
     /// Where the shop's front page is: on a host of our own it is another site's.

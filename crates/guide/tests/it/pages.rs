@@ -100,6 +100,17 @@ both_engines!(facts_are_read_from_what_runs, &MIGRATIONS, async |db| {
             "Canonical: https://www.shop.example/.well-known/security.txt",
         ]
     );
+    // The host of our own pages is one of the names that certificates are for, or else one more.
+    for (host, names) in [("www.shop.example", 2), ("id.shop.example", 3)] {
+        bench.identity.set_policy(storeward_identity::Policy {
+            host: Some(host.to_owned()),
+            ..storeward_identity::Policy::default()
+        });
+        let text = bench.browser().get("/.well-known/security.txt").await.body;
+        let own = format!("Canonical: https://{host}/.well-known/security.txt");
+        assert_eq!(text.lines().filter(|line| **line == own).count(), 1, "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("Canonical:")).count(), names, "{text}");
+    }
     // Files that somebody else renews, and a shop that takes the passwords itself, behind the shield.
     let change = |by: &dyn Fn(&mut TrustFacts)| by(&mut bench.facts.lock().unwrap());
     change(&|facts| (facts.breach_list, facts.renews) = (true, false));
