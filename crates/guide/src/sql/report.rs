@@ -14,7 +14,7 @@ statements! {
     KEPT_OF_NETWORK = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report \
                        WHERE network_mark = $2 AND at >= $1 AND customer IS NULL AND words_kept = 1";
     KEPT_OF_CUSTOMER = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report WHERE at >= $1 AND customer = $2 AND words_kept = 1";
-    COUNT_SINCE = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report WHERE at >= $1";
+    COUNT_JUDGED = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report WHERE at >= $1 AND verdict = $2";
     // Open ones first, then the newest.
     LIST = "SELECT id, at, customer, said_sealed, bears_our_code, closed_at, verdict FROM guide_report \
             WHERE words_kept = 1 ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, at DESC, id DESC LIMIT $1";
@@ -85,8 +85,9 @@ pub fn kept_of_customer(
     reader.query_one(KEPT_OF_CUSTOMER, params![since, customer], |row| row.get(0))
 }
 
-pub fn count_since(reader: &mut Reader<'_>, since: Timestamp) -> Result<u64, Error> {
-    reader.query_one(COUNT_SINCE, params![since], |row| row.get(0))
+/// Those since then that staff closed so.
+pub fn count_judged(reader: &mut Reader<'_>, since: Timestamp, verdict: Verdict) -> Result<u64, Error> {
+    reader.query_one(COUNT_JUDGED, params![since, verdict], |row| row.get(0))
 }
 
 pub fn count_open(reader: &mut Reader<'_>) -> Result<u64, Error> {

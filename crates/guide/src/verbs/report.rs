@@ -12,6 +12,7 @@ use storeward_store::{Reader, Tx};
 use crate::error::Error;
 use crate::guide::{Guide, Shared};
 use crate::links;
+use crate::model::Verdict;
 use crate::pace::{Key, Leave};
 use crate::sql;
 use crate::sql::report::{Origin, ReportRow};
@@ -95,10 +96,12 @@ impl Guide {
         written.await
     }
 
-    /// How many came in within the last thirty days.
+    /// How many of the last thirty days were of false messages, as staff found: anybody reports whatever they like.
     pub async fn reports_lately(&self) -> Result<u64, Error> {
         let since = self.0.now().minus(DAY * 30);
-        Ok(self.0.db.read(move |reader: &mut Reader<'_>| sql::report::count_since(reader, since)).await?)
+        let count =
+            move |reader: &mut Reader<'_>| sql::report::count_judged(reader, since, Verdict::FalseMessage);
+        Ok(self.0.db.read(count).await?)
     }
 }
 

@@ -39,11 +39,21 @@ both_engines!(a_report_is_kept_sealed_and_shown_defanged, &MIGRATIONS, async |db
     assert_eq!(first.links, ["hxxps[:]//shop[.]example[.]evil[.]example/pay"]);
     assert!(first.said.contains("<img") && !first.said.contains('\u{202E}'));
 
+    // Anybody reports anything: the public page counts what staff found to be false, and nothing else.
+    let counts = async |count: &str| {
+        let says = format!("in the last 30 days that we confirmed: {count}.");
+        bench.browser().get("/.storeward/trust").await.says(&says);
+    };
+    counts("0").await;
     let staff = StaffId::from_bits(9);
     desk.close(staff, first.id, Verdict::FalseMessage).await.unwrap();
+    counts("1").await;
     assert!(matches!(desk.close(staff, first.id, Verdict::Ours).await, Err(Error::NoReport)));
     assert_eq!(bench.told("guide.report_closed", "verdict").await, ["false_message"]);
     assert_eq!(desk.open_reports().await.unwrap(), 1);
+    let other = reports.iter().find(|report| report.customer.is_none()).unwrap();
+    desk.close(staff, other.id, Verdict::Ours).await.unwrap();
+    counts("1").await;
     bench.stop().await;
 });
 
