@@ -12,8 +12,8 @@ impl Adapter {
     /// `*` are not looked for: they would fit names of anything.
     pub fn sessions_beside_cookies(&self, asked: &Asked<'_>, body: &[u8]) -> Vec<(String, String)> {
         let named = |(name, value): (String, String)| {
-            let exact = self.cookies.session.iter().filter(|known| !known.contains('*'));
-            let found = exact.filter(|known| is_same(known, &name)).next()?;
+            let found =
+                self.cookies.session.iter().find(|known| !known.contains('*') && is_same(known, &name))?;
             Some((found.clone(), value))
         };
         let in_query = form_fields(asked.query.unwrap_or_default().as_bytes());
