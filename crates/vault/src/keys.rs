@@ -305,8 +305,7 @@ impl KeyStore {
     ) -> Result<Vec<EpochId>, Error> {
         let _alone = self.0.shelf.alone()?.ok_or(Error::ShelfHeld)?;
         self.reload()?;
-        let is_over = self.epoch_begun_at().is_none_or(|begun| self.0.db.now().since(begun) >= life);
-        if is_over && self.epochs().older().is_empty() {
+        if is_over(self.epoch_begun_at(), self.0.db.now(), life) && self.epochs().older().is_empty() {
             self.begin_epoch().await?;
         }
         while let Some(rotation) = self.rotation().await? {
@@ -472,4 +471,31 @@ fn rewrap_some(
     }
     count += indexes::rewrap(tx, epochs, to, entropy)?;
     Ok(count)
+}
+
+/// Whether an epoch has lasted for its `life`. One that began while the clock was ahead has: it would last for as long again, and what is erased
+/// meanwhile stay in backups of the keys.
+fn is_over(begun: Option<Timestamp>, now: Timestamp, life: Duration) -> bool {
+    begun.is_none_or(|begun| begun > now || now.since(begun) >= life)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_ends_in_its_time_and_one_from_the_future_at_once() {
+        let day = Duration::from_secs(24 * 3_600);
+        let begun = Timestamp::from_micros(1_790_000_000_000_000);
+        for (now, is_at_end) in [
+            (begun, false),
+            (begun.plus(29 * day), false),
+            (begun.plus(30 * day), true),
+            (begun.minus(day), true),
+            (begun.minus(400 * day), true),
+        ] {
+            assert_eq!(is_over(Some(begun), now, 30 * day), is_at_end, "{now:?}");
+        }
+        assert!(is_over(None, begun, 30 * day));
+    }
 }

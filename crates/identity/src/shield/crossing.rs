@@ -35,7 +35,6 @@ use super::decide::{Cause, Renamed, Verdict, no_flow};
 use super::handles::{Entry, HANDLE_COOKIE};
 use super::jar::Phase;
 use super::shop::Asker;
-use super::storefronts;
 use crate::error::Error;
 use crate::pages::refused;
 use crate::state::ReturnTo;
@@ -224,8 +223,7 @@ impl Crossing {
             return Ok(self.instead(&refusal));
         }
         self.visit = Some(Visit::new(self.client, headers));
-        let asker = Asker::of(self.client, self.id, &self.authority, headers);
-        self.asker = Some(Asker { folders: storefronts::above(&self.path), ..asker });
+        self.asker = Some(Asker::of(self.client, self.id, &self.authority, headers).below(&self.path));
         self.referer = headers.get(header::REFERER).and_then(|v| self.place(v.to_str().ok()?));
         self.take_solved(headers);
         let mut others = self.strip(headers);
@@ -256,15 +254,12 @@ impl Crossing {
         if self.is_beacon() {
             return Ok(self.on_alone(headers));
         }
-        if let Some(passage) = self.find_jar(token, headers).await? {
+        if let Some(passage) = self.find_jar(token, headers, body).await? {
             return Ok(passage);
         }
         if self.is_unread
             && let Some(refusal) = self.try_unread().await
         {
-            return Ok(self.instead(&refusal));
-        }
-        if let Some(refusal) = self.other_session(headers, body) {
             return Ok(self.instead(&refusal));
         }
         self.look_for_act(headers, body);

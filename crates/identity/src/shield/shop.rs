@@ -13,7 +13,7 @@ use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response,
 
 use super::handles::Entry;
 use super::jar::Rights;
-use super::{Alarm, Guard, StaffPolicy, WhenUnsaid};
+use super::{Alarm, Guard, StaffPolicy, WhenUnsaid, storefronts};
 use crate::throttle::{Key, Leave};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
@@ -39,6 +39,12 @@ impl Asker {
             headers.insert(header::HOST, host);
         }
         Asker { client, id, headers, folders: Vec::new() }
+    }
+
+    /// For a page, which may be one of a storefront in a folder.
+    #[must_use]
+    pub fn below(self, page: &str) -> Self {
+        Asker { folders: storefronts::above(page), ..self }
     }
 }
 

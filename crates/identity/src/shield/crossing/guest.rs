@@ -2,7 +2,7 @@
 //! by which it could know them, so that its answer shows no account.
 
 use storeward_adapter::CookieLine;
-use storeward_host::Passage;
+use storeward_host::{Passage, Seen};
 use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, Method, StatusCode, header};
 use storeward_web::{Cookie, SameSite};
@@ -80,6 +80,7 @@ impl Crossing {
         &mut self,
         token: Option<String>,
         headers: &mut HeaderMap,
+        body: Seen<'_>,
     ) -> Result<Option<Passage>, Error> {
         if let Some(token) = token {
             let guard = self.guard.clone();
@@ -101,7 +102,8 @@ impl Crossing {
             headers.remove(header::AUTHORIZATION);
             self.note_guest_page();
         }
-        Ok(None)
+        let refused = self.other_session(headers, body);
+        Ok(refused.map(|refusal| self.instead(&refusal)))
     }
 
     /// The browser remembers which pages it saw as nobody.
