@@ -347,7 +347,8 @@ impl Payments {
     }
 
     /// A page whose making was not answered has no id by which to ask. Nobody was led there, so nobody pays on it: the same call
-    /// under the same key gives the same page, and once the key may be forgotten it is looked for in the provider's list.
+    /// under the same key gives the same page, and once the key may be forgotten it is looked for in the provider's list. What is paid
+    /// as it opens may be paid: however old it is, it is asked for under its key, and was not done only once the list must show it.
     async fn resolve_open(&self, call: &Call) -> Result<bool, Error> {
         let held = self.call_now(&call.key).await?;
         let (_, attempt) = self.of_call(call).await?;
@@ -355,22 +356,31 @@ impl Payments {
         if held.settled_at.is_some() {
             return Ok(true);
         }
-        match gateway.find(&attempt).await {
-            Ok(Some(found)) => {
-                self.opened(&held, &attempt, found).await?;
-                return Ok(true);
-            }
-            Ok(None) => {}
-            Err(Trouble::NotSent(code) | Trouble::Unsure(code) | Trouble::Refused(code)) => {
-                return Err(Error::NotReached { code });
+        let now = self.0.now();
+        let is_forgotten = now.since(held.first_sent_at) >= gateway.remembers(&held);
+        let may_be_paid = attempt.pays_as_it_opens();
+        // That list is late, and not every shop has it: while the key is remembered the answer is had without it.
+        if is_forgotten || !may_be_paid {
+            match gateway.find(&attempt, now).await {
+                Ok(Some(found)) => {
+                    self.opened(&held, &attempt, found).await?;
+                    return Ok(true);
+                }
+                Ok(None) => {}
+                Err(Trouble::NotSent(code) | Trouble::Unsure(code) | Trouble::Refused(code)) => {
+                    return Err(Error::NotReached { code });
+                }
             }
         }
-        let is_forgotten = self.0.now().since(held.first_sent_at) >= gateway.remembers(&held);
-        if is_forgotten || attempt.expires_at <= self.0.now() {
+        let is_over = match may_be_paid {
+            true => is_forgotten && now.since(held.last_sent_at) >= crate::paypal::LISTED_WITHIN,
+            false => is_forgotten || attempt.expires_at <= now,
+        };
+        if is_over {
             self.refused(&held, "payments.not_done").await?;
             return Ok(true);
         }
-        if !self.claim(&held).await? {
+        if is_forgotten || !self.claim(&held).await? {
             return Ok(false);
         }
         let held = self.call_now(&call.key).await?;

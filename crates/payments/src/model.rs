@@ -325,6 +325,14 @@ pub(crate) struct Attempt {
     pub embedded: bool,
 }
 
+impl Attempt {
+    /// Whether the call that opens it takes the money, too: PayPal's does with a kept means of payment. Everywhere else somebody has
+    /// to agree first, or we have to say so.
+    pub(crate) fn pays_as_it_opens(&self) -> bool {
+        self.provider == Provider::PayPal && self.method.is_some()
+    }
+}
+
 /// A call in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {

@@ -18,7 +18,7 @@ use crate::machine::{Seen, short};
 use crate::model::{Attempt, Call, Operation, Payment};
 use crate::money::Money;
 use crate::provider::{
-    Movement, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts,
+    Movement, MovementKind, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts,
     read as read_reply, text,
 };
 use crate::webhooks::Certificates;
@@ -27,6 +27,10 @@ use crate::webhooks::Certificates;
 const ORDERS_REMEMBER: Duration = Duration::from_secs(5 * 3600);
 /// Payments: 45 days.
 const PAYMENTS_REMEMBER: Duration = Duration::from_secs(40 * 24 * 3600);
+/// What was done stands in the list of transactions within three hours (Transaction Search v1). With a margin.
+pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// The list is looked through for a call from when it was begun on: it goes out while its key is remembered, and is listed then.
+const LOOKED_THROUGH: Duration = Duration::from_secs(2 * 24 * 3600);
 /// A token is not used in its last minute.
 const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 const MOST_PAGES: u64 = 100;
@@ -64,6 +68,21 @@ pub(crate) fn remembers(call: &Call) -> Duration {
 
 fn code_of(body: &Value) -> Option<&str> {
     text(body, "/details/0/issue").or_else(|| text(body, "/name")).or_else(|| text(body, "/error"))
+}
+
+/// Whether a refusal of a call that was sent before says nothing of what it did then: it was not let in, or there is a payment of
+/// this invoice already, which may be its own.
+pub(crate) fn is_of_now(code: &str) -> bool {
+    matches!(
+        code,
+        "payments.credentials"
+            | "AUTHENTICATION_FAILURE"
+            | "NOT_AUTHORIZED"
+            | "PERMISSION_DENIED"
+            | "http.401"
+            | "http.403"
+            | "DUPLICATE_INVOICE_ID"
+    )
 }
 
 fn unreadable() -> Trouble {
@@ -271,13 +290,45 @@ impl PayPal {
         self.call(Method::Post, &path, Some(&call.key), Some(&body)).await.map(drop)
     }
 
-    /// `GET /v1/reporting/transactions`: at most 31 days at a time, 500 a page.
     pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
+        self.transactions(from, to, "").await
+    }
+
+    /// The order that was paid as it was made, and whose id never came: the list names our payment and the capture, the capture its
+    /// order. Those that PayPal has not finished are looked through, too.
+    pub(crate) async fn find(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Opened>, Trouble> {
+        let (from, ours) = (attempt.created_at.minus(Duration::from_secs(60)), attempt.payment.text());
+        let to = now.min(from.plus(LOOKED_THROUGH));
+        let all = self.transactions(from, to, "&balance_affecting_records_only=N").await?;
+        for one in all.iter().filter(|one| one.payment.as_deref() == Some(ours.as_str())) {
+            if one.kind != MovementKind::Capture {
+                continue;
+            }
+            let capture = self.get(&format!("/v2/payments/captures/{}", safe(&one.reference)?)).await?;
+            let order = text(&capture, "/supplementary_data/related_ids/order_id").ok_or_else(unreadable)?;
+            return Ok(Some(Opened { reference: safe(order)?.to_owned(), address: String::new() }));
+        }
+        Ok(None)
+    }
+
+    /// Whether this is an order, and of this payment.
+    pub(crate) async fn is_order_of(&self, id: &str, payment: &str) -> Result<bool, Trouble> {
+        let order = self.get(&format!("/v2/checkout/orders/{}", safe(id)?)).await?;
+        Ok(text(&order, "/purchase_units/0/custom_id") == Some(payment))
+    }
+
+    /// `GET /v1/reporting/transactions`: at most 31 days at a time, 500 a page.
+    async fn transactions(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        which: &str,
+    ) -> Result<Vec<Movement>, Trouble> {
         let mut found = Vec::new();
         let (from, to) = (from.rfc3339().replace(':', "%3A"), to.rfc3339().replace(':', "%3A"));
         for page in 1..=MOST_PAGES {
             let path = format!(
-                "/v1/reporting/transactions?start_date={from}&end_date={to}&fields=transaction_info&page_size=500&page={page}"
+                "/v1/reporting/transactions?start_date={from}&end_date={to}&fields=transaction_info&page_size=500&page={page}{which}"
             );
             let body = self.get(&path).await?;
             for one in list(&body, "/transaction_details") {

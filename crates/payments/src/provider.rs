@@ -214,10 +214,11 @@ impl Gateway {
         }
     }
 
-    /// Looks for a page whose id never arrived.
-    pub(crate) async fn find(&self, attempt: &Attempt) -> Result<Option<Opened>, Trouble> {
+    /// Looks for a page whose id never arrived; at PayPal for an order that was paid as it was made, in its list up to `now`.
+    pub(crate) async fn find(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Opened>, Trouble> {
         match self {
             Gateway::Stripe(stripe) => stripe.find(attempt).await,
+            Gateway::PayPal(paypal) if attempt.pays_as_it_opens() => paypal.find(attempt, now).await,
             Gateway::PayPal(_) => Ok(None),
         }
     }

@@ -55,8 +55,14 @@ impl Payments {
         let held = attempt.clone();
         let token = self.0.clone();
         let token = shared.read(move |reader| token.token_for(reader, &held)).await?;
+        // What an earlier sending did is not undone by what is said to this one.
+        let may_be_paid = attempt.pays_as_it_opens() && call.sends > 1;
         // It was taken away meanwhile: nothing is paid with it.
         if attempt.method.is_some() && token.is_none() {
+            if may_be_paid {
+                self.unsure(call, "payments.no_method").await?;
+                return Err(Error::Unsure);
+            }
             self.refused(call, "payments.no_method").await?;
             return Err(Error::NoMethod);
         }
@@ -71,7 +77,7 @@ impl Payments {
         };
         match shared.gateway(call.provider)?.open(&opening).await {
             Ok(opened) => self.opened(call, attempt, opened).await,
-            Err(Trouble::Refused(code)) => {
+            Err(Trouble::Refused(code)) if !(may_be_paid && crate::paypal::is_of_now(&code)) => {
                 self.refused(call, &code).await?;
                 Err(Error::Refused { code })
             }
@@ -79,7 +85,7 @@ impl Payments {
                 self.refused(call, &code).await?;
                 Err(Error::NotReached { code })
             }
-            Err(Trouble::NotSent(code) | Trouble::Unsure(code)) => {
+            Err(Trouble::NotSent(code) | Trouble::Unsure(code) | Trouble::Refused(code)) => {
                 self.unsure(call, &code).await?;
                 Err(Error::Unsure)
             }

@@ -39,11 +39,11 @@ async fn kept_with(shop: &Shop, customer: &str, order: &str, provider: Provider,
         .unwrap_or_else(|| panic!("nothing is kept of {order}"))
 }
 
-async fn kept(shop: &Shop, customer: &str, order: &str, provider: Provider) -> Method {
+pub async fn kept(shop: &Shop, customer: &str, order: &str, provider: Provider) -> Method {
     kept_with(shop, customer, order, provider, crate::support::CARD).await
 }
 
-async fn order(shop: &Shop, customer: &str, order: &str) -> Payment {
+pub async fn order(shop: &Shop, customer: &str, order: &str) -> Payment {
     let new = NewPayment { saving: Saving::No, ..of(customer, order) };
     shop.payments.create(Actor::System, new).await.unwrap()
 }

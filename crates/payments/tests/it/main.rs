@@ -29,3 +29,4 @@ mod secure;
 mod shut;
 mod support;
 mod till;
+mod unanswered;

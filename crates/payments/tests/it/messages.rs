@@ -29,7 +29,7 @@ fn headers(all: &[(&str, &str)]) -> HeaderMap {
     pairs.collect()
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..2400 {
         if holds().await {
             return;
