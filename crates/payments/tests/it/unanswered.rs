@@ -82,13 +82,17 @@ both_engines!(it_is_asked_for_under_its_key_however_old_the_payment_is, MIGRATIO
     is_paid_once(&shop, &db, id, 2).await;
 });
 
-// Messages that named the payment were given up as too early; the key is forgotten, and the list is not to be had.
+// Messages that named the payment were given up as too early. Neither the key nor the list helps: PayPal answers neither.
 both_engines!(a_message_that_names_the_payment_brings_its_order, MIGRATIONS, async |db| {
     let at = free_address();
     let emulators = Emulators::start(Options::default()).await.unwrap();
     let shop = Shop::at(&db, emulators, "", "", &format!("http://{at}")).await;
-    let till = Till::open(at, &shop.payments, &db).await;
     let (id, _) = begun(&shop, "told", What::DropAfter).await;
+    for (method, path) in [("POST", "/v2/checkout/orders"), ("GET", "/v1/reporting")] {
+        let away = Fault { times: None, ..Fault::once(At::Paypal, What::Unavailable, path) };
+        shop.emulators.control.fault(Fault { method: method.to_owned(), ..away });
+    }
+    let till = Till::open(at, &shop.payments, &db).await;
     until("it is paid", async || {
         db.clock.advance(Duration::from_secs(5));
         now(&shop, id).await.state == State::Captured
