@@ -389,9 +389,10 @@ impl Payments {
     async fn judge_paying(&self, id: PaymentId, wanted: String) -> Result<Way, Error> {
         let read = self.0.read(move |reader| {
             let held = find(reader, &wanted)?.filter(|one| one.is_kept);
-            let begun = sql::attempts_of(reader, id)?;
+            let (payment, begun) = (sql::get(reader, id)?, sql::attempts_of(reader, id)?);
+            let is_over = |one: &Attempt| !one.is_open || payment.is_declined_on(one);
             let is_new =
-                begun.iter().all(|one| one.method.as_deref() != Some(wanted.as_str()) && !one.is_open);
+                begun.iter().all(|one| one.method.as_deref() != Some(wanted.as_str()) && is_over(one));
             Ok::<_, Error>(held.filter(|_| is_new).map(|held| held.provider))
         });
         match read.await? {
@@ -579,8 +580,12 @@ impl Shared {
             };
         }
         super::verbs::may_begin(&before, tx.now())?;
-        if attempts.iter().any(|one| one.is_open) {
-            return Err(Error::State("being paid on its page"));
+        let is_at_it = !sql::unsettled_of(tx, id)?.is_empty();
+        for one in attempts.iter().filter(|one| one.is_open) {
+            if is_at_it || !before.is_declined_on(one) {
+                return Err(Error::State("being paid on its page"));
+            }
+            sql::attempt_closed(tx, (id, one.number))?;
         }
         let terms = Terms {
             provider: held.provider,

@@ -286,6 +286,12 @@ impl Payment {
         self.captured - self.refunded - self.refunding - self.disputed
     }
 
+    /// Whether this try was the last, with a kept means of payment, and declined. There is no page of it: nothing is taken on it any
+    /// more unless we say so.
+    pub(crate) fn is_declined_on(&self, attempt: &Attempt) -> bool {
+        self.state == State::Declined && attempt.method.is_some() && attempt.number == self.attempt
+    }
+
     /// Whether the order may not have another payment beside it.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Voided | State::Failed | State::Refunded) || self.is_unsure

@@ -140,6 +140,36 @@ both_engines!(the_bank_asks_the_buyer_on_the_payments_page, MIGRATIONS, async |d
     books(&db).await;
 });
 
+// It was said to be paid on its page, of which there was none, for an hour: the shop could not try the customer's other means.
+both_engines!(another_kept_one_pays_what_the_first_did_not, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let first = kept(&shop, "4711", "D-1", Provider::Stripe).await;
+    let other = kept(&shop, "4711", "D-2", Provider::PayPal).await;
+    let payment = order(&shop, "4711", "D-3").await;
+    let declined = What::Decline("insufficient_funds".to_owned());
+    shop.emulators.control.fault(Fault::once(At::Stripe, declined, "/confirm"));
+    let after = shop.payments.pay_with(payment.id, &first.id, Attendance::Away).await.unwrap();
+    assert_eq!((after.state, after.is_unsure), (State::Declined, false), "{after:?}");
+    let paid = shop.payments.pay_with(payment.id, &other.id, Attendance::Away).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
+    assert_eq!(judgements(&db, payment.id).await, 2, "each is judged");
+    assert_eq!(shop.effects("capture").len(), 3);
+    // Not while the buyer may be on a page.
+    let payment = order(&shop, "4711", "D-4").await;
+    shop.begin(&payment, Provider::Stripe).await;
+    let beside = shop.payments.pay_with(payment.id, &other.id, Attendance::Away).await;
+    assert!(matches!(beside, Err(Error::State(_))), "{beside:?}");
+    books(&db).await;
+});
+
+async fn judgements(db: &TestDb, id: storeward_base::PaymentId) -> i64 {
+    let count = db.read(move |reader| {
+        reader
+            .query_one("SELECT COUNT(*) FROM payment_risk WHERE payment = $1", params![id], |row| row.get(0))
+    });
+    count.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"))
+}
+
 // Another customer's is none: it is not listed, used or taken away, and the answer does not tell that it exists.
 both_engines!(what_is_kept_of_others_is_nobodys, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;
@@ -348,25 +378,15 @@ both_engines!(an_attempt_on_other_terms_is_judged_again, MIGRATIONS, async |db| 
     let shop = Shop::new(&db).await;
     let payment = order(&shop, "4711", "T-1").await;
     let id = payment.id;
-    let judged = async || {
-        let count = db.read(move |reader| {
-            reader.query_optional(
-                "SELECT COUNT(*) FROM payment_risk WHERE payment = $1",
-                params![id],
-                |row| row.get::<i64>(0),
-            )
-        });
-        count.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"))
-    };
     for turn in 1..=6 {
         let terms = Terms { saves: turn % 2 == 0, ..Terms::of(Provider::Stripe, Strength::Usual) };
         shop.payments.begin_as(id, terms, &Front::default()).await.unwrap();
-        assert_eq!(judged().await, Some(turn));
+        assert_eq!(judgements(&db, id).await, turn);
     }
     // The page that is there already is no further one.
     let same = Terms { saves: true, ..Terms::of(Provider::Stripe, Strength::Usual) };
     shop.payments.begin_as(id, same, &Front::default()).await.unwrap();
-    assert_eq!(judged().await, Some(6));
+    assert_eq!(judgements(&db, id).await, 6);
 });
 
 // They had any customer's means of payment deleted, here and at the provider; and whoever was erased afterwards kept theirs for ever.
