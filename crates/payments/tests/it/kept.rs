@@ -150,9 +150,17 @@ both_engines!(another_kept_one_pays_what_the_first_did_not, MIGRATIONS, async |d
     shop.emulators.control.fault(Fault::once(At::Stripe, declined, "/confirm"));
     let after = shop.payments.pay_with(payment.id, &first.id, Attendance::Away).await.unwrap();
     assert_eq!((after.state, after.is_unsure), (State::Declined, false), "{after:?}");
-    let paid = shop.payments.pay_with(payment.id, &other.id, Attendance::Away).await.unwrap();
-    assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
+    // It is judged before PayPal is asked, which answers later.
+    let fault = Fault::once(At::Paypal, What::DropBefore, "/v2/checkout/orders");
+    shop.emulators.control.fault(Fault { method: "POST".to_owned(), ..fault });
+    let begun = shop.payments.pay_with(payment.id, &other.id, Attendance::Away).await;
+    assert_eq!(begun.unwrap_err(), Error::Unsure);
     assert_eq!(judgements(&db, payment.id).await, 2, "each is judged");
+    db.clock.advance(std::time::Duration::from_secs(120));
+    shop.emulators.control.advance_s(120);
+    shop.payments.round().await.unwrap();
+    let paid = shop.payments.look(payment.id).await.unwrap();
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
     assert_eq!(shop.effects("capture").len(), 3);
     // Not while the buyer may be on a page.
     let payment = order(&shop, "4711", "D-4").await;
