@@ -231,6 +231,15 @@ impl Subject {
 }
 
 impl Door {
+    /// Where the page's form with this door's password is sent, as it is written there: empty for the page's own address. `None` where there is no
+    /// such form.
+    pub fn form_action(&self, page: &str) -> Option<String> {
+        let is_its = |name: &String| self.password.iter().any(|wanted| text::is_field(name, wanted));
+        let found = text::forms(page, "/").take(50).find(|form| form.names().iter().any(is_its));
+        let is_named = || self.password.iter().any(|name| page.contains(name.as_str()));
+        found.map(|form| form.action).or_else(|| is_named().then(String::new))
+    }
+
     /// The form of a page, filled in as a person would: its hidden fields, the account's name and password, and what tells
     /// this form from others.
     pub fn filled(&self, page: &str, user: &str, password: &str) -> String {

@@ -152,7 +152,9 @@ pub(crate) fn boxes(page: &str) -> Vec<(String, String)> {
 /// A form of a page, as far as a sign-in is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
-    /// Where it is sent.
+    /// Where it is sent, as it is written.
+    pub action: String,
+    /// The same as a path.
     pub path: String,
     pub is_post: bool,
     /// Name and type of each named field, in order.
@@ -210,6 +212,7 @@ pub(crate) fn forms<'p>(page: &'p str, path: &'p str) -> impl Iterator<Item = Fo
             Some((of(&input, "name")?, kind))
         });
         Some(Form {
+            action,
             path: place,
             is_post: of(&head, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
             fields: fields.collect(),

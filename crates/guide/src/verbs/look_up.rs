@@ -52,7 +52,8 @@ impl Shared {
 
 impl Guide {
     /// Looks up the first code in `text`. Misses are counted against the asker's network, so that guessing gets slower and
-    /// slower; what exists is given back. `address` is where a person without a session says the message came to.
+    /// slower; what exists is given back. `address` is where a person without a session says the message came to: a wrong one is
+    /// a miss, too, or whoever holds one code could try addresses without end.
     pub async fn look_up(
         &self,
         client: ClientIp,
@@ -70,7 +71,11 @@ impl Guide {
             return Ok(Found::Wait { seconds });
         }
         let Some(written) = shared.written(code).await? else { return Ok(Found::Unknown) };
-        shared.throttle.succeeded(&key);
+        let typed = Address::parse(address.trim()).ok().filter(|_| session.is_none());
+        let is_theirs = typed.map(|to| shared.outbox.recipient_of_mail(&to) == written.recipient);
+        if is_theirs != Some(false) {
+            shared.throttle.succeeded(&key);
+        }
         let (topic, at) = (written.topic.clone(), written.at);
         if let Some(session) = session {
             return Ok(match shared.is_to(&written, session) {
@@ -78,12 +83,10 @@ impl Guide {
                 false => Found::ToSomebodyElse,
             });
         }
-        Ok(match Address::parse(address.trim()) {
-            Ok(to) if shared.outbox.recipient_of_mail(&to) == written.recipient => {
-                Found::ToYou { topic, at, subject: None }
-            }
-            Ok(_) => Found::ToSomebodyElse,
-            Err(_) => Found::Ours { topic, at },
+        Ok(match is_theirs {
+            Some(true) => Found::ToYou { topic, at, subject: None },
+            Some(false) => Found::ToSomebodyElse,
+            None => Found::Ours { topic, at },
         })
     }
 

@@ -64,6 +64,33 @@ both_engines!(guessing_codes_gets_slower_and_is_told_once, &MIGRATIONS, async |d
     bench.stop().await;
 });
 
+// Whoever held one code could try addresses without end: a code that exists was given back before the address was compared.
+both_engines!(guessing_the_address_of_a_code_gets_slower, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    drop(bench.signed_up(EMAIL).await);
+    let code = bench.check_code(EMAIL, 1).await;
+    let mut guesser = bench.browser();
+    for n in 0..10 {
+        let answer = guesser.look_up(&code, &format!("guess{n}@people.example")).await;
+        assert_eq!(answer.status, 200);
+        answer.says("belongs to somebody else");
+        if n < 5 {
+            // What is found out in between gives back itself, and no wrong address.
+            assert_eq!(guesser.look_up(&code, "").await.status, 200);
+        }
+    }
+    // Also the right one is not looked at any more.
+    assert_eq!(guesser.look_up(&code, EMAIL).await.status, 429);
+    assert_eq!(bench.events("guide.message_codes_guessed").await.len(), 1);
+    // The person's own look-up, elsewhere, is not slowed down.
+    let mut other = bench.browser();
+    other.address = "203.0.113.9".parse().unwrap();
+    for _ in 0..30 {
+        other.look_up(&code, EMAIL).await.says("We wrote this to you");
+    }
+    bench.stop().await;
+});
+
 both_engines!(what_is_typed_is_shown_as_text, &MIGRATIONS, async |db| {
     let bench = Bench::new(db);
     let mut browser = bench.browser();

@@ -323,19 +323,20 @@ impl<'g> Stranger<'g> {
         password: &Secret<String>,
     ) -> Result<Result<Entered, Fault>, NoAnswer> {
         let Some(path) = door.page() else { return Ok(Err(Fault::NoForm)) };
-        let (path, kind, body) = if door.body == BodyKind::Form {
-            let (path, page) = match self.form_page(door, path).await? {
+        let own = self.asker.clone();
+        let (to, kind, body) = if door.body == BodyKind::Form {
+            let (to, page) = match self.form_page(door, path).await? {
                 Ok(found) => found,
                 Err(fault) => return Ok(Err(fault)),
             };
             let form = door.filled(&page, account.user.expose(), password.expose());
-            (path, "application/x-www-form-urlencoded", form)
+            (to, "application/x-www-form-urlencoded", form)
         } else {
             // The shop's front page, where visitors get their session.
             self.ask("GET", "/", &[], String::new()).await?;
             let body = door.typed_json(account.user.expose(), password);
             let Some(body) = body else { return Ok(Err(Fault::NoForm)) };
-            (path, "application/json", body.expose().clone())
+            (Led::to(&own, path), "application/json", body.expose().clone())
         };
         // Without an account shown: whoever sees somebody here sees somebody everywhere, and whoever cannot tell sees nobody anywhere.
         match self.who().await? {
@@ -343,8 +344,8 @@ impl<'g> Stranger<'g> {
             ProbeAnswer::Unclear => return Ok(Err(Fault::Unclear)),
             ProbeAnswer::SignedOut => {}
         }
-        let host = self.asker.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let (origin, referer) = (format!("https://{host}"), format!("https://{host}{path}"));
+        let host = to.asker.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+        let (origin, referer) = (format!("https://{host}"), format!("https://{host}{}", to.target));
         let accept = if door.body == BodyKind::Form { "text/html,*/*;q=0.8" } else { "application/json" };
         let more = [
             ("content-type", kind),
@@ -352,7 +353,10 @@ impl<'g> Stranger<'g> {
             ("origin", origin.as_str()),
             ("referer", referer.as_str()),
         ];
-        let answer = self.ask("POST", &path, &more, body).await?;
+        self.asker = to.asker.clone();
+        let answer = self.ask("POST", &to.target, &more, body).await;
+        self.asker = own;
+        let answer = answer?;
         if answer.status().is_server_error() {
             return Err(NoAnswer("canary.shop"));
         }
@@ -363,26 +367,49 @@ impl<'g> Stranger<'g> {
         Ok(Ok(self.entered(door, &answer)))
     }
 
-    /// The page with the form: where it is, and what stands there.
+    /// The page with the form, and where the form is sent: the page that the adapter names, or else the one to which the shop leads a visitor
+    /// who asks for what is for customers alone.
     async fn form_page(
         &mut self,
         door: &Door,
-        mut path: String,
-    ) -> Result<Result<(String, String), Fault>, NoAnswer> {
-        let mut page = self.ask("GET", &path, &[], String::new()).await?;
-        // Some shops want another slash at the end, and say so.
-        if page.status().is_redirection() && !path.ends_with('/') {
-            path.push('/');
-            page = self.ask("GET", &path, &[], String::new()).await?;
+        path: String,
+    ) -> Result<Result<(Led, String), Fault>, NoAnswer> {
+        let asked = self.guard.adapter.signed_in.probe.as_ref().map(Probe::target);
+        for target in [Some(path), asked].into_iter().flatten() {
+            if let Some(found) = self.form_at(door, target).await? {
+                return Ok(Ok(found));
+            }
         }
-        let text = String::from_utf8_lossy(page.body()).into_owned();
-        if page.status().is_server_error() {
-            return Err(NoAnswer("canary.shop"));
+        Ok(Err(Fault::NoPage))
+    }
+
+    async fn form_at(&mut self, door: &Door, target: String) -> Result<Option<(Led, String)>, NoAnswer> {
+        let own = self.asker.clone();
+        let names = &self.guard.identity.0.shop_names;
+        let mut led = Led::to(&own, target);
+        loop {
+            self.asker = led.asker.clone();
+            let page = self.ask("GET", &led.target, &[], String::new()).await;
+            self.asker = own.clone();
+            let page = page?;
+            if page.status().is_server_error() {
+                return Err(NoAnswer("canary.shop"));
+            }
+            let location = page.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
+            let location = location.filter(|_| page.status().is_redirection());
+            if location.is_some_and(|to| led.goes_to(to, names)) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(page.body()).into_owned();
+            let action = door.form_action(&text).filter(|_| page.status().is_success());
+            let Some(action) = action else { return Ok(None) };
+            let mut to = Led::to(&led.asker, led.target);
+            // To nobody else's address, whatever the page says.
+            if !action.is_empty() {
+                to.goes_to(&action, names);
+            }
+            return Ok(Some((to, text)));
         }
-        if !page.status().is_success() || door.password.iter().all(|name| !text.contains(name.as_str())) {
-            return Ok(Err(Fault::NoPage));
-        }
-        Ok(Ok((path, text)))
     }
 
     fn entered(&mut self, door: &Door, answer: &Response<Bytes>) -> Entered {
@@ -502,17 +529,38 @@ impl<'g> Stranger<'g> {
         let Some(out) = &self.guard.adapter.sign_out else { return Ok(()) };
         let form = match &out.form_page {
             Some(page) => {
-                let answer = self.ask("GET", page, &[], String::new()).await?;
+                let answer = self.ask_on(("GET", page), &[], "").await?;
                 SignOut::form(&String::from_utf8_lossy(answer.body()))
             }
             None => String::new(),
         };
         let kind = [("content-type", "application/x-www-form-urlencoded")];
         let more = if form.is_empty() { &[][..] } else { &kind[..] };
-        let answer = self.ask(&out.method, &out.target(), more, form).await?;
+        let answer = self.ask_on((&out.method, &out.target()), more, &form).await?;
         if let Some(target) = out.confirmed(&String::from_utf8_lossy(answer.body())) {
             self.ask("GET", &target, &[], String::new()).await?;
         }
         Ok(())
+    }
+
+    /// As the shield asks for its own sign-out: where the shop has the page below a language or at another of its names, there.
+    async fn ask_on(
+        &mut self,
+        (method, target): (&str, &str),
+        more: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Response<Bytes>, NoAnswer> {
+        let (guard, own) = (self.guard, self.asker.clone());
+        let page = target.split('?').next().unwrap_or(target);
+        let mut led = Led::to(&own, target.to_owned());
+        loop {
+            self.asker = led.asker.clone();
+            let answer = self.ask(method, &led.target, more, body.to_owned()).await;
+            self.asker = own.clone();
+            let answer = answer?;
+            if !guard.moves_on(&mut led, page, &answer) {
+                return Ok(answer);
+            }
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Led {
     }
 
     /// Goes on to an address, where it is one of the shop's.
-    fn goes_to(&mut self, address: &str, names: &[String]) -> bool {
+    pub(super) fn goes_to(&mut self, address: &str, names: &[String]) -> bool {
         let Some(to) = Address::read(address, &self.target) else { return false };
         let Some(left) = self.left.checked_sub(1) else { return false };
         if let Some(host) = &to.host {
@@ -417,24 +417,55 @@ impl Guard {
 
     /// Signs the jar's session out at the shop. What fails here is not told: without its cookies nobody can use it.
     pub async fn sign_out_of_shop(&self, entry: &Arc<Entry>, asker: &Asker) -> SignedOut {
-        let Some(out) = &self.adapter.sign_out else { return SignedOut::Asked };
+        let mut out = self.sign_out_by(&self.adapter, entry, asker).await;
+        let storefronts = entry.lock().jar.storefronts.clone();
+        for folder in storefronts {
+            let Ok(there) = self.adapter.clone().in_folder(&folder) else { continue };
+            if self.sign_out_by(&there, entry, asker).await == SignedOut::NoAnswer {
+                out = SignedOut::NoAnswer;
+            }
+        }
+        out
+    }
+
+    async fn sign_out_by(&self, adapter: &Adapter, entry: &Arc<Entry>, asker: &Asker) -> SignedOut {
+        let Some(out) = &adapter.sign_out else { return SignedOut::Asked };
         let form = match &out.form_page {
-            Some(page) => match self.ask(entry, asker, "GET", page, [], Bytes::new()).await {
-                Ok(answer) => SignOut::form(&String::from_utf8_lossy(answer.body())),
+            Some(page) => match self.ask_on(entry, asker, ("GET", page), [].iter(), "").await {
+                Ok((answer, _)) => SignOut::form(&String::from_utf8_lossy(answer.body())),
                 Err(_) => return SignedOut::NoAnswer,
             },
             None => String::new(),
         };
-        let is_form = !form.is_empty();
         let kind = [("content-type", "application/x-www-form-urlencoded")];
-        let more = kind.into_iter().filter(|_| is_form);
-        let asked = self.ask(entry, asker, &out.method, &out.target(), more, Bytes::from(form)).await;
-        let Ok(answer) = asked else { return SignedOut::NoAnswer };
+        let more = kind.iter().filter(|_| !form.is_empty());
+        let asked = self.ask_on(entry, asker, (&out.method, &out.target()), more, &form).await;
+        let Ok((answer, there)) = asked else { return SignedOut::NoAnswer };
         let confirmed = out.confirmed(&String::from_utf8_lossy(answer.body()));
         if let Some(target) = confirmed {
-            let _ = self.ask(entry, asker, "GET", &target, [], Bytes::new()).await;
+            let _ = self.ask(entry, &there, "GET", &target, [], Bytes::new()).await;
         }
         SignedOut::Asked
+    }
+
+    /// Asks for a page, and where the shop has it below a language or at another of its names, there. With whoever asked in the end.
+    async fn ask_on<'h>(
+        &self,
+        entry: &Arc<Entry>,
+        asker: &Asker,
+        (method, target): (&str, &str),
+        more: impl Iterator<Item = &'h (&'h str, &'h str)> + Clone,
+        body: &str,
+    ) -> Result<(Response<Bytes>, Asker), NoAnswer> {
+        let page = target.split('?').next().unwrap_or(target);
+        let mut led = Led::to(asker, target.to_owned());
+        loop {
+            let (more, body) = (more.clone().copied(), Bytes::from(body.to_owned()));
+            let answer = self.ask(entry, &led.asker, method, &led.target, more, body).await?;
+            if !self.moves_on(&mut led, page, &answer) {
+                return Ok((answer, led.asker));
+            }
+        }
     }
 
     /// One question with the jar's cookies; what the answer sets goes into the jar.

@@ -9,6 +9,7 @@ mod back_office;
 mod behind;
 mod bench;
 mod calls;
+mod canary;
 mod class;
 mod contained;
 mod crowded;
