@@ -1,6 +1,8 @@
 //! Means of payment that a buyer let the shop keep: a provider's token, sealed, with what a person knows it by. They belong to one
 //! customer of the shop, pay for that one alone, and are gone at the provider once they are gone here.
 
+mod pay;
+
 use std::sync::Arc;
 
 use storeward_base::{Actor, PaymentId, Timestamp};
@@ -13,11 +15,12 @@ use crate::apply::tell;
 use crate::believed::{id_of, listed, touched};
 use crate::disputes::forget_evidence_of;
 use crate::error::Error;
-use crate::judge::{Front, Hold, Way};
-use crate::model::{Attempt, Operation, Payment, Provider, State, Strength, Terms};
+use crate::model::{Attempt, Payment, Provider};
 use crate::payments::{Payments, Shared};
 use crate::provider::{Gateway, Saved, Token, Trouble};
 use crate::sql;
+
+pub use pay::Attendance;
 
 /// The columns of a method, in the order in which [`method`] reads them.
 macro_rules! method_columns {
@@ -363,66 +366,6 @@ impl Payments {
         let fact = facts::PaymentRefused { payment, provider, operation, code };
         self.0.write(move |tx| tell(tx, fact.clone())).await
     }
-
-    /// Pays with a kept means of payment. The payment's customer is whose it has to be. Where the bank wants to hear from the buyer the
-    /// payment `requires_action`: its page leads them there.
-    pub async fn pay_with(
-        &self,
-        id: PaymentId,
-        wanted: &str,
-        attendance: Attendance,
-    ) -> Result<Payment, Error> {
-        let shared = Arc::clone(&self.0);
-        let wanted = wanted.to_owned();
-        let way = self.judge_paying(id, wanted.clone()).await?;
-        let planned = self.0.write(move |tx| shared.plan_paying(tx, id, (&wanted, attendance), way)).await?;
-        if let Some((call, attempt)) = planned {
-            self.open_page(&call, &attempt).await?;
-        }
-        let after = self.look(id).await?;
-        self.lead_to_the_bank(&after).await?;
-        Ok(after)
-    }
-
-    /// What is judged before a kept means of payment is used. The shop's own server says so, so that nothing of a browser is known; a
-    /// request that comes again is no second attempt.
-    async fn judge_paying(&self, id: PaymentId, wanted: String) -> Result<Way, Error> {
-        let read = self.0.read(move |reader| {
-            let held = find(reader, &wanted)?.filter(|one| one.is_kept);
-            let (payment, begun) = (sql::get(reader, id)?, sql::attempts_of(reader, id)?);
-            let is_over = |one: &Attempt| !one.is_open || payment.is_declined_on(one);
-            let is_new =
-                begun.iter().all(|one| one.method.as_deref() != Some(wanted.as_str()) && is_over(one));
-            Ok::<_, Error>(held.filter(|_| is_new).map(|held| held.provider))
-        });
-        match read.await? {
-            Some(_) => self.judge_begin(id, None, &Front::default()).await,
-            None => Ok(Way { strength: Strength::Usual, hold: Hold::No }),
-        }
-    }
-
-    /// Keeps where the buyer answers their bank, so that the payment's page leads there.
-    pub(crate) async fn lead_to_the_bank(&self, payment: &Payment) -> Result<(), Error> {
-        if payment.state != State::RequiresAction {
-            return Ok(());
-        }
-        let (_, attempt) = self.of_attempt(payment.id, payment.attempt).await?;
-        let (Gateway::Stripe(stripe), Some(reference)) = (
-            self.0.gateway(attempt.provider)?,
-            attempt.reference.clone().filter(|_| attempt.method.is_some()),
-        ) else {
-            return Ok(());
-        };
-        let Ok(Some(address)) = stripe.next_address(&attempt).await else { return Ok(()) };
-        let of = (attempt.payment, attempt.number);
-        let sealed = self.0.seal_address(of, &address);
-        self.0
-            .write(move |tx| {
-                tx.commit_silent("where the buyer answers their bank");
-                sql::attempt_opened(tx, of, &reference, Some(sealed.clone()))
-            })
-            .await
-    }
 }
 
 /// Whether the provider, too, has forgotten what was taken away.
@@ -431,15 +374,6 @@ pub(crate) enum Forgotten {
     There,
     /// It did not say so.
     NotYet,
-}
-
-/// Whether the buyer is there while a kept means of payment is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attendance {
-    /// They can answer their bank.
-    Present,
-    /// Nobody can: what the bank asks about is declined.
-    Away,
 }
 
 /// Whether a provider's refusal says that it does not have the token (Stripe: unknown, or detached; PayPal: unknown).
@@ -554,47 +488,5 @@ impl Shared {
         let customer = customer_of(reader, attempt.payment)?;
         let held = find(reader, id)?.filter(|one| one.is_kept && Some(&one.customer) == customer.as_ref());
         held.map(|held| self.token_of(&held)).transpose()
-    }
-
-    fn plan_paying(
-        &self,
-        tx: &mut Tx<'_>,
-        id: PaymentId,
-        (wanted, attendance): (&str, Attendance),
-        way: Way,
-    ) -> Result<Option<(crate::model::Call, Attempt)>, Error> {
-        let before = sql::get(tx, id)?;
-        let customer = customer_of(tx, id)?.ok_or(Error::NoMethod)?;
-        let held =
-            find(tx, wanted)?.filter(|one| one.is_kept && one.customer == customer).ok_or(Error::NoMethod)?;
-        self.gateway(held.provider)?;
-        let attempts = sql::attempts_of(tx, id)?;
-        if let Some(same) = attempts.iter().rfind(|one| one.method.as_deref() == Some(wanted)) {
-            tx.commit_silent("the same request began this before");
-            let call = sql::calls_of(tx, id)?
-                .into_iter()
-                .find(|call| call.operation == Operation::Open && call.attempt == same.number);
-            return match call {
-                Some(call) if call.settled_at.is_none() => Err(Error::Unsure),
-                _ => Ok(None),
-            };
-        }
-        super::verbs::may_begin(&before, tx.now())?;
-        let is_at_it = !sql::unsettled_of(tx, id)?.is_empty();
-        for one in attempts.iter().filter(|one| one.is_open) {
-            if is_at_it || !before.is_declined_on(one) {
-                return Err(Error::State("being paid on its page"));
-            }
-            sql::attempt_closed(tx, (id, one.number))?;
-        }
-        let terms = Terms {
-            provider: held.provider,
-            strength: way.strength,
-            saves: false,
-            method: Some(held.id),
-            unattended: attendance == Attendance::Away,
-            embedded: false,
-        };
-        self.begun_anew(tx, before, terms, way.hold).map(Some)
     }
 }

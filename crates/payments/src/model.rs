@@ -286,10 +286,16 @@ impl Payment {
         self.captured - self.refunded - self.refunding - self.disputed
     }
 
-    /// Whether this try was the last, with a kept means of payment, and declined. There is no page of it: nothing is taken on it any
-    /// more unless we say so.
-    pub(crate) fn is_declined_on(&self, attempt: &Attempt) -> bool {
-        self.state == State::Declined && attempt.method.is_some() && attempt.number == self.attempt
+    /// Whether nothing comes of a try any more. A kept means of payment that was declined has no page: nothing is taken with it any more
+    /// unless we say so. That it was is known once it was to be taken; until then the state is that of the try before.
+    pub(crate) fn is_over(&self, attempt: &Attempt, calls: &[Call]) -> bool {
+        let is_declined =
+            self.state == State::Declined && attempt.method.is_some() && attempt.number == self.attempt;
+        let is_its = |call: &&Call| call.attempt == attempt.number;
+        let is_taking = |call: &Call| matches!(call.operation, Operation::Capture | Operation::Authorize);
+        let was_to_be_taken = calls.iter().filter(is_its).any(is_taking);
+        let is_at_rest = calls.iter().filter(is_its).all(|call| call.settled_at.is_some());
+        !attempt.is_open || is_declined && was_to_be_taken && is_at_rest
     }
 
     /// Whether the order may not have another payment beside it.

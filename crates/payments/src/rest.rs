@@ -262,7 +262,9 @@ async fn create(payments: Payments, call: Call) -> Result<Answer, Problem> {
     if let Some(method) = wanted.method {
         let attendance =
             if wanted.off_session == Some(true) { Attendance::Away } else { Attendance::Present };
-        payment = match payments.pay_with(payment.id, &method, attendance).await {
+        // Sent again under its idempotency key it is the same try.
+        let name = PaymentId::of(call.begun_at, call.chance).text();
+        payment = match payments.pay_with_as(payment.id, (&method, Some(&name)), attendance).await {
             Ok(after) => after,
             // How it stands says it; the buyer may pay on its page.
             Err(Error::Unsure | Error::Stopped { .. } | Error::Refused { .. } | Error::NotReached { .. }) => {

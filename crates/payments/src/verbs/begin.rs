@@ -124,16 +124,17 @@ impl Shared {
             sql::insert_call(tx, &call)?;
             return Ok(Plan::Close(call));
         }
-        let (call, attempt) = self.begun_anew(tx, before, terms.clone(), hold)?;
+        let (call, attempt) = self.begun_anew(tx, before, (terms.clone(), None), hold)?;
         Ok(Plan::Open(call, attempt))
     }
 
-    /// A further try, and the call that makes its page, as they are written down before it goes out.
+    /// A further try, and the call that makes its page, as they are written down before it goes out. The call bears the name of the
+    /// request that it is of, where that has one.
     pub(crate) fn begun_anew(
         &self,
         tx: &mut Tx<'_>,
         mut before: Payment,
-        terms: Terms,
+        (terms, which): (Terms, Option<String>),
         hold: Hold,
     ) -> Result<(Call, Attempt), Error> {
         self.hold_back(tx, &mut before, hold)?;
@@ -145,7 +146,8 @@ impl Shared {
         let expires_at = before.expires_at.max(tx.now().plus(SHORTEST));
         sql::insert_attempt(tx, before.id, number, &terms, expires_at)?;
         let attempt = sql::find_attempt(tx, before.id, number)?.ok_or(Error::Form("an attempt"))?;
-        let call = self.call(&before, &attempt, Operation::Open, None, None, &number.to_string());
+        let which = which.unwrap_or_else(|| number.to_string());
+        let call = self.call(&before, &attempt, Operation::Open, None, None, &which);
         sql::insert_call(tx, &call)?;
         let after = Payment {
             attempt: number,

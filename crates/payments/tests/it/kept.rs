@@ -170,7 +170,7 @@ both_engines!(another_kept_one_pays_what_the_first_did_not, MIGRATIONS, async |d
     books(&db).await;
 });
 
-async fn judgements(db: &TestDb, id: storeward_base::PaymentId) -> i64 {
+pub async fn judgements(db: &TestDb, id: storeward_base::PaymentId) -> i64 {
     let count = db.read(move |reader| {
         reader
             .query_one("SELECT COUNT(*) FROM payment_risk WHERE payment = $1", params![id], |row| row.get(0))

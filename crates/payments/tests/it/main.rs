@@ -29,4 +29,5 @@ mod secure;
 mod shut;
 mod support;
 mod till;
+mod tried;
 mod unanswered;

@@ -327,3 +327,29 @@ both_engines!(a_shop_gives_back_what_was_taken_in_parts, &migrations(), async |d
     assert_eq!(back, 1200);
     books(&db).await;
 });
+
+// A means that was declined once answered `declined` to every further request of the shop, and nobody asked the bank.
+both_engines!(a_declined_means_is_tried_again_by_another_request, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay]).await;
+    let held = crate::kept::kept(&stand.shop, "4711", "M-1", Provider::Stripe).await;
+    let mut wanted = order("M-2");
+    wanted["method"] = held.id.as_str().into();
+    wanted["off_session"] = true.into();
+    let post = async |name: &str| {
+        let got = stand.call(&key, "POST", "/payments", name, Some(wanted.clone())).await;
+        assert_eq!(got.status, 201, "{}", got.body);
+        got.body["state"].as_str().unwrap().to_owned()
+    };
+    crate::tried::declines(&stand.shop, Some(1));
+    // Sent again under its key, with its answer kept and with its answer lost, it is the same try.
+    assert_eq!(post("m-1").await, "declined");
+    assert_eq!(post("m-1").await, "declined");
+    db.raw("UPDATE api_answer SET status = NULL, headers = NULL, body = NULL");
+    db.clock.advance(Duration::from_secs(600));
+    assert_eq!(post("m-1").await, "declined");
+    assert_eq!(stand.shop.effects("capture").len(), 1);
+    assert_eq!(post("m-2").await, "captured");
+    assert_eq!(post("m-1").await, "declined");
+    assert_eq!(stand.shop.effects("capture").len(), 2);
+});
