@@ -74,6 +74,15 @@ pub(super) enum With<'a> {
     Cookies(&'a str),
 }
 
+/// What came of a question who is signed in.
+pub(super) struct Heard {
+    pub says: ProbeAnswer,
+    /// Of the last answer; none where the shop does not answer.
+    pub status: Option<StatusCode>,
+    /// The path that it leads to.
+    pub led_to: Option<String>,
+}
+
 /// How often a question is followed to where the shop leads it.
 const MOST_LED: u8 = 3;
 
@@ -163,9 +172,7 @@ impl Guard {
         self.at_storefronts(said, asker, with).await
     }
 
-    /// The answer to a question who is signed in. A shop that has it elsewhere, below a language or at another of its names, is followed
-    /// there.
-    pub(super) async fn answer_to(
+    async fn answer_to(
         &self,
         adapter: &Adapter,
         probe: &Probe,
@@ -173,6 +180,20 @@ impl Guard {
         with: &With<'_>,
         token: Option<&Secret<String>>,
     ) -> ProbeAnswer {
+        self.told_to(adapter, probe, asker, with, token).await.says
+    }
+
+    /// The answer to a question who is signed in. A shop that has it elsewhere, below a language or at another of its names, is followed
+    /// there.
+    pub(super) async fn told_to(
+        &self,
+        adapter: &Adapter,
+        probe: &Probe,
+        asker: &Asker,
+        with: &With<'_>,
+        token: Option<&Secret<String>>,
+    ) -> Heard {
+        const NOTHING: Heard = Heard { says: ProbeAnswer::Unclear, status: None, led_to: None };
         let mut led = Led::new(asker, probe);
         loop {
             let mut more = probe.questions();
@@ -187,30 +208,11 @@ impl Guard {
                     }
                 }
             };
-            let Ok(answer) = answer else { return ProbeAnswer::Unclear };
+            let Ok(answer) = answer else { return NOTHING };
             if let Some(says) = self.follow_by(adapter, &mut led, probe, &answer) {
-                return says;
-            }
-        }
-    }
-
-    /// What the shop answers a visitor who asks, and with which status in the end: none where it does not answer.
-    pub(super) async fn says_to_visitor(
-        &self,
-        adapter: &Adapter,
-        probe: &Probe,
-        asker: &Asker,
-    ) -> (ProbeAnswer, Option<StatusCode>) {
-        let mut led = Led::new(asker, probe);
-        loop {
-            let asked = ("GET", led.target.as_str());
-            let Ok(asked) = question(&led.asker, asked, String::new(), probe.questions(), Bytes::new())
-            else {
-                return (ProbeAnswer::Unclear, None);
-            };
-            let Ok(answer) = self.shop.ask(asked).await else { return (ProbeAnswer::Unclear, None) };
-            if let Some(says) = self.follow_by(adapter, &mut led, probe, &answer) {
-                return (says, Some(answer.status()));
+                let location = answer.headers().get(header::LOCATION).and_then(|line| line.to_str().ok());
+                let to = location.and_then(|to| Address::read(to, &led.target)).map(|to| to.path);
+                return Heard { says, status: Some(answer.status()), led_to: to };
             }
         }
     }
@@ -524,7 +526,7 @@ pub fn question<'h>(
     more: impl IntoIterator<Item = (&'h str, &'h str)>,
     body: Bytes,
 ) -> Result<Question, NoAnswer> {
-    let request = Request::builder().method(method).uri(target).body(body);
+    let request = Request::builder().method(method).uri(written(target)).body(body);
     let mut request = request.map_err(|_| NoAnswer("shield.question"))?;
     let headers = request.headers_mut();
     headers.clone_from(&asker.headers);
@@ -540,4 +542,30 @@ pub fn question<'h>(
         }
     }
     Ok(Question { client: asker.client, id: asker.id, request })
+}
+
+/// As an address goes over the wire: a folder comes from a path that was decoded.
+fn written(target: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>`{}".contains(&byte);
+    target.bytes().fold(String::new(), |mut out, byte| {
+        match is_plain(byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_decoded_folder_is_written_as_addresses_are() {
+        for (target, written) in [
+            ("/mens shoes/me/?a=b", "/mens%20shoes/me/?a=b"),
+            ("/gro\u{df}handel/me/", "/gro%C3%9Fhandel/me/"),
+            ("/a%20b/me?x=%2F", "/a%20b/me?x=%2F"),
+        ] {
+            assert_eq!(super::written(target), written);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use storeward_adapter::{Adapter, ProbeAnswer};
 use storeward_base::Timestamp;
-use storeward_web::http::{StatusCode, header};
+use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Guard;
 use super::handles::Entry;
@@ -18,6 +18,8 @@ use super::shop::{Asker, Who, With};
 
 /// Folders above a request that are looked at.
 const DEEPEST: usize = 3;
+/// Bytes of a folder.
+const LONGEST: usize = 255;
 /// Folders that are remembered. When there are more, those that are none are forgotten.
 const MOST: usize = 1_024;
 /// A folder that is none is looked at again after this.
@@ -44,10 +46,18 @@ enum Found {
     Unclear,
 }
 
-/// The folders above a path, the outermost first: `/b2b` and `/b2b/customer` above `/b2b/customer/login`.
+/// The folders above a path, the outermost first: `/b2b` and `/b2b/customer` above `/b2b/customer/login`. As servlets read it: without parameters
+/// (`;…`), and without parts that are nothing else.
 pub fn above(path: &str) -> Vec<String> {
-    let ends = path.match_indices('/').map(|(at, _)| at).skip(1);
-    ends.take(DEEPEST).filter_map(|end| path.get(..end)).map(str::to_owned).collect()
+    let (parts, _) = path.rsplit_once('/').unwrap_or_default();
+    let named = parts.split('/').filter_map(|part| part.split(';').next()).filter(|part| !part.is_empty());
+    let mut folder = String::new();
+    let grow = |part: &str| {
+        folder.push('/');
+        folder.push_str(part);
+        folder.clone()
+    };
+    named.take(DEEPEST).map(grow).collect()
 }
 
 impl Storefronts {
@@ -92,17 +102,27 @@ impl Guard {
                 Found::Storefront(adapter) => adapter,
             };
             let Some(probe) = &there.signed_in.probe else { continue };
+            let heard = self.told_to(&there, probe, asker, with, None).await;
+            // A guard that asks who it is before it looks told the visitor so: the folder has no such page.
+            let has_none = matches!(heard.status, Some(StatusCode::NOT_FOUND | StatusCode::GONE));
+            if has_none && heard.says == ProbeAnswer::Unclear {
+                continue;
+            }
             if let With::Jar(entry) = with
                 && !note_storefront(entry, &folder)
             {
                 return Who::Unclear;
             }
-            who = both(who, self.answer_to(&there, probe, asker, with, None).await.into());
+            who = both(who, heard.says.into());
         }
         who
     }
 
     async fn storefront(&self, folder: &str, asker: &Asker) -> Found {
+        // Longer than any shop's: nothing is remembered of it.
+        if folder.len() > LONGEST {
+            return Found::Unclear;
+        }
         let host = asker.headers.get(header::HOST).and_then(|line| line.to_str().ok()).unwrap_or_default();
         let key = (host.to_owned(), folder.to_owned());
         let now = self.identity.0.now();
@@ -113,17 +133,24 @@ impl Guard {
         }
         let Ok(adapter) = self.adapter.clone().in_folder(folder) else { return Found::Nothing };
         let Some(probe) = &adapter.signed_in.probe else { return Found::Nothing };
-        let (says, status) = self.says_to_visitor(&adapter, probe, asker).await;
-        match (says, status) {
-            (ProbeAnswer::SignedOut, _) => {
+        // What is remembered for all is asked in nobody's words: whoever asks could bring about another answer by theirs.
+        let mut plain = Asker::of(asker.client, asker.id, host, &HeaderMap::new());
+        plain
+            .headers
+            .insert(header::USER_AGENT, HeaderValue::from_static("Mozilla/5.0 (compatible; Storeward)"));
+        let heard = self.told_to(&adapter, probe, &plain, &With::Cookies(""), None).await;
+        // Where visitors are led to a sign-in outside of the folder, its customers are those of that one.
+        let is_here = |to: &String| to.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        match (heard.says, heard.status) {
+            (ProbeAnswer::SignedOut, _) if heard.led_to.as_ref().is_none_or(is_here) => {
                 let adapter = Arc::new(adapter);
                 self.storefronts.note(key, Known::Lies(adapter.clone()));
                 Found::Storefront(adapter)
             }
-            (_, None) => Found::Unclear,
+            (_, None | Some(StatusCode::TOO_MANY_REQUESTS)) => Found::Unclear,
             (_, Some(status)) if status.is_server_error() => Found::Unclear,
-            // Somebody may have brought it about that they are refused: that is not what others are told.
-            (_, Some(StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)) => Found::Nothing,
+            // Of a folder that is shut to all nothing is known; nor is it remembered, in case somebody has brought it about.
+            (_, Some(StatusCode::FORBIDDEN)) => Found::Nothing,
             (_, Some(_)) => {
                 self.storefronts.note(key, Known::Not(now));
                 Found::Nothing
@@ -167,6 +194,7 @@ mod tests {
         assert_eq!(above("/b2b/"), ["/b2b"]);
         assert_eq!(above("/b2b/customer/login"), ["/b2b", "/b2b/customer"]);
         assert_eq!(above("/a/b/c/d/e"), ["/a", "/a/b", "/a/b/c"]);
+        assert_eq!(above("/;a/;b/;c/b2b;x=1/login"), ["/b2b"]);
     }
 
     #[test]

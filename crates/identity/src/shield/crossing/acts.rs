@@ -55,11 +55,11 @@ impl Crossing {
         self.is_act = (!body.complete && !is_file) || adapter.may_be_act(&asked, body.bytes, own);
     }
 
-    /// A request that may sign somebody in brings a session of the shop's beside its cookies, and it is not the one that is held here: the shop
-    /// would sign that one in, and set no cookie that is seen.
+    /// A sign-in brings a session of the shop's beside its cookies, and it is not the one that is held here: the shop would sign that one in, and
+    /// set no cookie that is seen. Other forms may: payment providers send people back so.
     pub(super) fn other_session(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
         let is_lane = self.guard.section.lanes.contains(self.client.get());
-        if is_lane || !(self.is_risky || self.door.is_some()) {
+        if is_lane || self.door.is_none() {
             return None;
         }
         let lines = Lines::of(headers);
