@@ -78,8 +78,8 @@ pub(crate) fn read(reply: &Reply, code_of: fn(&Value) -> Option<&str>) -> Result
         // What cannot be read may have been done.
         200..=299 if body.is_null() => Err(Trouble::Unsure("payments.unreadable".to_owned())),
         200..=299 => Ok(body),
-        // Another request under the same key is under way; too many at once.
-        409 | 429 => Err(Trouble::Unsure(code())),
+        // It took too long for them; another request under the same key is under way; too many at once.
+        408 | 409 | 429 => Err(Trouble::Unsure(code())),
         400..=499 => Err(Trouble::Refused(code())),
         // Stripe keeps what it answered first, a 500, too: that request is over, and the same answer comes for ever. Whoever gets
         // this asks what is there before believing it.
@@ -300,4 +300,34 @@ pub(crate) const WITH_FILES: Limits = Limits {
 /// What a payment asks the provider to do with the buyer's agreement.
 pub(crate) fn is_later(payment: &Payment) -> bool {
     payment.capture == CaptureMode::Later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, StatusCode};
+
+    #[test]
+    fn only_a_plain_no_is_a_refusal() {
+        for (status, is_refused) in [
+            (400, true),
+            (401, true),
+            (402, true),
+            (404, true),
+            (422, true),
+            (408, false),
+            (409, false),
+            (429, false),
+            (500, false),
+            (503, false),
+        ] {
+            let status_code = StatusCode::from_u16(status).unwrap();
+            let body = br#"{"code":"x"}"#.to_vec().into();
+            let reply = Reply { status: status_code, headers: HeaderMap::new(), body, is_cut: false };
+            let told = read(&reply, |body| body["code"].as_str());
+            let expected =
+                if is_refused { Trouble::Refused("x".to_owned()) } else { Trouble::Unsure("x".to_owned()) };
+            assert_eq!(format!("{told:?}"), format!("{:?}", Err::<Value, _>(expected)), "{status}");
+        }
+    }
 }
