@@ -25,6 +25,8 @@ const CONNECTIONS: u32 = 384;
 const RECORD: f64 = 110_000.0;
 /// Until all connections of the tool are there.
 const LEAD: Duration = Duration::from_secs(4);
+/// A round counts as quiet where a host took less than this share of all cores from the machine in each of its windows.
+const QUIET: f64 = 0.005;
 /// One of Argon2id's memories, in KiB (`storeward-passwords`, its first cost).
 const ARENA_KIB: f64 = 19_456.0;
 
@@ -81,6 +83,7 @@ struct Sample {
     flood_per_second: f64,
     answers: String,
     peak_kb: f64,
+    stolen: f64,
 }
 
 /// Runs it and writes `target/bench/sign-ins.md`.
@@ -115,7 +118,7 @@ pub fn sign_ins(root: &Path, options: &Options) -> Result<(), String> {
             };
             let sample = bench.window(meanwhile, options.seconds)?;
             eprintln!(
-                "round {}: {:<34} p50 {:.2} ms, p99 {:.2} ms, {:.0} pages/s; {:.0} sign-ins/s ({}); PSS {:.1} MiB",
+                "round {}: {:<34} p50 {:.2} ms, p99 {:.2} ms, {:.0} pages/s; {:.0} sign-ins/s ({}); PSS {:.1} MiB; stolen {:.2} %",
                 round + 1,
                 meanwhile.name(),
                 sample.p50_ms,
@@ -124,6 +127,7 @@ pub fn sign_ins(root: &Path, options: &Options) -> Result<(), String> {
                 sample.flood_per_second,
                 sample.answers,
                 sample.peak_kb / 1024.0,
+                sample.stolen * 100.0,
             );
             samples.push(sample);
         }
@@ -180,6 +184,7 @@ impl Bench<'_> {
             Meanwhile::Flood => Some(self.flood(self.shop.port, seconds)?),
         };
         sleep(LEAD);
+        let (stolen, passed) = usage::stolen_and_all();
         let pages = self.pages(seconds)?;
         let end = Instant::now() + Duration::from_secs(seconds);
         let tree = self.shop.tree();
@@ -190,6 +195,7 @@ impl Bench<'_> {
         }
         let pages = finish(pages)?;
         let counted = loads::read_wrk(&pages)?;
+        let after = usage::stolen_and_all();
         let told = flood.map(finish).transpose()?;
         let line =
             |name: &str| told.as_deref()?.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -206,6 +212,7 @@ impl Bench<'_> {
                 .unwrap_or_default(),
             answers: line("answers:").unwrap_or_default().to_owned(),
             peak_kb,
+            stolen: (after.0 - stolen) / (after.1 - passed).max(1.0),
         })
     }
 
@@ -322,7 +329,33 @@ fn report(rounds: &[Vec<Sample>], base_kb: f64, load_before: f64) -> String {
         ARENA_KIB / 1024.0,
         stage::load_average()
     );
+    text.push_str(&quiet_rounds(rounds));
     text
+}
+
+/// The rounds in which the machine had its cores for itself: under a host that takes them away, p99 is the host's.
+fn quiet_rounds(rounds: &[Vec<Sample>]) -> String {
+    let p99 = |samples: &[Sample], meanwhile: Meanwhile| {
+        samples.iter().find(|sample| sample.meanwhile == meanwhile).map_or(f64::NAN, |sample| sample.p99_ms)
+    };
+    let ratios: Vec<f64> = rounds
+        .iter()
+        .filter(|samples| samples.iter().all(|sample| sample.stolen < QUIET))
+        .map(|samples| p99(samples, Meanwhile::Flood) / p99(samples, Meanwhile::FloodElsewhere))
+        .collect();
+    let windows: Vec<f64> = rounds.iter().flatten().map(|sample| sample.stolen * 100.0).collect();
+    format!(
+        "\nThe host took {:.2} % of the cores in the middle window, {:.2} % in the worst; in each of {} of {} rounds less than {:.1} % in every window: \
+         in them the flood at our sign-in has a p99 of {:.2} times the other server's ({:.2}–{:.2}).\n",
+        middle(windows.clone()),
+        windows.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
+        ratios.len(),
+        rounds.len(),
+        QUIET * 100.0,
+        middle(ratios.clone()),
+        ratios.iter().copied().reduce(f64::min).unwrap_or(f64::NAN),
+        ratios.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
+    )
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {

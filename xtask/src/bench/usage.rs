@@ -56,9 +56,27 @@ pub fn pss_kb(tree: &[u32]) -> f64 {
     sum
 }
 
+/// What a host took from this machine's cores since it began, and all that passed on them, both in ticks: proc_stat(5).
+pub fn stolen_and_all() -> (f64, f64) {
+    stolen_of(&fs::read_to_string("/proc/stat").unwrap_or_default())
+}
+
+/// User, nice, system, idle, iowait, irq, softirq, steal; what follows is of guests and counted in the first two.
+fn stolen_of(stat: &str) -> (f64, f64) {
+    let line = stat.lines().next().and_then(|line| line.strip_prefix("cpu ")).unwrap_or_default();
+    let ticks: Vec<f64> = line.split_whitespace().take(8).filter_map(|word| word.parse().ok()).collect();
+    (ticks.get(7).copied().unwrap_or_default(), ticks.iter().sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_host_took_is_the_eighth_number() {
+        assert_eq!(stolen_of("cpu  10 1 5 80 0 0 1 3 9 9\ncpu0 1 1 1 1\n"), (3.0, 100.0));
+        assert_eq!(stolen_of(""), (0.0, 0.0));
+    }
 
     #[test]
     fn fields_are_counted_behind_the_name() {
