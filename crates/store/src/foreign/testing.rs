@@ -84,7 +84,16 @@ impl MariaDb {
         assert!(self.try_run(database, sql), "the statements run");
     }
 
-    fn try_run(&self, database: &str, sql: &str) -> bool {
+    /// How many times the server did something since it began: one of its status variables, such as `Handler_tmp_write`.
+    pub fn status(&self, variable: &str) -> u64 {
+        let mut client = self.client("");
+        client.args(["--skip-column-names", "-e", &format!("SHOW GLOBAL STATUS LIKE '{variable}'")]);
+        let out = client.output().expect("mariadb is there: ./test installs it");
+        let text = String::from_utf8_lossy(&out.stdout);
+        text.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a status that counts")
+    }
+
+    fn client(&self, database: &str) -> Command {
         let mut client = Command::new("mariadb");
         client
             .args(["--no-defaults", "--default-character-set=utf8mb4"])
@@ -93,6 +102,11 @@ impl MariaDb {
         if !database.is_empty() {
             client.arg(database);
         }
+        client
+    }
+
+    fn try_run(&self, database: &str, sql: &str) -> bool {
+        let mut client = self.client(database);
         let quiet = sql == "SELECT 1";
         client.stdin(Stdio::piped()).stdout(Stdio::null());
         client.stderr(if quiet { Stdio::null() } else { Stdio::inherit() });
