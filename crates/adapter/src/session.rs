@@ -5,16 +5,15 @@ use crate::body;
 use crate::door::Asked;
 use crate::kind::is_form;
 use crate::model::Adapter;
-use crate::text::{decode, form_fields};
+use crate::text::{decode, form_fields, is_field};
 
 impl Adapter {
     /// The sessions that come with a request outside of its cookies: the cookie's name as the adapter's file has it, and the value. Names with
     /// `*` are not looked for: they would fit names of anything.
     pub fn sessions_beside_cookies(&self, asked: &Asked<'_>, body: &[u8]) -> Vec<(String, String)> {
         let named = |(name, value): (String, String)| {
-            let found =
-                self.cookies.session.iter().find(|known| !known.contains('*') && is_same(known, &name))?;
-            Some((found.clone(), value))
+            let is_it = |known: &&String| !known.contains('*') && is_field(&name, known);
+            Some((self.cookies.session.iter().find(is_it)?.clone(), value))
         };
         let in_query = form_fields(asked.query.unwrap_or_default().as_bytes());
         let in_path = asked.path.split(['/', ';']).filter_map(|part| {
@@ -24,12 +23,6 @@ impl Adapter {
         let in_form = is_form(asked.content_type).then(|| body::fields(asked.content_type, body)).flatten();
         in_query.chain(in_path).chain(in_form.unwrap_or_default()).filter_map(named).collect()
     }
-}
-
-/// Servlets write it small; PHP makes `_` of signs that its variables cannot have.
-fn is_same(known: &str, name: &str) -> bool {
-    let plain = |b: u8| if matches!(b, b'.' | b' ' | b'[') { b'_' } else { b.to_ascii_lowercase() };
-    known.len() == name.len() && known.bytes().map(plain).eq(name.bytes().map(plain))
 }
 
 #[cfg(test)]
@@ -53,6 +46,10 @@ mod tests {
             ("/login;jsessionid=ab", None, "", "", "JSESSIONID"),
             ("/osCsid=ab/login", None, "", "", "osCsid"),
             ("/login", Some("my.sid=ab"), "", "", "my_sid"),
+            // As PHP reads names: without blanks before them, and up to a NUL.
+            ("/login", Some("+osCsid=ab"), "", "", "osCsid"),
+            ("/login", Some("osCsid%00x=ab"), "", "", "osCsid"),
+            ("/login", None, form, "user=ella&%20osCsid=ab", "osCsid"),
             ("/login", None, form, "user=ella&osCsid=ab", "osCsid"),
             ("/login", None, "multipart/form-data; boundary=b", parts, "osCsid"),
         ] {
