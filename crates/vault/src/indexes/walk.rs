@@ -1,5 +1,6 @@
 //! The walk over all customers that makes marks anew, and the one that takes old marks away.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId};
@@ -29,12 +30,16 @@ impl Vault {
     /// After a restore this is where it shows that marks are of a root that is gone. What has to be made is made by
     /// [`Vault::make_indexes`].
     pub async fn settle_indexes(&self, by_part: &[&'static Field]) -> Result<(), Error> {
+        // Before the roots: of a row that is there now the key store has the root, or it is over. One that another program begins from here on
+        // is none of those.
+        let rows = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::all(reader)?) }).await?;
+        let before: BTreeSet<(u32, String)> = rows.into_iter().map(|row| (row.root, row.field)).collect();
         self.keys().read_indexes().await?;
         let live: Vec<u32> = self.keys().indexes().iter().map(|(version, _)| *version).collect();
         let wanted: Vec<String> = by_part.iter().map(|field| field.full_name()).collect();
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             tx.commit_silent("that marks are made is told when they are");
-            settle(tx, &live, &wanted)
+            settle(tx, &before, &live, &wanted)
         });
         written.await
     }
@@ -231,11 +236,18 @@ impl Vault {
     }
 }
 
-fn settle(tx: &mut Tx<'_>, live: &[u32], wanted: &[String]) -> Result<(), Error> {
+/// `before`: which rows there were when the roots that live were read.
+fn settle(
+    tx: &mut Tx<'_>,
+    before: &BTreeSet<(u32, String)>,
+    live: &[u32],
+    wanted: &[String],
+) -> Result<(), Error> {
     let rows = sql::all(tx)?;
     let is_first = rows.is_empty();
     for row in &rows {
-        let is_over = !live.contains(&row.root) || !(row.field.is_empty() || wanted.contains(&row.field));
+        let is_gone = !live.contains(&row.root) && before.contains(&(row.root, row.field.clone()));
+        let is_over = is_gone || !(row.field.is_empty() || wanted.contains(&row.field));
         if is_over && row.state != State::Ending {
             sql::set_state(tx, row.root, &row.field, State::Ending)?;
         }
@@ -244,6 +256,10 @@ fn settle(tx: &mut Tx<'_>, live: &[u32], wanted: &[String]) -> Result<(), Error>
     let newest = rows.iter().map(|row| row.root).filter(|root| live.contains(root)).max();
     for root in live {
         let known = of(*root, "").map(|row| row.state);
+        // Another program ended it, and took its row away, since they were read.
+        if known.is_none() && before.contains(&(*root, String::new())) {
+            continue;
+        }
         let whole = known.unwrap_or(match newest {
             // The first root's marks were there before this table was.
             None if is_first && *root == 1 => State::Made,
@@ -310,4 +326,41 @@ fn make_of(
         }
     }
     Ok(is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_store::both_engines;
+
+    use super::*;
+
+    // Whoever started between the beginning of a renewal and its first row took the new root for one that is gone, and it was destroyed.
+    both_engines!(
+        what_began_or_ended_since_the_roots_were_read_is_left_alone,
+        crate::MIGRATIONS,
+        async |db| {
+            let written = db.write(|tx| -> Result<_, Error> {
+                tx.commit_silent("a test");
+                let states = |tx: &mut Tx<'_>| -> Result<Vec<(u32, State)>, Error> {
+                    Ok(sql::all(tx)?.into_iter().map(|row| (row.root, row.state)).collect())
+                };
+                let before = |roots: &[u32]| roots.iter().map(|root| (*root, String::new())).collect();
+                sql::put(tx, 1, "", State::Made)?;
+                sql::put(tx, 2, "", State::Making)?;
+                settle(tx, &before(&[1]), &[1], &[])?;
+                let begun = states(tx)?;
+                for row in sql::all(tx)?.iter().filter(|row| row.root == 1) {
+                    sql::drop_row(tx, row)?;
+                }
+                settle(tx, &before(&[1]), &[1], &[])?;
+                let ended = states(tx)?;
+                // Beside keys of before, what was there and is not among them is over.
+                settle(tx, &before(&[2]), &[1], &[])?;
+                Ok([begun, ended, states(tx)?])
+            });
+            let made = vec![(1, State::Made), (2, State::Making)];
+            let of_before = vec![(1, State::Making), (2, State::Ending)];
+            assert_eq!(written.await.unwrap(), [made, vec![(2, State::Making)], of_before]);
+        }
+    );
 }
