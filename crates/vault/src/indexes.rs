@@ -374,8 +374,10 @@ impl Vault {
             let mut marks: Vec<Mark> = values.iter().flat_map(|value| plan.to_find(field, value)).collect();
             marks.sort_unstable();
             for of_root in marks.chunk_by(|one, next| one.1 == next.1) {
-                if sql::has_any(reader, of_root)? {
-                    return Ok(false);
+                for some in of_root.chunks(orders::AHEAD + 1) {
+                    if sql::has_any(reader, some)? {
+                        return Ok(false);
+                    }
                 }
             }
             Ok(true)

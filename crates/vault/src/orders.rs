@@ -108,13 +108,28 @@ pub(crate) fn deny(
     Ok(())
 }
 
-/// An order's number and the [`AHEAD`] behind it; nothing where it does not end in a number.
+/// Rows of digits in one number that are counted up: a year, a number, a check digit.
+const ROWS: usize = 4;
+
+/// An order's number and the [`AHEAD`] behind it, by each row of digits in it: which of them counts the orders, and which is a year or a check
+/// digit, no number says. Nothing where it does not end in a number.
 pub(crate) fn from(number: &str) -> Option<Vec<String>> {
-    let before = number.trim_end_matches(|sign: char| sign.is_ascii_digit());
-    let digits = number.get(before.len()..)?;
-    let (first, width) = (digits.parse::<u64>().ok()?, digits.len());
-    let all = (0..=u64::try_from(AHEAD).ok()?).map(|step| first.checked_add(step));
-    all.map(|number| number.map(|number| format!("{before}{number:0width$}"))).collect()
+    let is_digit = |sign: char| sign.is_ascii_digit();
+    let (mut all, mut end) = (Vec::new(), number.len());
+    for _ in 0..ROWS {
+        let head = number.get(..end)?;
+        let before = head.trim_end_matches(is_digit);
+        let (digits, behind) = (head.get(before.len()..)?, number.get(end..)?);
+        let (first, width) = (digits.parse::<u64>().ok()?, digits.len());
+        for step in 0..=u64::try_from(AHEAD).ok()? {
+            all.push(format!("{before}{:0width$}{behind}", first.checked_add(step)?));
+        }
+        end = before.rfind(is_digit).map_or(0, |last| last + 1);
+        if end == 0 {
+            return Some(all);
+        }
+    }
+    None
 }
 
 pub(crate) fn count(of: usize) -> u64 {
@@ -148,10 +163,15 @@ mod tests {
             ("2026/007", "2026/008", "2026/107"),
         ] {
             let all = from(number).unwrap();
-            assert_eq!((all.len(), all[0].as_str()), (AHEAD + 1, number));
+            assert_eq!(all[0], number);
             assert_eq!((all[1].as_str(), all[AHEAD].as_str()), (second, last));
         }
-        for none in ["", "A-", "47511b", "99999999999999999999999", "18446744073709551615"] {
+        // A year behind the number, and a check digit: what is behind them says nothing of the orders.
+        for (number, next) in [("47511/2026", "47512/2026"), ("47511-3", "47512-3"), ("2026/007", "2027/007")]
+        {
+            assert!(from(number).unwrap().contains(&next.to_owned()), "{number}");
+        }
+        for none in ["1-2-3-4-5", "", "A-", "47511b", "99999999999999999999999", "18446744073709551615"] {
             assert_eq!(from(none), None, "{none}");
         }
     }
