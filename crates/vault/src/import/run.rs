@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
+use storeward_base::{Actor, CustomerId, Timestamp};
 use storeward_events::vault::{CustomersGone, ShopImported};
 use storeward_store::foreign::{Foreign, ForeignEngine, ForeignUrl, Slot, Table};
 use storeward_store::ledger;
@@ -435,11 +435,8 @@ impl Vault {
 
     /// When a shop's database was read last, to its end.
     pub async fn last_imported(&self) -> Result<Option<Timestamp>, Error> {
-        let kind_prefix = Some("vault.shop_imported".to_owned());
-        let filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
-        let found = self.0.db.read(move |reader| ledger::believed(reader, &filter, PageSize::new(1)));
-        let found = found.await.map_err(Error::Store)?;
-        Ok(found.rows.first().map(|(_, record)| record.at))
+        let found = self.0.db.read(|reader| ledger::last_believed(reader, "vault.shop_imported"));
+        Ok(found.await.map_err(Error::Store)?.map(|(_, record)| record.at))
     }
 
     /// The ids under which a customer would come back as a guest, of whom there is no record: by their e-mail addresses, as far as
