@@ -53,7 +53,8 @@ after(async () => {
 
 /** Where these get through the page is gone: each has one of its own. */
 const LEAVING = [
-  'form', 'location', 'meta-refresh', 'natives-changed', 'frame-with-a-page', 'frame-written-with-a-script', 'own-window-lent',
+  'form', 'location', 'meta-refresh', 'natives-changed', 'frame-with-a-page', 'frame-written-with-a-script', 'frame-written-with-an-element',
+  'own-window-lent',
 ];
 
 const guarded = () => new URL('/checkout', stand.ready.shop).href;
@@ -193,6 +194,36 @@ test('the policy of the page alone leaves seven open', async () => {
 test('nothing undoes the guard: fresh natives, changed natives, links, windows, the nonce', async () => {
   assert.deepEqual(await through(browsers.old, guarded(), tricks), []);
   await told(['link-by-hand'], ['popup blocked evil.test']);
+});
+
+test('a hint is told that is gone again, that stands in a frame, that was another a moment ago', async () => {
+  const page = await browsers.old.newPage();
+  await page.goto(guarded());
+  await page.evaluate(() => {
+    const hint = (of, name, parent = of.head) => {
+      const made = of.createElement('link');
+      made.rel = 'preconnect';
+      made.href = `https://x.${name}.test`;
+      parent.append(made);
+      return made;
+    };
+    hint(document, 'gone').remove();
+    hint(document, 'href-before').href = '/';
+    hint(document, 'rel-before').rel = 'author';
+    const frame = document.createElement('iframe');
+    document.body.append(frame);
+    hint(frame.contentDocument, 'in-a-frame');
+    const inner = document.createElement('div');
+    hint(document, 'deep', inner);
+    document.body.append(inner);
+    const own = document.createElement('link');
+    own.rel = 'preconnect';
+    own.href = '/';
+    document.head.append(own);
+  });
+  const wanted = ['gone', 'href-before', 'rel-before', 'in-a-frame', 'deep'].map((name) => `preconnect seen ${name}.test`);
+  await until('alerts of hints', () => listed('alerts'), (alerts) => wanted.every((words) => alerts.some(({ what }) => what.trim() === words)));
+  await page.close();
 });
 
 test('those would get through otherwise', async () => {

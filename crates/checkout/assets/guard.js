@@ -16,8 +16,9 @@
   const { preventDefault, composedPath } = Event.prototype;
   const { getAttribute, getAttributeNS, hasAttribute, remove, querySelectorAll: within, matches } = Element.prototype;
   const { querySelectorAll: inFragment } = DocumentFragment.prototype;
-  const { querySelectorAll: inPage, createComment } = Document.prototype;
+  const { createComment } = Document.prototype;
   const { replaceChild } = Node.prototype;
+  const { exec } = RegExp.prototype;
   const { observe } = MutationObserver.prototype;
   const read = (owner, name) => {
     const { get } = describe(owner, name);
@@ -28,6 +29,11 @@
   const schemeOf = read(Address.prototype, "protocol");
   const typeOf = read(Event.prototype, "type");
   const kindOf = read(Node.prototype, "nodeType");
+  const addedOf = read(MutationRecord.prototype, "addedNodes");
+  const targetOf = read(MutationRecord.prototype, "target");
+  const attributeOf = read(MutationRecord.prototype, "attributeName");
+  const formerOf = read(MutationRecord.prototype, "oldValue");
+  const countOf = read(NodeList.prototype, "length");
   const parentOf = read(Node.prototype, "parentNode");
   const isPlaced = read(Node.prototype, "isConnected");
   const canStop = read(Event.prototype, "cancelable");
@@ -188,7 +194,7 @@
   const reopened = (native, self, args) => {
     if (args.length > 2) return opened(native, self, args);
     const same = swept(native, self, args);
-    attend();
+    attend(self);
     return same;
   };
   // Frames and scripts that are written in one go would meet before we meet the frame.
@@ -200,8 +206,11 @@
     tail = apply(slice, low, [apply(lastIndexOf, low, ["<"])]);
     const holds = (word) => apply(indexOf, low, [word]) >= 0;
     if (holds("<script") && (holds("<iframe") || holds("<frame") || holds("<object") || holds("<embed")) && stop("frame")) return;
+    // Where nothing is being read, writing begins the page anew and takes listeners off, before what is written runs.
+    apply(native, self, [""]);
+    attend(self);
     swept(native, self, args);
-    attend();
+    attend(self);
   };
   const defined = (native, self, args) => {
     const found = args[1]?.prototype;
@@ -212,16 +221,31 @@
 
   // Hints cannot be held back from here, but each says a host's name and no more, and it is seen.
   const HINTS = "link[rel~=preconnect i],link[rel~=dns-prefetch i],link[rel~=prefetch i]";
-  const noticed = () => {
+  const hinted = (link, href = apply(getAttribute, link, ["href"])) => {
+    const host = foreign(href ?? "", baseOf(link));
+    if (host) tell("seen", "preconnect", host);
+  };
+  // By the records, and not by the page: a hint that is gone again has done its work.
+  const noticed = (records) => {
     visit(window);
-    const hints = apply(inPage, page, [HINTS]);
-    for (let at = 0; at < hints.length; at += 1) {
-      const host = foreign(apply(getAttribute, hints[at], ["href"]) ?? "", baseOf(page));
-      if (host) tell("seen", "preconnect", host);
+    for (let at = 0; at < records.length; at += 1) {
+      const target = targetOf(records[at]);
+      const name = attributeOf(records[at]);
+      const former = formerOf(records[at]);
+      if (name === "href" && apply(matches, target, [HINTS])) hinted(target, former);
+      if (name === "rel" && apply(matches, target, ["link"]) && apply(exec, /preconnect|prefetch/i, [former ?? ""])) hinted(target);
+      if (name && apply(matches, target, [HINTS])) hinted(target);
+      const added = addedOf(records[at]);
+      for (let next = countOf(added) - 1; next >= 0; next -= 1) {
+        if (kindOf(added[next]) !== 1) continue;
+        if (apply(matches, added[next], [HINTS])) hinted(added[next]);
+        const inside = apply(within, added[next], [HINTS]);
+        for (let each = countOf(inside) - 1; each >= 0; each -= 1) hinted(inside[each]);
+      }
     }
   };
   const watch = new MutationObserver(noticed);
-  const WATCHED = { __proto__: null, childList: true, subtree: true, attributes: true, attributeFilter: ["rel", "href"] };
+  const WATCHED = { __proto__: null, childList: true, subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["rel", "href"] };
   const rooted = (native, self, args) => {
     const root = apply(native, self, args);
     if (root) {
@@ -238,10 +262,11 @@
     if (found?.configurable) defineProperty(owner, name, { __proto__: null, get: () => "", set: found.set, configurable: false });
   };
   /** Again after whatever writes the page anew, which takes listeners off. */
-  const attend = () => {
+  const attend = (written) => {
     apply(listen, window, ["click", onClick, true]);
     apply(listen, window, ["auxclick", onClick, true]);
     apply(listen, page, ["load", sweep, true]);
+    if (written !== page) apply(listen, written, ["load", sweep, true]);
   };
 
   const PLACES = [
@@ -288,11 +313,11 @@
     for (let at = 0; stops && at < hidden.length; at += 1) hide(w[hidden[at][0]]?.prototype, hidden[at][1]);
     // No window hears of what loads in its page, its document does, and before the frame's own listeners.
     apply(listen, w.document, ["load", sweep, true]);
+    apply(observe, watch, [w.document, WATCHED]);
     if (w.navigation) apply(listen, w.navigation, ["navigate", w === window ? onNavigate : onFrameNavigate]);
   };
   arm(window);
-  attend();
-  apply(observe, watch, [page, WATCHED]);
+  attend(page);
   try {
     if (stops && window.opener) window.opener = window.opener.document ? window.opener : null;
   } catch { window.opener = null; }

@@ -142,6 +142,18 @@
       window.skim = (peer) => call(peer, stun);
       document.write(`<iframe></iframe><script nonce="${nonce}">skim(window[length - 1].RTCPeerConnection)<\/script>`);
     },
+    "frame-written-with-an-element"() {
+      const port = stun;
+      let isFirst = true;
+      customElements.define("x-z", class extends HTMLElement {
+        constructor() {
+          super();
+          if (isFirst) call(window[window.length - 1].RTCPeerConnection, port);
+          isFirst = false;
+        }
+      });
+      document.write("<iframe></iframe><x-z></x-z>");
+    },
     "frame-with-a-page"(card) {
       const page = `<script nonce="${nonce}">top.location = "${at(card)}"<\/script>`;
       element("iframe", { sandbox: "allow-scripts allow-top-navigation", srcdoc: page });
