@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use storeward_base::Fault;
+use storeward_base::{Fault, Timestamp};
 use storeward_inspect::cards;
 use storeward_outbound::{AllowList, Client, Destination, Limits, Options, OutboundError, Reach, Request};
 use storeward_seal::encoding::base64;
 use storeward_seal::fingerprint::sha256;
+use storeward_store::Error as StoreError;
 
 use crate::address;
 use crate::error::Error;
@@ -15,8 +16,11 @@ use crate::keep::{self, Body, Fetched};
 use crate::model::Script;
 use crate::sql;
 
-/// Of one round; the next comes within a minute.
+/// Of one round; the next comes within half a minute.
 const MOST_AT_ONCE: u32 = 20;
+/// The shop's own scripts cost nobody else anything: those that stand in pages now are held against the approved ones this often, so
+/// that a change is told within a minute, whatever browsers say.
+const OWN_AGAIN: Duration = Duration::from_secs(25);
 const REDIRECTS: u8 = 2;
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(5),
@@ -40,7 +44,8 @@ impl Checkout {
         let now = self.0.clock.now();
         let hours = u64::from(self.0.section.load().fetch_hours);
         let before = now.minus(Duration::from_secs(hours * 3_600));
-        let due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
+        let mut due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
+        due.extend(self.own_in_use(&due, now).await?);
         let mut all = Vec::new();
         for row in &due {
             let outcome = self.0.body(row).await.map_err(|code| code.chars().take(60).collect());
@@ -52,6 +57,28 @@ impl Checkout {
             self.refresh().await?;
         }
         Ok(u32::try_from(came).unwrap_or(u32::MAX))
+    }
+}
+
+impl Checkout {
+    /// The shop's own, beside those that are due.
+    async fn own_in_use(&self, due: &[Script], now: Timestamp) -> Result<Vec<Script>, Error> {
+        let before = now.minus(OWN_AGAIN);
+        let hosts: Vec<String> = self.0.hosts.iter().map(|host| format!("https://{host}")).collect();
+        let read = self.0.db.read(move |reader| -> Result<_, StoreError> {
+            let mut all = Vec::new();
+            for host in &hosts {
+                all.extend(sql::due_of(reader, host, before, MOST_AT_ONCE, now)?);
+            }
+            Ok(all)
+        });
+        let mut own = read.await?;
+        own.retain(|row| {
+            self.0.way(&row.address).is_ok_and(|way| way.is_own) && due.iter().all(|other| other.id != row.id)
+        });
+        own.sort_by(|one, other| one.id.cmp(&other.id));
+        own.dedup_by(|one, other| one.id == other.id);
+        Ok(own)
     }
 }
 

@@ -108,7 +108,7 @@ impl Checkout {
                     Ok::<(), Failed>(done.await?)
                 }
             })
-            .every(MINUTE)
+            .every(MINUTE / 2)
             .time_limit(20 * MINUTE),
             Handler::new("checkout.forget", move |job| {
                 let checkout = forgets.clone();

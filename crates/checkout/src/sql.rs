@@ -41,6 +41,8 @@ statements! {
     PAGE = columns!("WHERE id > $1 ORDER BY id LIMIT $2");
     DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
+    DUE_OF = columns!("WHERE kind = 'script' AND fetched_at <= $1 AND last_seen > fetched_at AND (scope IS NOT NULL OR source = 'page') \
+        AND SUBSTR(address, 1, LENGTH($2)) = $2 ORDER BY fetched_at, id LIMIT $3");
     ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
     COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard')";
     COUNT_FILES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('page', 'fetch') \
@@ -181,6 +183,18 @@ pub(crate) fn due(
     now: Timestamp,
 ) -> Result<Vec<Script>, StoreError> {
     let rows = reader.query_many(DUE, params![before, most], script)?;
+    held(reader, rows, now)
+}
+
+/// Scripts at addresses that begin so, which stood in a page since their body was fetched, and that not lately.
+pub(crate) fn due_of(
+    reader: &mut Reader<'_>,
+    begins: &str,
+    before: Timestamp,
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<Script>, StoreError> {
+    let rows = reader.query_many(DUE_OF, params![before, begins, most], script)?;
     held(reader, rows, now)
 }
 

@@ -120,6 +120,37 @@ both_engines!(the_shop_s_own_files_are_asked_of_the_shop, MIGRATIONS, async |db|
     assert_eq!((gone.hash, gone.fetch_code.as_deref()), (None, Some("status_404")));
 });
 
+// Only browsers that say what they ran told of a changed file of the shop's own within the hour.
+both_engines!(a_changed_file_of_the_shop_s_own_is_told_soon_after_a_view, MIGRATIONS, async |db| {
+    let (shop, text, count) = server("").await;
+    let (cdn, _, elsewhere) = server("").await;
+    let bench =
+        Bench::with_shop(db, &format!("mode = 'enforce'\ninternal = ['{}']", cdn.url()), Some(shop.url()))
+            .await;
+    let page =
+        format!("<head><script src=/assets/shop.js></script><script src=\"{}/b.js\"></script>", cdn.url());
+    bench.settled(&page).await;
+    bench.checkout.fetch_due().await.unwrap();
+    let row = bench.row("https://shop.example/assets/shop.js").await;
+    bench.approve(&row, Scope::Exact).await;
+    set(&text, "second()");
+    let later = async || {
+        bench.db.clock.advance(Duration::from_secs(30));
+        bench.checkout.fetch_due().await.unwrap()
+    };
+    assert_eq!(later().await, 0, "nobody looked at the page since");
+    bench.settled(&page).await;
+    assert_eq!(bench.checkout.fetch_due().await.unwrap(), 1);
+    assert_eq!(bench.told("checkout.script_changed").await.len(), 1);
+    bench.settled(&page).await;
+    assert_eq!(bench.checkout.fetch_due().await.unwrap(), 0, "it was asked for just now");
+    assert_eq!(
+        (count.load(Ordering::SeqCst), elsewhere.load(Ordering::SeqCst)),
+        (2, 1),
+        "another's once an hour"
+    );
+});
+
 // Whoever writes a script's tag into a page chooses where we ask: nowhere inside.
 both_engines!(nothing_inside_is_asked, MIGRATIONS, async |db| {
     let (inside, _, count) = server("").await;
