@@ -159,6 +159,40 @@ mod tests {
         assert_eq!(door_of("larkmoor", "GET", "/account/sign-in", "", ""), None);
     }
 
+    // With a plugin for tokens a stolen password was worth one, and none of the doors counted guesses.
+    #[test]
+    fn what_plugins_of_wordpress_give_tokens_for_is_for_programs() {
+        let wordpress = by_name("wordpress").unwrap();
+        for path in [
+            "/wp-json/jwt-auth/v1/token",
+            "/shop/wp-json/aam/v2/authenticate",
+            "/index.php/wp-json/api/v1/token/",
+        ] {
+            for content_type in ["application/json", "application/x-www-form-urlencoded", ""] {
+                let asked = Asked { method: "POST", path, query: None, content_type, authorization: None };
+                assert!(wordpress.is_for_programs_only(&asked), "{path} {content_type}");
+            }
+        }
+        let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+        let path = "/wp-json/jwt-auth/v1/token";
+        assert_eq!(
+            door_of("wordpress", "POST", path, json, r#"{"username":"a","password":"b"}"#).as_deref(),
+            Some("token")
+        );
+        assert_eq!(
+            door_of("wordpress", "POST", path, form, "username=a&password=b").as_deref(),
+            Some("token-form")
+        );
+        for (method, path) in [
+            ("GET", path),
+            ("POST", "/wp-json/jwt-auth/v1/token/validate"),
+            ("POST", "/wp-json/wc/store/v1/cart"),
+        ] {
+            let asked = Asked { method, path, query: None, content_type: json, authorization: None };
+            assert!(!wordpress.is_for_programs_only(&asked), "{method} {path}");
+        }
+    }
+
     #[test]
     fn magentos_doors_for_scripts_are_found_in_every_spelling() {
         let json = "application/json";
