@@ -90,9 +90,17 @@ impl Pages {
 
     fn fault(&self, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
         let language = language(headers);
+        // In English as exactly as whoever puts the shop's links together wants it; buyers elsewhere read what they can do.
+        let words = match (language, failure.code()) {
+            (Language::En, _) => failure.detail().to_owned(),
+            (_, "payments.no_payment") => say(language, Text::FaultNoPayment, &[]),
+            (_, "payments.link") => say(language, Text::FaultLink, &[]),
+            (_, "payments.way") => say(language, Text::FaultWay, &[]),
+            _ => say(language, Text::FaultOther, &[]),
+        };
         let page = FaultPage {
             frame: self.frame(language, Text::FaultTitle),
-            words: failure.detail().to_owned(),
+            words,
             home: say(language, Text::Home, &[]),
             code: failure.code(),
         };

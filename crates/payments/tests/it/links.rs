@@ -87,6 +87,31 @@ impl Stand {
     }
 }
 
+// The page stood in German around a sentence in English.
+both_engines!(what_is_wrong_with_a_link_is_said_in_the_buyers_language, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let tampered = link(&db, "L-8", 1999).replace("amount=1999", "amount=1");
+    let told = async |path: String, language: &str| {
+        let request = Request::get(path).header("host", "shop.example").header("accept-language", language);
+        let answer = stand.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    let bad = || format!("/.storeward/pay/link?{tampered}");
+    for (language, words) in [
+        ("de", "ungültig oder abgelaufen"),
+        ("fr", "pas valable"),
+        ("es", "no es válido"),
+        ("en", "not whole"),
+    ] {
+        let text = told(bad(), language).await;
+        assert!(text.contains(words), "{language}: {text}");
+        assert_eq!(text.contains("not whole"), language == "en", "{text}");
+    }
+    let nothing = told("/.storeward/pay/nothing".to_owned(), "de").await;
+    assert!(nothing.contains("gibt es keine Zahlung"), "{nothing}");
+});
+
 both_engines!(an_order_that_changed_after_the_click_is_paid_as_it_is_now, MIGRATIONS, async |db| {
     let stand = stand(&db).await;
     let first = stand.chooses(&link(&db, "L-1", 1999), "stripe").await;
