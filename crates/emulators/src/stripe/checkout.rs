@@ -254,7 +254,7 @@ impl Desk<'_> {
         let sum = if is_payment { Value::from(total) } else { Value::Null };
         let email = given(wanted, "customer_email");
         let details = if email.is_null() { Value::Null } else { details(&json!({ "email": email })) };
-        json!({
+        let mut made = json!({
             "id": id, "object": "checkout.session",
             "adaptive_pricing": { "enabled": false }, "after_expiration": null, "allow_promotion_codes": null,
             "allowed_payment_method_types": given(wanted, "allowed_payment_method_types"),
@@ -294,7 +294,6 @@ impl Desk<'_> {
             "total_details": if is_payment {
                 json!({ "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 })
             } else { Value::Null },
-            "return_url": given(wanted, "return_url"), "redirect_on_completion": is_embedded.then_some("always"),
             "ui_mode": if is_embedded { "embedded_page" } else { "hosted_page" },
             "url": (!is_embedded).then(|| format!("{}/c/pay/{id}", self.world.stripe_address)), "wallet_options": null,
             "_line_items": {
@@ -303,7 +302,13 @@ impl Desk<'_> {
             "_intent": wanted.get("payment_intent_data").cloned().unwrap_or_else(|| json!({})),
             "_setup": wanted.get("setup_intent_data").cloned().unwrap_or_else(|| json!({})),
             "_options": given(wanted, "payment_method_options"),
-        })
+        });
+        // Stripe's types have these as fields that are there or are not, never as null.
+        if let Some(fields) = made.as_object_mut().filter(|_| is_embedded) {
+            fields.insert("return_url".to_owned(), given(wanted, "return_url"));
+            fields.insert("redirect_on_completion".to_owned(), "always".into());
+        }
+        made
     }
 
     pub fn line_items(&mut self, id: &str, tree: &Map<String, Value>) -> Outcome<Value> {
