@@ -255,6 +255,12 @@ impl Control {
         self.at_paypal(|counter| counter.moved_elsewhere(minor, currency, word));
     }
 
+    /// What becomes of each line of PayPal's list of transactions (`transaction_info`) before it is answered: a line that is made `null`
+    /// is not listed.
+    pub fn shape_list(&self, shape: impl Fn(&mut Value) + Send + Sync + 'static) {
+        self.world.paypal().list_shape = Some(Box::new(shape));
+    }
+
     /// What an object keeps to itself, such as the content of a file that was uploaded (`_hex`).
     pub fn kept(&self, provider: Provider, kind: &str, id: &str) -> Option<Value> {
         match provider {

@@ -45,7 +45,12 @@ pub struct Paypal {
     tokens: HashMap<String, i64>,
     shelves: BTreeMap<&'static str, Shelf>,
     keys: Keys,
+    /// What becomes of each line of the list of transactions before it is answered.
+    pub list_shape: Option<Shape>,
 }
+
+/// Changes an object before it is answered.
+pub type Shape = Box<dyn Fn(&mut Value) + Send + Sync>;
 
 impl Paypal {
     pub fn new(signer: Signer) -> Paypal {
@@ -56,6 +61,7 @@ impl Paypal {
             tokens: HashMap::new(),
             shelves: BTreeMap::new(),
             keys: Keys::default(),
+            list_shape: None,
         }
     }
 

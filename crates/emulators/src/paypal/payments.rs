@@ -71,6 +71,8 @@ impl Counter<'_> {
         let kind = if text(&capture, "status") == "PENDING" { "PENDING" } else { "COMPLETED" };
         if kind == "COMPLETED" {
             self.moved("T0006", &id, money.minor, money, &capture);
+        } else {
+            self.noted("T0006", &id, "P", money, &capture);
         }
         self.event(
             &format!("PAYMENT.CAPTURE.{kind}"),
@@ -98,6 +100,8 @@ impl Counter<'_> {
         self.mirror(text(&capture, "_order"), "captures", &capture);
         if is_paid {
             self.moved("T0006", id, money.minor, &money, &capture);
+        } else {
+            self.noted("T0006", id, "D", &money, &capture);
         }
         let kind = if is_paid { "PAYMENT.CAPTURE.COMPLETED" } else { "PAYMENT.CAPTURE.DENIED" };
         self.event(kind, "capture", &capture, "The pending payment came to its end");
@@ -138,6 +142,7 @@ impl Counter<'_> {
             }
         }
         self.put("authorization", authorization.clone());
+        self.noted("T1300", &id, "S", money, &authorization);
         self.effect("authorize", &id, money, &reference(unit, order));
         self.event(
             "PAYMENT.AUTHORIZATION.CREATED",

@@ -9,7 +9,7 @@ use super::money::Money;
 use crate::chance;
 use crate::clock;
 use crate::form;
-use crate::shelf::{text, whole};
+use crate::shelf::{flag, text, whole};
 
 /// "The maximum supported range is 31 days."
 const RANGE_S: i64 = 31 * 24 * 3600;
@@ -27,10 +27,24 @@ impl Counter<'_> {
             _ => chance::capitals(17),
         };
         let fee = if is_payment { -like.fee().minor } else { 0 };
-        let mut movement = json!({
+        let movement = json!({
             "id": id, "_code": code, "_minor": minor, "_fee": fee, "_currency": like.currency, "_at_s": self.now_s(),
-            "_subject": subject, "_status": "S",
+            "_subject": subject, "_status": "S", "_moves": true,
         });
+        self.note_line(movement, holder);
+    }
+
+    /// Notes what moves no money (yet): an authorization (`T1300`), or a payment that pends or was denied. It stands in the list of
+    /// all transactions alone.
+    pub fn noted(&mut self, code: &str, id: &str, status: &str, like: &Money, holder: &Value) {
+        let movement = json!({
+            "id": id, "_code": code, "_minor": like.minor, "_fee": 0, "_currency": like.currency, "_at_s": self.now_s(),
+            "_subject": id, "_status": status, "_moves": false,
+        });
+        self.note_line(movement, holder);
+    }
+
+    fn note_line(&mut self, mut movement: Value, holder: &Value) {
         for name in ["custom_id", "invoice_id"] {
             if let Some(value) = holder.get(name) {
                 crate::shelf::set(&mut movement, name, value.clone());
@@ -61,10 +75,12 @@ impl Counter<'_> {
         };
         let (size, page) = (number("page_size", 100).clamp(1, MOST), number("page", 1).max(1));
         let id = form::value(query, "transaction_id");
+        let is_all = form::value(query, "balance_affecting_records_only").as_deref() == Some("N");
         let all: Vec<Value> = self
             .list("movement")
             .into_iter()
             .filter(|one| (from..=to).contains(&whole(one, "_at_s")))
+            .filter(|one| is_all || flag(one, "_moves"))
             .filter(|one| {
                 id.as_deref().is_none_or(|id| [text(one, "id"), text(one, "_subject")].contains(&id))
             })
@@ -75,7 +91,9 @@ impl Counter<'_> {
             .rev()
             .skip((page - 1) * size)
             .take(size)
-            .map(|one| json!({ "transaction_info": info(one) }))
+            .map(|one| self.shaped(info(one)))
+            .filter(|info| !info.is_null())
+            .map(|info| json!({ "transaction_info": info }))
             .collect();
         Ok(Reply::read(json!({
             "transaction_details": details, "account_number": "C7CYMKZDG8D6E", "start_date": clock::text(from),
@@ -83,6 +101,14 @@ impl Counter<'_> {
             "total_items": total, "total_pages": pages,
             "links": [self.link("/v1/reporting/transactions", "self", "GET")],
         })))
+    }
+
+    /// A line as a test wants it to be; `null` is none.
+    fn shaped(&self, mut info: Value) -> Value {
+        if let Some(shape) = &self.state.list_shape {
+            shape(&mut info);
+        }
+        info
     }
 }
 
