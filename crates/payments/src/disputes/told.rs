@@ -142,20 +142,24 @@ pub(super) fn of_paypal(one: &Value) -> Option<Told> {
 }
 
 /// What PayPal took from the seller to settle it, without what it gave back, and its fees (Disputes v1, `money_movements`). The first is
-/// nothing where no movement says it: PayPal may have paid the buyer itself, and a hold need not be one.
+/// nothing where no movement says it: that the buyer got something does not say whose it was, as PayPal may have paid it itself; a hold
+/// need not be a movement; and what was taken in another currency says nothing of this one.
 fn sellers_of(entries: &[Value], own: Currency) -> Option<(Option<i64>, Vec<Money>)> {
-    let (mut settled, mut fees) = (None, Vec::<Money>::new());
+    let (mut settled, mut is_said, mut fees) = (None, true, Vec::<Money>::new());
     for entry in entries {
         let money =
             Money::from_paypal(text(entry, "/amount/value")?, text(entry, "/amount/currency_code")?).ok()?;
-        let is_sellers = text(entry, "/affected_party") == Some("SELLER");
+        let party = text(entry, "/affected_party");
+        let is_sellers = party == Some("SELLER");
         let minor = match text(entry, "/type")? {
             "CREDIT" => money.minor.checked_neg()?,
             _ => money.minor,
         };
         if text(entry, "/reason") == Some("DISPUTE_SETTLEMENT") {
-            let part = if is_sellers && money.currency == own { minor } else { 0 };
-            settled = Some(settled.unwrap_or(0_i64).checked_add(part)?);
+            if is_sellers || party == Some("PAYMENT_PROCESSOR") {
+                is_said &= !is_sellers || money.currency == own;
+                settled = Some(settled.unwrap_or(0_i64).checked_add(if is_sellers { minor } else { 0 })?);
+            }
         } else if is_sellers && text(entry, "/reason").is_some_and(|reason| reason.ends_with("_FEE")) {
             match fees.iter_mut().find(|one| one.currency == money.currency) {
                 Some(one) => one.minor = one.minor.checked_add(minor)?,
@@ -164,7 +168,7 @@ fn sellers_of(entries: &[Value], own: Currency) -> Option<(Option<i64>, Vec<Mone
         }
     }
     let fees = fees.into_iter().map(|fee| Money { minor: fee.minor.max(0), ..fee }).collect();
-    Some((settled.map(|minor| minor.max(0)), fees))
+    Some((settled.filter(|_| is_said).map(|minor| minor.max(0)), fees))
 }
 
 /// What a provider's own checks said of who paid: kept as words.
@@ -283,6 +287,34 @@ mod tests {
                 outcome("RESOLVED_WITH_PAYOUT", Some("19.99")),
                 json!([settled("PAYMENT_PROCESSOR", "DEBIT", "19.99"), settled("BUYER", "CREDIT", "19.99")]),
                 ("lost", 0, 0),
+            ),
+            // Whose money the buyer got, nobody says: nothing was booked of a dispute that was lost.
+            (
+                outcome("RESOLVED_BUYER_FAVOUR", None),
+                json!([settled("BUYER", "CREDIT", "19.99")]),
+                ("lost", 1999, 0),
+            ),
+            (
+                outcome("RESOLVED_BUYER_FAVOUR", Some("5.00")),
+                json!([settled("BUYER", "CREDIT", "5.00")]),
+                ("lost", 500, 0),
+            ),
+            (
+                outcome("RESOLVED_SELLER_FAVOUR", None),
+                json!([settled("BUYER", "CREDIT", "19.99")]),
+                ("won", 0, 0),
+            ),
+            (
+                outcome("RESOLVED_BUYER_FAVOUR", Some("8.00")),
+                json!([settled("SELLER", "DEBIT", "8.00"), settled("BUYER", "CREDIT", "8.00")]),
+                ("lost", 800, 0),
+            ),
+            // The seller's in another currency says nothing of this one.
+            (
+                outcome("RESOLVED_BUYER_FAVOUR", None),
+                json!([{ "affected_party": "SELLER", "type": "DEBIT", "reason": "DISPUTE_SETTLEMENT",
+                    "amount": { "value": "21.40", "currency_code": "USD" } }]),
+                ("lost", 1999, 0),
             ),
             (
                 outcome("ACCEPTED", None),
