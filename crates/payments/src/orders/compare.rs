@@ -12,6 +12,7 @@ use super::{
 use crate::believed;
 use crate::error::Error;
 use crate::model::{Payment, State};
+use crate::money::Currency;
 use crate::payments::{Payments, Shared};
 use crate::reconcile::{Found, settle_but, write_down_of_order};
 use crate::sql;
@@ -60,7 +61,7 @@ pub struct Round {
     pub later: u32,
 }
 
-/// Everything that money did for an order.
+/// Everything that money did for an order, in the currency of the order: sums of two currencies say nothing of each other.
 #[derive(Default)]
 struct Paid {
     taken: i64,
@@ -70,18 +71,35 @@ struct Paid {
     is_set_aside: bool,
     /// The payment that was meant to bring it, and of what amount that is.
     payment: Option<Payment>,
+    /// The newest payment in another currency that brought something.
+    foreign: Option<Payment>,
+    /// The newest of those that the shop has the money of, or can have.
+    foreign_held: Option<Payment>,
 }
 
 impl Paid {
-    fn of(payments: &[Payment], disputed: i64) -> Paid {
+    /// `disputed` is of payments in the currency of the order.
+    fn of(currency: Currency, payments: &[Payment], disputed: i64) -> Paid {
         let mut paid = Paid { disputed, ..Paid::default() };
         for one in payments {
+            let brought = one.captured > 0 || one.state == State::Authorized;
+            if one.currency() != currency {
+                let left = one.captured.saturating_sub(one.refunded).saturating_sub(one.disputed);
+                let is_held = left > 0 || one.capturable() > 0 || one.state == State::Authorized;
+                if brought && paid.foreign.is_none() {
+                    paid.foreign = Some(one.clone());
+                }
+                if is_held && paid.foreign_held.is_none() {
+                    paid.foreign_held = Some(one.clone());
+                }
+                continue;
+            }
             paid.taken = paid.taken.saturating_add(one.captured);
             paid.back = paid.back.saturating_add(one.refunded);
             paid.is_set_aside |=
                 one.capturable() > 0 || matches!(one.state, State::Authorized | State::PartiallyCaptured);
             // The newest first: the first that brought something.
-            if paid.payment.is_none() && (one.captured > 0 || one.state == State::Authorized) {
+            if paid.payment.is_none() && brought {
                 paid.payment = Some(one.clone());
             }
         }
@@ -101,16 +119,19 @@ fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
         currency: Some(order.amount.currency.to_string()),
     };
     let mut all = Vec::new();
-    if let Some(payment) = &paid.payment
-        && payment.amount != order.amount
-    {
-        let what =
-            if payment.currency() == order.amount.currency { "order_amount" } else { "order_currency" };
-        all.push(found(what, Some(payment.amount.minor), Some(order.amount.minor)));
-        // Sums of two currencies say nothing of each other.
-        if what == "order_currency" {
-            return all;
-        }
+    if let Some(payment) = paid.payment.as_ref().filter(|payment| payment.amount != order.amount) {
+        all.push(found("order_amount", Some(payment.amount.minor), Some(order.amount.minor)));
+    }
+    let is_amount_told = !all.is_empty();
+    let is_unpaid = paid.taken == 0 && !paid.is_set_aside && !order.is_elsewhere;
+    // Beside whatever is so in the order's own currency: neither hides the other.
+    let instead = paid.foreign.as_ref().filter(|_| order.state == OrderState::Paid && is_unpaid);
+    if let Some(payment) = paid.foreign_held.as_ref().or(instead) {
+        all.push(Found {
+            payment: Some(payment.id),
+            currency: Some(payment.currency().to_string()),
+            ..found("order_currency", Some(payment.amount.minor), None)
+        });
     }
     // Money that a buyer's bank took back is not with the shop, either: nobody is told to give it back once more.
     let kept = paid.taken - paid.back;
@@ -118,14 +139,14 @@ fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
     match order.state {
         OrderState::Open if left > 0 => all.push(found("order_unpaid", Some(left), Some(0))),
         OrderState::Cancelled if left > 0 => all.push(found("order_cancelled", Some(left), Some(0))),
-        OrderState::Paid
-            if order.amount.minor > 0 && paid.taken == 0 && !paid.is_set_aside && !order.is_elsewhere =>
-        {
+        // By one in another currency, as is told.
+        OrderState::Paid if instead.is_some() => {}
+        OrderState::Paid if order.amount.minor > 0 && is_unpaid => {
             all.push(found("order_without_payment", Some(0), Some(order.amount.minor)));
         }
         // A part was taken, and the rest set free: the shop thinks that it has all of it.
         OrderState::Paid
-            if all.is_empty()
+            if !is_amount_told
                 && paid.taken < order.amount.minor
                 && !paid.is_set_aside
                 && !order.is_elsewhere =>
@@ -133,7 +154,7 @@ fn differences(order: &Kept, paid: &Paid) -> Vec<Found> {
             all.push(found("order_amount", Some(paid.taken), Some(order.amount.minor)));
         }
         // Paid twice, such as by a page that was taken for given up. What went back is not with the shop any more.
-        OrderState::Paid if all.is_empty() && left > order.amount.minor => {
+        OrderState::Paid if !is_amount_told && left > order.amount.minor => {
             all.push(found("order_amount", Some(left), Some(order.amount.minor)));
         }
         _ => {}
@@ -258,15 +279,16 @@ impl Shared {
         if !payments.iter().all(is_at_rest) {
             return Ok(None);
         }
+        let currency = order.order.amount.currency;
         let mut disputed: i64 = 0;
-        for payment in &payments {
+        for payment in payments.iter().filter(|payment| payment.currency() == currency) {
             for dispute in crate::disputes::of(tx, payment.id)? {
                 // By the books: a dispute's row bears no seal.
                 let booked = crate::disputes::booked(tx, payment.id, &dispute.reference)?;
                 disputed = disputed.saturating_add(booked.withdrawn());
             }
         }
-        let found = differences(order, &Paid::of(&payments, disputed));
+        let found = differences(order, &Paid::of(currency, &payments, disputed));
         let whats: Vec<&str> = found.iter().map(|one| one.what).collect();
         settle_but(tx, &order.order.order, &whats)?;
         let mut fresh = 0;
@@ -371,11 +393,63 @@ mod tests {
         }
     }
 
+    // The sum of both was held against the order, or the newer one hid whatever was wrong in the order's own currency.
+    #[test]
+    fn money_of_two_currencies_is_never_one_sum() {
+        use OrderState::{Cancelled, Open, Paid as PaidFor, Refunded};
+        let usd = |mut payment: Payment| {
+            payment.amount.currency = "USD".parse().unwrap();
+            payment
+        };
+        let told = |order: &Kept, payments: &[Payment]| {
+            let found = differences(order, &Paid::of(order.order.amount.currency, payments, 0));
+            let line =
+                |one: &Found| (one.what, one.payment, one.there, one.here, one.currency.clone().unwrap());
+            found.iter().map(line).collect::<Vec<_>>()
+        };
+        let own = |state, captured, back| payment(state, 1999, captured, back);
+        let euros = own(State::Captured, 1999, 0);
+        let dollars = usd(payment(State::Captured, 2150, 2150, 0));
+        let foreign = ("order_currency", Some(dollars.id), Some(2150), None, "USD".to_owned());
+        // Newest first: whichever it is, the order is paid in its own currency, and once more in another.
+        for both in [[euros.clone(), dollars.clone()], [dollars.clone(), euros.clone()]] {
+            assert_eq!(told(&order(PaidFor, eur(1999), None), &both), [foreign.clone()]);
+            let cancelled = told(&order(Cancelled, eur(1999), None), &both);
+            let kept = ("order_cancelled", Some(euros.id), Some(1999), Some(0), "EUR".to_owned());
+            assert_eq!(cancelled, [foreign.clone(), kept]);
+            let refunded = told(&order(Refunded, eur(1999), None), &both);
+            let kept = ("payment_not_refunded", Some(euros.id), Some(0), Some(1999), "EUR".to_owned());
+            assert_eq!(refunded, [foreign.clone(), kept]);
+        }
+        // Small in the other currency, large in this one: twice the order's own price was paid in its own currency.
+        let twice = [usd(payment(State::Captured, 1, 1, 0)), euros.clone(), own(State::Captured, 1999, 0)];
+        let whats: Vec<_> =
+            told(&order(PaidFor, eur(1999), None), &twice).into_iter().map(|one| (one.0, one.2)).collect();
+        assert_eq!(whats, [("order_currency", Some(1)), ("order_amount", Some(3998))]);
+        // What went back, or a bank took back, is not with the shop.
+        let back = usd(payment(State::Refunded, 2150, 2150, 2150));
+        assert_eq!(told(&order(PaidFor, eur(1999), None), &[back.clone(), euros.clone()]), []);
+        let lost = Payment { disputed: 2150, ..dollars.clone() };
+        assert_eq!(told(&order(PaidFor, eur(1999), None), &[lost, euros.clone()]), []);
+        for state in [Open, Cancelled, Refunded] {
+            assert_eq!(told(&order(state, eur(1999), None), &[back.clone()]), []);
+        }
+        // But an order that is called paid has none, then.
+        let none = told(&order(PaidFor, eur(1999), None), &[back.clone()]);
+        assert_eq!(none.iter().map(|one| one.0).collect::<Vec<_>>(), ["order_currency"]);
+        // Dollars do not make up for euros that are missing.
+        let short = [dollars.clone(), own(State::Captured, 500, 0)];
+        let whats: Vec<_> =
+            told(&order(PaidFor, eur(1999), None), &short).into_iter().map(|one| one.0).collect();
+        assert_eq!(whats, ["order_currency", "order_amount"]);
+        assert_eq!(told(&order(PaidFor, eur(1999), None), &[dollars]), [foreign]);
+    }
+
     #[test]
     fn what_does_not_agree_has_one_word_each() {
         use OrderState::{Cancelled, Open, Paid as PaidFor, Refunded};
         let check = |order: &Kept, payments: &[Payment], expected: &[&str]| {
-            let found = differences(order, &Paid::of(payments, 0));
+            let found = differences(order, &Paid::of(order.order.amount.currency, payments, 0));
             let whats: Vec<&str> = found.iter().map(|one| one.what).collect();
             assert_eq!(whats, expected, "{order:?} {payments:?}");
         };
@@ -427,7 +501,7 @@ mod tests {
         check(&order(PaidFor, eur(1999), None), &both, &[]);
         // Of a dispute that is open or lost: whatever the shop set the order to, nobody is told to give it back once more.
         let disputed = |order: &Kept, disputed: i64| {
-            let found = differences(order, &Paid::of(&taken, disputed));
+            let found = differences(order, &Paid::of(order.order.amount.currency, &taken, disputed));
             found.iter().map(|one| one.what).collect::<Vec<_>>()
         };
         for shop in [

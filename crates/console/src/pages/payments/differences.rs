@@ -93,7 +93,7 @@ fn words(what: &str) -> (&'static str, &'static str) {
         ),
         "order_currency" => (
             "Order and payment have another currency",
-            "Do not send anything yet. Compare the order with what the buyer saw.",
+            "Do not send anything yet. Compare the order with what the buyer saw; if it was paid in both currencies, or is cancelled, give this payment back.",
         ),
         "order_not_refunded" => (
             "More was given back than the order says",
