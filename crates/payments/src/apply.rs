@@ -23,6 +23,13 @@ fn is_taking_refused(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<bool, Error> 
     Ok(tries.peek().is_some() && tries.all(|call| call.state == CallState::Refused))
 }
 
+/// Whether nothing was taken or set aside, and nothing pends: what PayPal declined once it declines for good.
+fn is_declined_for_good(seen: &Seen) -> bool {
+    seen.stage == Stage::Declined
+        && seen.authorized == 0
+        && seen.captures.iter().all(|one| one.state == Piece::Failed)
+}
+
 /// Minor units for a fact.
 pub(crate) fn amount(minor: i64) -> u64 {
     u64::try_from(minor).unwrap_or(0)
@@ -51,7 +58,8 @@ impl Shared {
         for one in &seen.refunds {
             apply_refund(tx, &before, attempt, one)?;
         }
-        let is_over = matches!(seen.stage, Stage::Expired | Stage::Voided);
+        let is_over = matches!(seen.stage, Stage::Expired | Stage::Voided)
+            || attempt.pays_as_it_opens() && is_declined_for_good(seen);
         if attempt.is_open && is_over {
             sql::attempt_closed(tx, (attempt.payment, attempt.number))?;
         }

@@ -1,13 +1,16 @@
 //! A kept means of payment that did not pay at once: tried again, another one, or the page; and never twice for one request.
 
-use storeward_emulators::{Fault, Provider as At, What};
+use storeward_base::Actor;
+use storeward_emulators::{Fault, Provider as At, Settled, What};
 use storeward_payments::methods::Attendance;
-use storeward_payments::{Error, MIGRATIONS, Payment, Provider, State};
+use storeward_payments::{
+    CaptureMode, Error, MIGRATIONS, NewPayment, Payment, Piece, Provider, State, Strength,
+};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 
 use crate::kept::{kept, order};
-use crate::support::{Shop, books, told};
+use crate::support::{Shop, books, order_of, told, wish};
 
 /// So many of the next tries are declined by the bank.
 pub fn declines(shop: &Shop, times: Option<u32>) {
@@ -68,6 +71,58 @@ both_engines!(another_means_or_the_page_pays_what_was_declined, MIGRATIONS, asyn
     let paid = shop.payments.look(payment.id).await.unwrap();
     assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
     assert_eq!(shop.effects("capture").len(), 4);
+    books(&db).await;
+});
+
+// PayPal took its time and said no: the means was tried once for ever.
+both_engines!(what_paypal_declines_later_is_tried_anew, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let held = kept(&shop, "4711", "E-1", Provider::PayPal).await;
+    let payment = order(&shop, "4711", "E-2").await;
+    let pend = || What::Pend("ECHECK".to_owned());
+    shop.emulators.control.fault(Fault::once(At::Paypal, pend(), ""));
+    let before = begun(&db).await;
+    // While it pends nothing else is begun, whoever asks.
+    for request in ["a", "b", "a"] {
+        let after = pay(&shop, &payment, &held.id, request).await.unwrap();
+        assert_eq!((after.state, after.captured), (State::Processing, 0), "{request} {after:?}");
+    }
+    let beside = shop.payments.begin(payment.id, Provider::Stripe, Strength::Usual).await;
+    assert!(matches!(beside, Err(Error::State(_))), "{beside:?}");
+    assert_eq!(begun(&db).await, before + 1);
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    shop.emulators.control.settle_capture(&whole.captures[0].reference, Settled::Denied).unwrap();
+    assert_eq!(shop.payments.look(payment.id).await.unwrap().state, State::Declined);
+    // The request that was declined stays so; another one tries anew, and is paid once.
+    assert_eq!(pay(&shop, &payment, &held.id, "a").await.unwrap().state, State::Declined);
+    assert_eq!(begun(&db).await, before + 1);
+    for request in ["c", "c", "a", "d"] {
+        let after = pay(&shop, &payment, &held.id, request).await.unwrap();
+        assert_eq!((after.state, after.captured), (State::Captured, 1999), "{request} {after:?}");
+    }
+    assert_eq!(begun(&db).await, before + 2);
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    let taken = whole.captures.iter().filter(|one| one.state == Piece::Done).count();
+    assert_eq!((whole.captures.len(), taken), (2, 1));
+    books(&db).await;
+});
+
+// Of what is set aside a part was declined: the rest still is, so nothing is over.
+both_engines!(a_declined_part_of_what_is_set_aside_ends_nothing, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let held = kept(&shop, "4711", "F-1", Provider::PayPal).await;
+    let later = NewPayment { capture: Some(CaptureMode::Later), ..order_of("F-2", 1999, "EUR") };
+    let payment = shop.payments.create(Actor::System, later).await.unwrap();
+    let aside = pay(&shop, &payment, &held.id, "a").await.unwrap();
+    assert_eq!((aside.state, aside.capturable()), (State::Authorized, 1999));
+    shop.emulators.control.fault(Fault::once(At::Paypal, What::Pend("ECHECK".to_owned()), ""));
+    shop.payments.capture(payment.id, wish(Some(500))).await.unwrap();
+    let whole = shop.payments.whole(payment.id).await.unwrap().unwrap();
+    shop.emulators.control.settle_capture(&whole.captures[0].reference, Settled::Denied).unwrap();
+    shop.payments.look(payment.id).await.unwrap();
+    let again = pay(&shop, &payment, &held.id, "b").await.unwrap();
+    assert_eq!((again.state, again.attempt), (State::Authorized, 1), "{again:?}");
+    assert_eq!(shop.effects("authorize").len(), 1);
     books(&db).await;
 });
 
