@@ -11,9 +11,9 @@ use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 use crate::believed::Keys;
 use crate::config::Mode;
 use crate::error::Error;
-use crate::model::{Attempt, Call, Operation, Provider};
+use crate::model::{Attempt, Provider};
 use crate::payments::{Payments, Shared};
-use crate::provider::{Gateway, Opened, Trouble};
+use crate::provider::Gateway;
 use crate::sql;
 use crate::webhooks::{self, MOST_BODY_BYTES, Message, Refusal};
 
@@ -140,35 +140,6 @@ impl Payments {
             Found::TooEarly | Found::Nothing => None,
         };
         self.message_done(provider, note.event, payment, Some(job.claim())).await?;
-        Ok(())
-    }
-
-    /// What PayPal took as it made the order, and did not answer, is known by nothing but our id. A message that names it brings the
-    /// order; that it is of this payment is believed once PayPal's own order says so.
-    async fn bring_order(
-        &self,
-        provider: Provider,
-        objects: &[String],
-        payment: Option<PaymentId>,
-    ) -> Result<(), Error> {
-        let (Ok(Gateway::PayPal(paypal)), Some(id)) = (self.0.gateway(provider), payment) else {
-            return Ok(());
-        };
-        let asked = objects.to_vec();
-        let unanswered = self.0.read(move |reader| unanswered(reader, provider, &asked, id)).await?;
-        let Some((call, attempt)) = unanswered else { return Ok(()) };
-        for object in objects {
-            match paypal.is_order_of(object, &id.text()).await {
-                Ok(true) => {
-                    let found = Opened { reference: object.clone(), address: String::new() };
-                    return self.opened(&call, &attempt, found).await;
-                }
-                Ok(false) | Err(Trouble::Refused(_)) => {}
-                Err(Trouble::NotSent(code) | Trouble::Unsure(code)) => {
-                    return Err(Error::NotReached { code });
-                }
-            }
-        }
         Ok(())
     }
 
@@ -343,29 +314,6 @@ fn take_in(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String
     let key = format!("{}/{}", note.provider, note.event);
     enqueue(tx, &NewJob::new(JOB, payload).unique(key))?;
     Ok(dropped)
-}
-
-/// The try that was paid as it was opened, and whose order is not known, where none of the objects is known either.
-fn unanswered(
-    reader: &mut Reader<'_>,
-    provider: Provider,
-    objects: &[String],
-    payment: PaymentId,
-) -> Result<Option<(Call, Attempt)>, Error> {
-    for object in objects {
-        if sql::attempt_of(reader, provider, object)?.is_some()
-            || sql::find_capture(reader, provider, object)?.is_some()
-        {
-            return Ok(None);
-        }
-    }
-    let mut attempts = sql::attempts_of(reader, payment)?.into_iter();
-    let Some(attempt) = attempts.rfind(|one| one.pays_as_it_opens() && one.reference.is_none()) else {
-        return Ok(None);
-    };
-    let mut calls = sql::calls_of(reader, payment)?.into_iter();
-    let call = calls.find(|call| call.operation == Operation::Open && call.attempt == attempt.number);
-    Ok(call.map(|call| (call, attempt)))
 }
 
 enum Found {

@@ -16,9 +16,9 @@ use crate::believed::{self, id_of};
 use crate::error::Error;
 use crate::judge::PaidOff;
 use crate::methods::Forgotten;
-use crate::model::{Call, CallState, Operation, Provider};
+use crate::model::{Call, CallState, Operation, Payment, Provider};
 use crate::payments::Payments;
-use crate::provider::Trouble;
+use crate::provider::{Found, Trouble};
 use crate::sql;
 
 statements! {
@@ -351,7 +351,7 @@ impl Payments {
     /// as it opens may be paid: however old it is, it is asked for under its key, and was not done only once the list must show it.
     async fn resolve_open(&self, call: &Call) -> Result<bool, Error> {
         let held = self.call_now(&call.key).await?;
-        let (_, attempt) = self.of_call(call).await?;
+        let (payment, attempt) = self.of_call(call).await?;
         let gateway = self.0.gateway(call.provider)?;
         if held.settled_at.is_some() {
             return Ok(true);
@@ -361,12 +361,20 @@ impl Payments {
         let may_be_paid = attempt.pays_as_it_opens();
         // That list is late, and not every shop has it: while the key is remembered the answer is had without it.
         if is_forgotten || !may_be_paid {
-            match gateway.find(&attempt, now).await {
-                Ok(Some(found)) => {
+            let known = self.orders_known(&payment).await?;
+            match gateway.find(&payment, &attempt, &known, now).await {
+                Ok(Found::Page(found)) => {
                     self.opened(&held, &attempt, found).await?;
                     return Ok(true);
                 }
-                Ok(None) => {}
+                Ok(Found::Nothing) => {}
+                // It stays unknown, and staff see it.
+                Ok(Found::Unsaid) => {
+                    if held.state == CallState::Sent {
+                        self.unsure(&held, "payments.no_answer").await?;
+                    }
+                    return Ok(false);
+                }
                 Err(Trouble::NotSent(code) | Trouble::Unsure(code) | Trouble::Refused(code)) => {
                     return Err(Error::NotReached { code });
                 }
@@ -389,6 +397,13 @@ impl Payments {
             Err(other) => return Err(other),
         }
         Ok(self.call_now(&call.key).await?.settled_at.is_some())
+    }
+
+    /// The provider's objects that are known to be those of tries of a payment.
+    pub(crate) async fn orders_known(&self, payment: &Payment) -> Result<Vec<String>, Error> {
+        let id = payment.id;
+        let attempts = self.0.read(move |reader| sql::attempts_of(reader, id)).await?;
+        Ok(attempts.into_iter().filter_map(|attempt| attempt.reference).collect())
     }
 
     /// Of several that ask at the same moment one sends. It is unsure from now on, whatever it was.

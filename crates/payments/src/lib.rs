@@ -42,6 +42,7 @@ mod refusals;
 pub mod rest;
 mod sql;
 mod stripe;
+mod unlearnt;
 mod verbs;
 pub mod webhooks;
 

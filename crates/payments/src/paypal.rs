@@ -1,5 +1,6 @@
 //! PayPal's Orders v2 and Payments v2, as far as a shop needs them.
 
+mod find;
 mod read;
 
 use std::fmt;
@@ -18,10 +19,12 @@ use crate::machine::{Seen, short};
 use crate::model::{Attempt, Call, Operation, Payment};
 use crate::money::Money;
 use crate::provider::{
-    Movement, MovementKind, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts,
+    Movement, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts,
     read as read_reply, text,
 };
 use crate::webhooks::Certificates;
+
+pub(crate) use read::Way;
 
 /// Orders: six hours (Orders v2, `PayPal-Request-Id`). With a margin.
 const ORDERS_REMEMBER: Duration = Duration::from_secs(5 * 3600);
@@ -29,8 +32,6 @@ const ORDERS_REMEMBER: Duration = Duration::from_secs(5 * 3600);
 const PAYMENTS_REMEMBER: Duration = Duration::from_secs(40 * 24 * 3600);
 /// What was done stands in the list of transactions within three hours (Transaction Search v1). With a margin.
 pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(24 * 3600);
-/// The list is looked through for a call from when it was begun on: it goes out while its key is remembered, and is listed then.
-const LOOKED_THROUGH: Duration = Duration::from_secs(2 * 24 * 3600);
 /// A token is not used in its last minute.
 const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 const MOST_PAGES: u64 = 100;
@@ -291,24 +292,13 @@ impl PayPal {
     }
 
     pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
-        self.transactions(from, to, "").await
-    }
-
-    /// The order that was paid as it was made, and whose id never came: the list names our payment and the capture, the capture its
-    /// order. Those that PayPal has not finished are looked through, too.
-    pub(crate) async fn find(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Opened>, Trouble> {
-        let (from, ours) = (attempt.created_at.minus(Duration::from_secs(60)), attempt.payment.text());
-        let to = now.min(from.plus(LOOKED_THROUGH));
-        let all = self.transactions(from, to, "&balance_affecting_records_only=N").await?;
-        for one in all.iter().filter(|one| one.payment.as_deref() == Some(ours.as_str())) {
-            if one.kind != MovementKind::Capture {
-                continue;
-            }
-            let capture = self.get(&format!("/v2/payments/captures/{}", safe(&one.reference)?)).await?;
-            let order = text(&capture, "/supplementary_data/related_ids/order_id").ok_or_else(unreadable)?;
-            return Ok(Some(Opened { reference: safe(order)?.to_owned(), address: String::new() }));
-        }
-        Ok(None)
+        let mut found = Vec::new();
+        let take = |one: &Value| {
+            found.push(read::movement(one).ok_or_else(unreadable)?);
+            Ok(())
+        };
+        self.transactions(from, to, "", take).await?;
+        Ok(found)
     }
 
     /// Whether this is an order, and of this payment.
@@ -317,14 +307,14 @@ impl PayPal {
         Ok(text(&order, "/purchase_units/0/custom_id") == Some(payment))
     }
 
-    /// `GET /v1/reporting/transactions`: at most 31 days at a time, 500 a page.
+    /// `GET /v1/reporting/transactions`: at most 31 days at a time, 500 a page. Each line is taken as it comes.
     async fn transactions(
         &self,
         from: Timestamp,
         to: Timestamp,
         which: &str,
-    ) -> Result<Vec<Movement>, Trouble> {
-        let mut found = Vec::new();
+        mut take: impl FnMut(&Value) -> Result<(), Trouble> + Send,
+    ) -> Result<(), Trouble> {
         let (from, to) = (from.rfc3339().replace(':', "%3A"), to.rfc3339().replace(':', "%3A"));
         for page in 1..=MOST_PAGES {
             let path = format!(
@@ -332,10 +322,10 @@ impl PayPal {
             );
             let body = self.get(&path).await?;
             for one in list(&body, "/transaction_details") {
-                found.push(read::movement(one).ok_or_else(unreadable)?);
+                take(one)?;
             }
             if body.pointer("/total_pages").and_then(Value::as_u64).unwrap_or(1) <= page {
-                return Ok(found);
+                return Ok(());
             }
         }
         Err(Trouble::Unsure("payments.too_long".to_owned()))

@@ -116,6 +116,15 @@ pub(crate) struct Opened {
     pub address: String,
 }
 
+/// What a provider shows of a page whose id never arrived.
+pub(crate) enum Found {
+    Page(Opened),
+    /// There is none.
+    Nothing,
+    /// It cannot be known by what the provider shows.
+    Unsaid,
+}
+
 /// What a provider kept of a buyer for the shop. Neither is ever told.
 pub(crate) struct Token {
     pub token: Secret<String>,
@@ -214,12 +223,21 @@ impl Gateway {
         }
     }
 
-    /// Looks for a page whose id never arrived; at PayPal for an order that was paid as it was made, in its list up to `now`.
-    pub(crate) async fn find(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Opened>, Trouble> {
+    /// Looks for a page whose id never arrived; at PayPal for an order that was paid as it was made, in its list up to `now`, and that
+    /// is none of the `known` ones.
+    pub(crate) async fn find(
+        &self,
+        payment: &Payment,
+        attempt: &Attempt,
+        known: &[String],
+        now: Timestamp,
+    ) -> Result<Found, Trouble> {
         match self {
-            Gateway::Stripe(stripe) => stripe.find(attempt).await,
-            Gateway::PayPal(paypal) if attempt.pays_as_it_opens() => paypal.find(attempt, now).await,
-            Gateway::PayPal(_) => Ok(None),
+            Gateway::Stripe(stripe) => Ok(stripe.find(attempt).await?.map_or(Found::Nothing, Found::Page)),
+            Gateway::PayPal(paypal) if attempt.pays_as_it_opens() => {
+                paypal.find(payment, attempt, known, now).await
+            }
+            Gateway::PayPal(_) => Ok(Found::Nothing),
         }
     }
 

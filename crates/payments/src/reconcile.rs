@@ -206,7 +206,11 @@ impl Payments {
             let of = |id: &String| sql::find_capture(reader, provider, id).ok().flatten();
             Ok::<_, Error>(about.iter().find_map(of).map(|capture| capture.attempt))
         });
-        match self.look_with(payment, taken.await?).await {
+        let brought = match self.bring_listed(provider, movement, payment).await {
+            Err(Error::Store(why)) => return Err(Error::Store(why)),
+            brought => brought.unwrap_or_default(),
+        };
+        match self.look_with(payment, taken.await?.or(brought)).await {
             Err(Error::Store(why)) => Err(Error::Store(why)),
             // Whatever one payment has, the day's other movements are compared; what is missing here is told.
             Ok(_) | Err(_) => Ok(()),

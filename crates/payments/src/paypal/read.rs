@@ -169,6 +169,66 @@ pub(super) fn next_page(page: &Value) -> Option<&str> {
     token.split('&').next()
 }
 
+/// Whether money was taken, or set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Taken,
+    SetAside,
+}
+
+/// A line of the transaction search, as far as it says whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// What our payment took or set aside, by PayPal's id of it.
+    Ours(Way, String),
+    /// Another's, or none by which anything was taken or set aside.
+    Others,
+    /// It cannot be told.
+    Unread,
+}
+
+/// Codes: T00xx are payments, T1300 and T1301 authorizations. What was denied (`D`) took nothing, whichever try it was.
+pub(super) fn line(one: &Value, payment: &str) -> Line {
+    let Some(info) = one.pointer("/transaction_info").filter(|info| info.is_object()) else {
+        return Line::Unread;
+    };
+    let names = ["/custom_field", "/invoice_id"].map(|name| info.pointer(name));
+    let names = names.into_iter().flatten().filter(|name| !name.is_null());
+    let is_ours = names.clone().any(|name| name.as_str() == Some(payment));
+    let is_others = !is_ours && names.clone().any(Value::is_string);
+    let way = match text(info, "/transaction_event_code") {
+        Some(code) if code.starts_with("T00") => Way::Taken,
+        Some("T1300" | "T1301") => Way::SetAside,
+        None if !is_others => return Line::Unread,
+        _ => return Line::Others,
+    };
+    let is_nameless = names.count() == 0;
+    if is_others || is_nameless || text(info, "/transaction_status") == Some("D") {
+        return Line::Others;
+    }
+    match text(info, "/transaction_id").filter(|id| is_ours && crate::stripe::is_id(id)) {
+        Some(id) => Line::Ours(way, id.to_owned()),
+        None => Line::Unread,
+    }
+}
+
+/// The order of a capture or an authorization: among its related ids, or where its link `up` leads.
+pub(super) fn order_of(piece: &Value) -> Option<&str> {
+    let up = || {
+        let up = list(piece, "/links").iter().find(|link| text(link, "/rel") == Some("up"))?;
+        text(up, "/href")?.rsplit_once("/v2/checkout/orders/").map(|(_, id)| id)
+    };
+    let order = text(piece, "/supplementary_data/related_ids/order_id").or_else(up);
+    order.filter(|id| crate::stripe::is_id(id))
+}
+
+/// Our payment by the names that we gave what moved: `custom_id`, or `invoice_id` where PayPal leaves the first one out.
+fn payment_of(info: &Value) -> Option<String> {
+    let names = ["/custom_field", "/invoice_id"].into_iter().filter_map(|name| text(info, name));
+    let is_ours = |name: &&str| name.parse::<storeward_base::PaymentId>().is_ok();
+    names.clone().find(is_ours).or_else(|| names.clone().next()).map(str::to_owned)
+}
+
 /// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund; T1106 is a reversal by
 /// PayPal, T1110 and T1111 a hold for a dispute and its end, T1201 and T1202 a chargeback and its reversal (PayPal, "Transaction
 /// event codes").
@@ -188,7 +248,7 @@ pub(super) fn movement(one: &Value) -> Option<Movement> {
         kind,
         amount: Money { minor: amount.minor.checked_abs()?, ..amount },
         fee,
-        payment: text(info, "/custom_field").map(str::to_owned),
+        payment: payment_of(info),
         about: text(info, "/paypal_reference_id").map(str::to_owned).into_iter().collect(),
     })
 }
@@ -215,6 +275,81 @@ mod tests {
             assert_eq!(of("up", other), None, "{other}");
         }
         assert_eq!(capture_of(&json!({})), None);
+    }
+
+    #[test]
+    fn a_line_says_whose_it_is_or_that_it_cannot_be_told() {
+        const OURS: &str = "pay_01m8f06yeg305g7nn4tjwnd3ng";
+        let check = |info: Value, expected: Line| {
+            assert_eq!(line(&json!({ "transaction_info": info }), OURS), expected, "{info}");
+        };
+        let taken = || Line::Ours(Way::Taken, "C1".to_owned());
+        let set_aside = || Line::Ours(Way::SetAside, "C1".to_owned());
+        // Amounts need not be readable for that.
+        for (code, status, expected) in [
+            ("T0006", "S", taken()),
+            ("T0003", "P", taken()),
+            ("T0006", "V", taken()),
+            ("T1300", "S", set_aside()),
+            ("T1301", "P", set_aside()),
+            ("T0006", "D", Line::Others),
+            ("T1300", "D", Line::Others),
+            ("T1107", "S", Line::Others),
+        ] {
+            for name in ["custom_field", "invoice_id"] {
+                let info = json!({ "transaction_event_code": code, "transaction_status": status, "transaction_id": "C1", name: OURS });
+                check(info, expected.clone());
+            }
+        }
+        check(
+            json!({ "transaction_event_code": "T0006", "transaction_id": "C1", "custom_field": "x", "invoice_id": OURS }),
+            taken(),
+        );
+        check(
+            json!({ "transaction_event_code": "T0006", "transaction_id": "C1", "custom_field": "x" }),
+            Line::Others,
+        );
+        check(json!({ "transaction_event_code": "T0006", "transaction_id": "C1" }), Line::Others);
+        check(json!({ "custom_field": "x" }), Line::Others);
+        check(json!({ "transaction_event_code": "T0006", "custom_field": OURS }), Line::Unread);
+        check(
+            json!({ "transaction_event_code": "T0006", "transaction_id": "../x", "custom_field": OURS }),
+            Line::Unread,
+        );
+        check(
+            json!({ "transaction_event_code": "T0006", "transaction_id": "C1", "custom_field": 7 }),
+            Line::Unread,
+        );
+        check(json!({ "transaction_id": "C1" }), Line::Unread);
+        check(json!(null), Line::Unread);
+    }
+
+    #[test]
+    fn an_order_is_found_behind_what_was_taken_or_set_aside() {
+        let up = |href: &str| json!({ "links": [{ "rel": "self", "href": "https://x/v2/checkout/orders/NO" }, { "rel": "up", "href": href }] });
+        let related = json!({ "supplementary_data": { "related_ids": { "order_id": "O1" } } });
+        assert_eq!(order_of(&related), Some("O1"));
+        assert_eq!(order_of(&up("https://api-m.paypal.com/v2/checkout/orders/O2")), Some("O2"));
+        assert_eq!(order_of(&up("https://api-m.paypal.com/v2/payments/authorizations/A1")), None);
+        assert_eq!(order_of(&up("https://api-m.paypal.com/v2/checkout/orders/O2/capture")), None);
+        assert_eq!(order_of(&json!({})), None);
+    }
+
+    // Where PayPal left `custom_field` out, our own money counted as others'.
+    #[test]
+    fn a_movement_is_of_the_payment_that_either_name_says() {
+        const OURS: &str = "pay_01m8f06yeg305g7nn4tjwnd3ng";
+        let of = |names: Value| {
+            let mut info = json!({ "transaction_id": "C1", "transaction_event_code": "T0006",
+                "transaction_amount": { "currency_code": "EUR", "value": "19.99" } });
+            info.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+            movement(&json!({ "transaction_info": info })).unwrap().payment
+        };
+        assert_eq!(of(json!({ "custom_field": OURS, "invoice_id": "x" })).as_deref(), Some(OURS));
+        assert_eq!(of(json!({ "invoice_id": OURS })).as_deref(), Some(OURS));
+        assert_eq!(of(json!({ "custom_field": "x", "invoice_id": OURS })).as_deref(), Some(OURS));
+        assert_eq!(of(json!({ "custom_field": "x", "invoice_id": "y" })).as_deref(), Some("x"));
+        assert_eq!(of(json!({})), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod janitor;
 mod judge;
 mod kept;
 mod links;
+mod listed;
 mod lists;
 mod messages;
 mod mistakes;

@@ -15,15 +15,15 @@ use crate::messages::until;
 use crate::support::{Shop, books, order_of, told};
 use crate::till::{Till, free_address};
 
-const HOUR: u64 = 3600;
+pub const HOUR: u64 = 3600;
 
-fn later(shop: &Shop, db: &TestDb, seconds: u64) {
+pub fn later(shop: &Shop, db: &TestDb, seconds: u64) {
     db.clock.advance(Duration::from_secs(seconds));
     shop.emulators.control.advance_s(i64::try_from(seconds).unwrap());
 }
 
 /// A payment with a kept wallet; `what` befalls the call that makes its order.
-async fn begun(shop: &Shop, name: &str, what: What) -> (PaymentId, Method) {
+pub async fn begun(shop: &Shop, name: &str, what: What) -> (PaymentId, Method) {
     let held = kept(shop, name, &format!("{name}-1"), Provider::PayPal).await;
     let payment = order(shop, name, &format!("{name}-2")).await;
     let fault = Fault::once(At::Paypal, what, "/v2/checkout/orders");
@@ -33,12 +33,12 @@ async fn begun(shop: &Shop, name: &str, what: What) -> (PaymentId, Method) {
     (payment.id, held)
 }
 
-async fn now(shop: &Shop, id: PaymentId) -> Payment {
+pub async fn now(shop: &Shop, id: PaymentId) -> Payment {
     shop.payments.find(id).await.unwrap().unwrap()
 }
 
 /// It is unknown to whoever asks, and no second payment of its order is made.
-async fn is_unknown(shop: &Shop, db: &TestDb, id: PaymentId) {
+pub async fn is_unknown(shop: &Shop, db: &TestDb, id: PaymentId) {
     let payment = now(shop, id).await;
     assert!(payment.is_unsure && payment.captured == 0, "{payment:?}");
     let (all, count) = shop.payments.unknown(10).await.unwrap();
@@ -48,7 +48,7 @@ async fn is_unknown(shop: &Shop, db: &TestDb, id: PaymentId) {
     assert!(!told(db).await.contains(&"payment.refused"));
 }
 
-async fn is_paid_once(shop: &Shop, db: &TestDb, id: PaymentId, captures: usize) {
+pub async fn is_paid_once(shop: &Shop, db: &TestDb, id: PaymentId, captures: usize) {
     let paid = now(shop, id).await;
     assert_eq!((paid.state, paid.captured, paid.is_unsure), (State::Captured, 1999, false), "{paid:?}");
     assert_eq!(shop.effects("capture").len(), captures);
