@@ -276,6 +276,7 @@ vocabulary! {
     PaymentExpired(payment::PaymentExpired) = "payment.expired", Informational, Operations;
     PaymentUnsure(payment::PaymentUnsure) = "payment.unsure", Medium, Security;
     PaymentResolved(payment::PaymentResolved) = "payment.resolved", Informational, Security;
+    SettledByHand(payment::SettledByHand) = "payment.settled_by_hand", Medium, Security;
     PaymentRefused(payment::PaymentRefused) = "payment.refused", Medium, Security;
     PaymentMismatch(payment::PaymentMismatch) = "payment.mismatch", High, Security;
     PaidTwice(payment::PaidTwice) = "payment.paid_twice", High, Security;

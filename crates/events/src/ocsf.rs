@@ -204,6 +204,7 @@ fn class_of_payments(event: &Event) -> Option<Class> {
         | Event::PaymentVoided(_)
         | Event::PaymentExpired(_)
         | Event::PaymentResolved(_)
+        | Event::SettledByHand(_)
         | Event::DisputeAnswered(_)
         | Event::DisputeNoted(_)
         | Event::MethodKept(_)

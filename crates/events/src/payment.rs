@@ -107,6 +107,17 @@ pub struct PaymentResolved {
     pub outcome: String,
 }
 
+/// A person looked at the provider and said what became of a call that nobody could learn here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettledByHand {
+    pub payment: PaymentId,
+    pub provider: String,
+    pub operation: String,
+    /// `found`: they named what was paid, and the provider says that it is this payment's. `not_there`, `declined_there`: that nothing was
+    /// paid is their word alone.
+    pub outcome: String,
+}
+
 /// The provider refused what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentRefused {
@@ -289,6 +300,10 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
                 p.payment, p.provider, p.operation, p.outcome
             )
         }
+        Event::SettledByHand(p) => match p.outcome.as_str() {
+            "found" => format!("Named what {} has of {} ({})", p.provider, p.payment, p.operation),
+            why => format!("Said that {} did nothing of {} ({}): {why}", p.provider, p.payment, p.operation),
+        },
         Event::PaymentRefused(p) => {
             format!("{} refused to {} {}: {}", p.provider, p.operation, p.payment, p.code)
         }

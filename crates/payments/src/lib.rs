@@ -63,7 +63,7 @@ pub use money::{Currency, Money, MoneyFault};
 pub use payments::{PAGES, Pace, Payments, PaymentsParts, WEBHOOKS, Whole};
 pub use reconcile::{Compared, Difference};
 pub use stripe::VERSION as STRIPE_VERSION;
-pub use verbs::{Begun, Wish};
+pub use verbs::{Begun, Unlearnt, WhyNothing, Wish};
 
 /// The tables of payments.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[

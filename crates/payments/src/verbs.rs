@@ -1,6 +1,7 @@
 //! What can be done with a payment, one file each.
 
 mod begin;
+mod by_hand;
 mod create;
 mod give;
 mod look;
@@ -10,4 +11,5 @@ mod take;
 pub(crate) use begin::{closing, may_begin};
 
 pub use begin::Begun;
+pub use by_hand::{Unlearnt, WhyNothing};
 pub use take::Wish;

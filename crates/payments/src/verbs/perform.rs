@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_base::PaymentId;
+use storeward_base::{Actor, PaymentId};
 use storeward_events::payment as facts;
 
 use crate::apply::tell;
@@ -11,6 +11,16 @@ use crate::model::{Attempt, Call, CallState, Operation, Payment, State};
 use crate::payments::Payments;
 use crate::provider::{Opened, Opening, Trouble};
 use crate::sql;
+
+/// Who said what became of a call, and what they said.
+pub(crate) type ByHand = (Actor, facts::SettledByHand);
+
+fn told_by(tx: &mut storeward_store::Tx<'_>, by: Option<&ByHand>) -> Result<(), Error> {
+    if let Some((actor, fact)) = by {
+        tx.append(*actor, None, fact.clone())?;
+    }
+    Ok(())
+}
 
 impl Payments {
     /// Sends a call and reads what came of it. `Ok` with `is_unsure` where nobody knows.
@@ -93,6 +103,17 @@ impl Payments {
     }
 
     pub(crate) async fn opened(&self, call: &Call, attempt: &Attempt, opened: Opened) -> Result<(), Error> {
+        self.opened_by(call, attempt, opened, None).await
+    }
+
+    /// The same, where a person named the page, if `by` says who.
+    pub(crate) async fn opened_by(
+        &self,
+        call: &Call,
+        attempt: &Attempt,
+        opened: Opened,
+        by: Option<ByHand>,
+    ) -> Result<(), Error> {
         let shared = Arc::clone(&self.0);
         let of = (attempt.payment, attempt.number);
         let sealed = (!opened.address.is_empty()).then(|| shared.seal_address(of, &opened.address));
@@ -102,13 +123,9 @@ impl Payments {
                 tx.commit_silent("that the buyer was led away was told before the page was made");
                 sql::attempt_opened(tx, of, &opened.reference, sealed.clone())?;
                 let held = sql::find_call(tx, &call.key)?.ok_or(Error::Form("a call"))?;
-                if sql::call_settled(
-                    tx,
-                    (call.payment, &call.key),
-                    CallState::Done,
-                    None,
-                    Some(&opened.reference),
-                )? {
+                let of_call = (call.payment, call.key.as_str());
+                if sql::call_settled(tx, of_call, CallState::Done, None, Some(&opened.reference))? {
+                    told_by(tx, by.as_ref())?;
                     resolve(tx, &held, CallState::Done)?;
                 }
                 Ok(())
@@ -145,6 +162,16 @@ impl Payments {
 
     /// It did nothing: what it had set aside is free again.
     pub(crate) async fn refused(&self, call: &Call, code: &str) -> Result<Payment, Error> {
+        self.refused_by(call, code, None).await
+    }
+
+    /// The same, where a person says so, if `by` says who.
+    pub(crate) async fn refused_by(
+        &self,
+        call: &Call,
+        code: &str,
+        by: Option<ByHand>,
+    ) -> Result<Payment, Error> {
         let (key, code) = (call.key.clone(), code.to_owned());
         let shared = Arc::clone(&self.0);
         self.0
@@ -152,6 +179,7 @@ impl Payments {
                 tx.commit_silent("the call was settled before");
                 let held = sql::find_call(tx, &key)?.ok_or(Error::Form("a call"))?;
                 if sql::call_settled(tx, (held.payment, &key), CallState::Refused, Some(&code), None)? {
+                    told_by(tx, by.as_ref())?;
                     resolve(tx, &held, CallState::Refused)?;
                     if held.operation == Operation::Open {
                         sql::attempt_closed(tx, (held.payment, held.attempt))?;

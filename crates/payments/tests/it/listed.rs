@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use storeward_base::{Actor, Clock, PaymentId};
+use storeward_base::{Actor, Clock, PaymentId, StaffId};
 use storeward_emulators::{Fault, Provider as At, Settled, What};
 use storeward_payments::methods::Attendance;
 use storeward_payments::{
-    CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Provider, State,
+    CaptureMode, Error, MIGRATIONS, NewPayment, Operation, Provider, State, WhyNothing,
 };
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
@@ -223,4 +223,113 @@ both_engines!(a_movement_that_names_us_as_an_invoice_alone_is_compared, MIGRATIO
     let found = shop.payments.differences().await.unwrap();
     let found: Vec<_> = found.iter().map(|one| (one.what.as_str(), one.payment, one.there)).collect();
     assert_eq!(found, [("missing_here", Some(paid.id), Some(700))]);
+});
+
+fn staff() -> Actor {
+    Actor::Staff { id: StaffId::from_bits(7) }
+}
+
+/// PayPal gives the shop no list.
+fn no_list(shop: &Shop) {
+    let list = Fault::once(At::Paypal, What::Forbidden, "/v1/reporting");
+    shop.emulators.control.fault(Fault { times: None, ..list });
+}
+
+async fn by_hand(db: &TestDb) -> usize {
+    told(db).await.iter().filter(|kind| **kind == "payment.settled_by_hand").count()
+}
+
+// It was unknown for ever: nothing and nobody could say what became of it.
+both_engines!(what_nobody_can_learn_a_person_names_and_paypal_confirms, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    no_list(&shop);
+    assert_eq!(shop.payments.unlearnt(shop.create("P-1", 100).await.id).await.unwrap(), None);
+    let (id, _) = begun(&shop, "named", What::DropAfter).await;
+    for hours in [7, 30] {
+        let round = {
+            later(&shop, &db, hours * HOUR);
+            shop.payments.round().await.unwrap()
+        };
+        // It is no silence of PayPal's: what else is due is done.
+        assert!(!round.is_away, "{round:?}");
+        is_unknown(&shop, &db, id).await;
+    }
+    let taken = shop.effects("capture");
+    let (others, ours) = (taken[0].object.clone(), taken[1].object.clone());
+    for wrong in ["", "../orders", "NOSUCHTHING", &others] {
+        let named = shop.payments.found_by_hand(id, staff(), wrong).await;
+        assert!(matches!(named, Err(Error::Misfit { .. })), "{wrong} {named:?}");
+    }
+    is_unknown(&shop, &db, id).await;
+    assert_eq!(by_hand(&db).await, 0);
+    shop.payments.found_by_hand(id, staff(), &format!(" {ours} ")).await.unwrap();
+    is_paid_once(&shop, &db, id, 2).await;
+    assert_eq!(by_hand(&db).await, 1);
+    assert_eq!(shop.payments.unlearnt(id).await.unwrap(), None);
+    let again = shop.payments.found_by_hand(id, staff(), &ours).await;
+    assert!(matches!(again, Err(Error::State(_))), "{again:?}");
+});
+
+both_engines!(what_is_set_aside_can_be_named_too, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    no_list(&shop);
+    let id = begun_later(&shop, "named", What::DropAfter).await;
+    round_after(&shop, &db, 7).await;
+    let aside = shop.effects("authorize")[0].object.clone();
+    shop.payments.found_by_hand(id, staff(), &aside).await.unwrap();
+    let aside = now(&shop, id).await;
+    assert_eq!((aside.state, aside.capturable(), aside.is_unsure), (State::Authorized, 1999, false));
+});
+
+both_engines!(that_nothing_was_paid_is_said_by_a_person_once_it_cannot_come, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    no_list(&shop);
+    let (id, _) = begun(&shop, "nothing", What::DropBefore).await;
+    round_after(&shop, &db, 7).await;
+    let early = shop.payments.nothing_by_hand(id, staff(), WhyNothing::NotThere).await;
+    assert!(matches!(early, Err(Error::State(_))), "{early:?}");
+    is_unknown(&shop, &db, id).await;
+    round_after(&shop, &db, 18).await;
+    is_unknown(&shop, &db, id).await;
+    shop.payments.nothing_by_hand(id, staff(), WhyNothing::NotThere).await.unwrap();
+    let payment = now(&shop, id).await;
+    assert_eq!((payment.captured, payment.is_unsure, payment.is_open()), (0, false, false), "{payment:?}");
+    let whole = shop.payments.whole(id).await.unwrap().unwrap();
+    let call = whole.calls.iter().find(|one| one.operation == Operation::Open).unwrap();
+    assert_eq!((call.sends, call.code.as_deref()), (1, Some("payments.by_hand")));
+    assert_eq!(by_hand(&db).await, 1);
+    // The order can be paid anew.
+    assert_eq!(shop.paid("nothing-2", 1999, Provider::Stripe).await.captured, 1999);
+    books(&db).await;
+});
+
+// A person's word stands behind PayPal's, before it is said and afterwards.
+both_engines!(what_a_person_did_not_find_is_booked_all_the_same, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    no_list(&shop);
+    let (id, _) = begun(&shop, "asked", What::DropAfter).await;
+    round_after(&shop, &db, 25).await;
+    is_unknown(&shop, &db, id).await;
+    shop.emulators.control.clear_faults();
+    shop.payments.nothing_by_hand(id, staff(), WhyNothing::NotThere).await.unwrap();
+    is_paid_once(&shop, &db, id, 2).await;
+    assert_eq!(by_hand(&db).await, 0);
+    let day = db.clock.now();
+    let is_listed = listed(&shop, |_| {});
+    let held = shop.payments.methods("asked").await.unwrap().remove(0);
+    let payment = order(&shop, "asked", "asked-3").await;
+    unanswered(&shop, What::DropAfter);
+    let paid = shop.payments.pay_with(payment.id, &held.id, Attendance::Away).await;
+    assert_eq!(paid.unwrap_err(), Error::Unsure);
+    no_list(&shop);
+    round_after(&shop, &db, 25).await;
+    shop.payments.nothing_by_hand(payment.id, staff(), WhyNothing::Declined).await.unwrap();
+    assert_eq!(now(&shop, payment.id).await.captured, 0);
+    shop.emulators.control.clear_faults();
+    is_listed.store(true, Ordering::Relaxed);
+    let compared = shop.payments.reconcile(Provider::PayPal, day).await.unwrap();
+    assert_eq!(compared.differences, 0, "{:?}", shop.payments.differences().await.unwrap());
+    let paid = now(&shop, payment.id).await;
+    assert_eq!((paid.state, paid.captured), (State::Captured, 1999), "{paid:?}");
+    books(&db).await;
 });
