@@ -233,6 +233,7 @@ struct PaymentPage<'a> {
     may_void: bool,
     /// What is set free is the rest.
     has_taken: bool,
+    unlearnt: Option<unknown::Asked>,
     /// Something went back, and nobody has said yet that it was for fraud.
     may_say_fraud: bool,
     /// Of whatever is ordered from this page: sent twice, it is done once.
@@ -314,6 +315,7 @@ async fn content<'a>(
     let missing = || Failure::missing("payments.no_payment", "There is no such payment.");
     let Whole { payment, calls, postings, disputes, news, judgements, review, .. } =
         payments(app)?.whole(read_id(id)?).await?.ok_or_else(missing)?;
+    let unlearnt = payments(app)?.unlearnt(payment.id).await?;
     let entropy: &dyn Entropy = &SystemEntropy;
     let money = |minor: i64| Money { minor, currency: payment.currency() }.to_string();
     let some = |minor: i64| (minor > 0 && !payment.is_unsure).then(|| money(minor));
@@ -325,6 +327,7 @@ async fn content<'a>(
             "refund-fraud" => Some("It is given back, and noted as fraud."),
             "fraud" => Some("It is noted as fraud."),
             "void" => Some("It is set free."),
+            "settle" => Some("It is known now, and written down who said so."),
             "unsure" => {
                 Some("The provider has not said yet what it did. It is being asked; nothing is done twice.")
             }
@@ -343,6 +346,7 @@ async fn content<'a>(
             && (matches!(payment.state, At::Created | At::RequiresAction | At::Declined | At::Authorized)
                 || (payment.captured > 0 && payment.capturable() > 0)),
         has_taken: payment.captured > 0,
+        unlearnt: unlearnt.map(|one| unknown::asked(one, app.clock.now())),
         may_say_fraud: payment.refunded > 0 && !judgements.is_empty() && !is_fraud(&judgements),
         name: entropy.token::<16>(),
         calls: calls.iter().map(|call| call_line(call, &money)).collect(),
@@ -435,6 +439,11 @@ pub struct Ordered {
     /// It goes back because it was fraud.
     #[serde(default)]
     fraud: String,
+    /// What a person found at the provider, or why nothing is there.
+    #[serde(default)]
+    transaction: String,
+    #[serde(default)]
+    why: String,
 }
 
 /// Takes, gives back or sets free.
@@ -462,6 +471,10 @@ pub async fn act(
                 "refund" if ordered.fraud == "yes" => payments.refund_for_fraud(payment, wish).await,
                 "refund" => payments.refund(payment, wish).await,
                 "void" => payments.void(payment, wish).await,
+                "settle" => {
+                    let by = (payment, wish.actor);
+                    unknown::settle(payments, by, &ordered.transaction, &ordered.why).await.map(|()| held)
+                }
                 "fraud" => {
                     payments.label(payment, (Truth::Fraud, Source::Refund), wish.actor).await.map(|()| held)
                 }
@@ -471,7 +484,9 @@ pub async fn act(
         Err(why) => return refused(&app, &view, &id, why.to_owned()).await,
     };
     match done {
-        Ok(after) if after.is_unsure => Ok(redirect(&format!("{HERE}/{id}?done=unsure"))),
+        Ok(after) if after.is_unsure && ordered.act != "settle" => {
+            Ok(redirect(&format!("{HERE}/{id}?done=unsure")))
+        }
         Ok(_) if ordered.act == "refund" && ordered.fraud == "yes" => {
             Ok(redirect(&format!("{HERE}/{id}?done=refund-fraud")))
         }
