@@ -116,4 +116,24 @@ mod tests {
         other.take(2_000_000);
         assert_eq!(other.pace(), Pace::Strangers);
     }
+
+    // The figures of docs/security.md.
+    #[test]
+    fn behind_imported_bcrypt_strangers_have_one_sign_in_in_four_seconds() {
+        let bcrypt = |cost: u32| 61 * (1u64 << cost);
+        for (cost, at_once, in_a_minute) in [(10, 17, 60), (12, 5, 15), (14, 2, 4)] {
+            let mut allowed = Allowance::new(1);
+            let mut serve = |mut served: u32| {
+                while allowed.pace() == Pace::Free {
+                    allowed.take(bcrypt(cost));
+                    served += 1;
+                }
+                allowed.pass(Duration::from_millis(1));
+                served
+            };
+            assert_eq!(serve(0), at_once, "{cost}");
+            let served = (0..60_000).fold(0, |served, _| serve(served));
+            assert!(served.abs_diff(in_a_minute) <= 1, "{cost}: {served} in a minute");
+        }
+    }
 }
