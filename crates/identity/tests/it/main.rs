@@ -8,6 +8,7 @@ mod away;
 mod back_office;
 mod behind;
 mod bench;
+mod bilingual;
 mod calls;
 mod canary;
 mod class;
