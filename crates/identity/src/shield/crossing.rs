@@ -337,23 +337,19 @@ impl Crossing {
 
     /// Decides what is open: who is signed in with these cookies, and whether a challenge was met.
     async fn settle(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
-        let is_settled = |entry: &Entry| {
-            let inner = entry.lock();
-            inner.jar.is_known && matches!(inner.jar.phase, Phase::Anonymous | Phase::Active { .. })
-        };
-        if is_settled(entry) {
+        if self.is_settled(entry) {
             return Ok(None);
         }
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(entry) {
             return Ok(self.overtaken());
         }
-        if is_settled(entry) {
+        if self.is_settled(entry) {
             return Ok(None);
         }
         let (phase, is_known) = {
             let inner = entry.lock();
-            (inner.jar.phase.clone(), inner.jar.is_known)
+            (inner.jar.phase.clone(), inner.jar.is_known_at(&self.path))
         };
         let guard = self.guard.clone();
         let verdict = match (phase, is_known) {

@@ -69,9 +69,9 @@ impl Guard {
     /// Asks who is signed in, and acts on it.
     pub async fn weigh(&self, entry: &Arc<Entry>, cause: &Cause<'_>) -> Result<Verdict, Error> {
         let who = self.who(entry, cause.asker).await;
-        let (phase, by_token) = {
+        let (phase, by_token, is_elsewhere) = {
             let inner = entry.lock();
-            (inner.jar.phase.clone(), inner.jar.by_token)
+            (inner.jar.phase.clone(), inner.jar.by_token, inner.jar.may_be_elsewhere())
         };
         let (subject, email) = match (who, &phase) {
             (_, Phase::Ended) => return Ok(Verdict::Without),
@@ -81,6 +81,11 @@ impl Guard {
                 return Ok(Verdict::go());
             }
             (Who::Unclear, _) => return Ok(self.unclear(entry, cause).await),
+            // A storefront next door, which does not say it now, may be the one where they are in.
+            (Who::Nobody, Phase::Active { .. }) if is_elsewhere => {
+                self.set_known(entry);
+                return Ok(Verdict::go());
+            }
             (Who::Nobody, Phase::Anonymous) => {
                 self.set_known(entry);
                 return Ok(Verdict::go());

@@ -9,6 +9,10 @@ use crate::model::SessionId;
 /// Cookies of one browser, and the bytes of one: more than any shop sets, less than a flood.
 const COOKIES_MOST: usize = 40;
 const COOKIE_BYTES: usize = 4_096;
+/// Folders of which it is remembered that they did not say whose session it is: each is asked about again with every page.
+const UNSAID_MOST: usize = 8;
+/// The folder that every page lies in.
+pub const EVERYWHERE: &str = "";
 
 /// One cookie of the shop that no browser sees.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +76,10 @@ pub struct Jar {
     /// Folders of further storefronts that were asked whose session it is.
     #[serde(default)]
     pub storefronts: Vec<String>,
+    /// Folders that did not say the last time whether they are storefronts, or whose session it is there: of their pages it is not known, and asked
+    /// each time. [`EVERYWHERE`] beside them where there were more.
+    #[serde(default)]
+    pub unsaid: Vec<String>,
     /// The hash of our own session's token when the handle was made: a step-up gives that session another. Empty in a jar that was
     /// kept before this was written down, until the browser first shows a token.
     #[serde(default)]
@@ -91,10 +99,37 @@ impl Jar {
             rights: Rights::Unknown,
             waiting: Vec::new(),
             storefronts: Vec::new(),
+            unsaid: Vec::new(),
             shown: String::new(),
             made_at: now,
             seen_at: now,
         }
+    }
+
+    /// Whether it is known who is signed in, as far as this page could show.
+    pub fn is_known_at(&self, page: &str) -> bool {
+        self.is_known && !self.unsaid.iter().any(|folder| lies_in(folder, page))
+    }
+
+    /// Whether somebody may be signed in at a storefront that did not say so the last time.
+    pub fn may_be_elsewhere(&self) -> bool {
+        self.unsaid.iter().any(|folder| self.storefronts.contains(folder))
+    }
+
+    /// The folders that cookies are kept for.
+    pub fn folders_of_cookies(&self) -> Vec<String> {
+        let paths = self.cookies.iter().map(|kept| kept.path.trim_end_matches('/').to_owned());
+        paths.filter(|path| !path.is_empty()).collect()
+    }
+
+    /// These folders did not say, of those that were asked. True when they are others than before.
+    pub fn note_unsaid(&mut self, mut folders: Vec<String>) -> bool {
+        let is_more = folders.len() > UNSAID_MOST || self.unsaid.iter().any(|known| known == EVERYWHERE);
+        folders.truncate(UNSAID_MOST);
+        folders.extend(is_more.then(|| EVERYWHERE.to_owned()));
+        let is_other = self.unsaid != folders;
+        self.unsaid = folders;
+        is_other
     }
 
     pub fn is_active(&self) -> bool {
@@ -173,6 +208,14 @@ impl std::fmt::Debug for Jar {
     }
 }
 
+/// Whether a page may be one of a folder's. Shops that have one by another way put its name somewhere into the path (`/index.php/b2b/x`), and some
+/// read it in whatever case, or with parameters (`/b2b;x=1`).
+pub fn lies_in(folder: &str, page: &str) -> bool {
+    let Some(name) = folder.rsplit('/').next().filter(|name| !name.is_empty()) else { return true };
+    let parts = page.split(['/', '\\']).filter_map(|part| part.split(';').next());
+    parts.map(str::to_lowercase).any(|part| part == name.to_lowercase())
+}
+
 /// Path matching of RFC 6265 section 5.1.4.
 fn covers(cookie: &str, path: &str) -> bool {
     path.strip_prefix(cookie)
@@ -209,6 +252,34 @@ mod tests {
         kept["told_rights"] = "customer".into();
         let jar: Jar = serde_json::from_value(kept).unwrap();
         assert_eq!(jar.rights, Rights::Unknown);
+    }
+
+    #[test]
+    fn a_page_may_lie_in_a_folder_by_whatever_way() {
+        for page in
+            ["/b2b", "/b2b/", "/B2B/account", "/b2b;x=1/a", "/index.php/b2b/a", "//b2b/a", "/x\\b2b\\a"]
+        {
+            assert!(lies_in("/b2b", page) && lies_in("/shops/b2b", page), "{page}");
+        }
+        for page in ["/", "/b2bs/a", "/account", "/a-b2b"] {
+            assert!(!lies_in("/b2b", page) && lies_in(EVERYWHERE, page), "{page}");
+        }
+    }
+
+    #[test]
+    fn what_did_not_say_is_bounded_and_then_nothing_is_known() {
+        let mut jar = Jar::new(Timestamp::EPOCH);
+        let folders = |n: usize| (0..n).map(|n| format!("/f{n}")).collect::<Vec<_>>();
+        jar.note_unsaid(folders(UNSAID_MOST));
+        assert!(jar.is_known_at("/") && !jar.is_known_at("/f7/a"));
+        jar.note_unsaid(Vec::new());
+        assert!(jar.is_known_at("/f7/a"));
+        jar.note_unsaid(folders(UNSAID_MOST + 1));
+        assert_eq!(jar.unsaid.len(), UNSAID_MOST + 1);
+        assert!(!jar.is_known_at("/") && !jar.is_known_at("/f99/a"));
+        // Those that were left out are asked about by nobody, so it stays so.
+        jar.note_unsaid(Vec::new());
+        assert!(!jar.is_known_at("/f8/a"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response,
 
 use super::handles::Entry;
 use super::jar::Rights;
-use super::{Alarm, Guard, StaffPolicy, WhenUnsaid, storefronts};
+use super::{Alarm, Guard, StaffPolicy, WhenUnsaid};
 use crate::throttle::{Key, Leave};
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
@@ -22,8 +22,8 @@ pub struct Asker {
     pub client: ClientIp,
     pub id: RequestId,
     pub headers: HeaderMap,
-    /// Above the page that was asked for: the shop may have a storefront of its own in one of them.
-    pub folders: Vec<String>,
+    /// The page that was asked for: the shop may have a storefront of its own in a folder above it.
+    pub page: String,
 }
 
 impl Asker {
@@ -38,13 +38,21 @@ impl Asker {
         if let Ok(host) = HeaderValue::from_str(host) {
             headers.insert(header::HOST, host);
         }
-        Asker { client, id, headers, folders: Vec::new() }
+        Asker { client, id, headers, page: String::new() }
     }
 
     /// For a page, which may be one of a storefront in a folder.
     #[must_use]
     pub fn below(self, page: &str) -> Self {
-        Asker { folders: storefronts::above(page), ..self }
+        Asker { page: page.to_owned(), ..self }
+    }
+
+    /// With what shops want to hear of a browser, and nothing of whoever is behind the request.
+    #[must_use]
+    pub fn in_nobodys_words(mut self) -> Self {
+        let words = HeaderValue::from_static("Mozilla/5.0 (compatible; Storeward)");
+        self.headers.insert(header::USER_AGENT, words);
+        self
     }
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use storeward_adapter::{Adapter, ProbeAnswer};
 use storeward_base::Timestamp;
-use storeward_web::http::{HeaderMap, HeaderValue, StatusCode, header};
+use storeward_web::http::{HeaderMap, StatusCode, header};
 
 use super::Guard;
 use super::handles::Entry;
+use super::jar::{EVERYWHERE, lies_in};
 use super::shop::{Asker, Who, With};
 
 /// Folders above a request that are looked at.
@@ -83,39 +84,63 @@ impl Storefronts {
 
 impl Guard {
     /// Whose session it is at every storefront that it may be one of: what the first one `said`, the folders above this request and those
-    /// of the cookies, and where it was asked before. Two storefronts that name two people say nothing together.
+    /// of the cookies, and where it was asked before. Two storefronts that name two people say nothing together. One that does not say
+    /// leaves it open for its own pages; for the others, too, where they share a session with it.
     pub(super) async fn at_storefronts(&self, said: Who, asker: &Asker, with: &With<'_>) -> Who {
-        let mut folders = asker.folders.clone();
+        let above = above(&asker.page);
+        let mut folders = above.clone();
+        let mut of_cookies = Vec::new();
         if let With::Jar(entry) = with {
             let inner = entry.lock();
-            folders.extend(inner.jar.storefronts.iter().cloned());
-            let paths = inner.jar.cookies.iter().map(|kept| kept.path.trim_end_matches('/').to_owned());
-            folders.extend(paths.filter(|path| !path.is_empty()));
+            of_cookies = inner.jar.folders_of_cookies();
+            let unsaid = inner.jar.unsaid.iter().filter(|folder| *folder != EVERYWHERE);
+            folders.extend(inner.jar.storefronts.iter().chain(&of_cookies).chain(unsaid).cloned());
         }
         folders.sort_unstable();
         folders.dedup();
-        let mut who = said;
+        let (mut who, mut unsaid) = (said, Vec::new());
         for folder in folders {
-            let there = match self.storefront(&folder, asker).await {
-                Found::Nothing => continue,
-                Found::Unclear => return Who::Unclear,
-                Found::Storefront(adapter) => adapter,
-            };
-            let Some(probe) = &there.signed_in.probe else { continue };
-            let heard = self.told_to(&there, probe, asker, with, None).await;
-            // A guard that asks who it is before it looks told the visitor so: the folder has no such page.
-            let has_none = matches!(heard.status, Some(StatusCode::NOT_FOUND | StatusCode::GONE));
-            if has_none && heard.says == ProbeAnswer::Unclear {
-                continue;
+            let Some(there) = self.who_at(&folder, asker, with).await else { continue };
+            // A cookie for a folder goes along to no other page, and what was never seen to be a storefront has no session with others.
+            let is_one = matches!(with, With::Jar(entry) if entry.lock().jar.storefronts.contains(&folder));
+            let is_apart = !is_one || of_cookies.contains(&folder);
+            let is_elsewhere = !above.contains(&folder) && !lies_in(&folder, &asker.page);
+            let is_open = there == Who::Unclear;
+            if !(is_open && is_apart && is_elsewhere) {
+                who = both(who, there);
             }
-            if let With::Jar(entry) = with
-                && !note_storefront(entry, &folder)
-            {
-                return Who::Unclear;
+            // One that is too long is remembered nowhere.
+            unsaid.extend((is_open && folder.len() <= LONGEST).then_some(folder));
+        }
+        if let With::Jar(entry) = with {
+            let is_other = entry.lock().jar.note_unsaid(unsaid);
+            if is_other {
+                self.handles.note_change(entry);
             }
-            who = both(who, heard.says.into());
         }
         who
+    }
+
+    /// Whose session it is at this folder; `None` where that is no storefront.
+    async fn who_at(&self, folder: &str, asker: &Asker, with: &With<'_>) -> Option<Who> {
+        let there = match self.storefront(folder, asker).await {
+            Found::Nothing => return None,
+            Found::Unclear => return Some(Who::Unclear),
+            Found::Storefront(adapter) => adapter,
+        };
+        let probe = there.signed_in.probe.as_ref()?;
+        let heard = self.told_to(&there, probe, asker, with, None).await;
+        // A guard that asks who it is before it looks told the visitor so: the folder has no such page.
+        let has_none = matches!(heard.status, Some(StatusCode::NOT_FOUND | StatusCode::GONE));
+        if has_none && heard.says == ProbeAnswer::Unclear {
+            return None;
+        }
+        if let With::Jar(entry) = with
+            && !note_storefront(entry, folder)
+        {
+            return Some(Who::Unclear);
+        }
+        Some(heard.says.into())
     }
 
     async fn storefront(&self, folder: &str, asker: &Asker) -> Found {
@@ -134,10 +159,7 @@ impl Guard {
         let Ok(adapter) = self.adapter.clone().in_folder(folder) else { return Found::Nothing };
         let Some(probe) = &adapter.signed_in.probe else { return Found::Nothing };
         // What is remembered for all is asked in nobody's words: whoever asks could bring about another answer by theirs.
-        let mut plain = Asker::of(asker.client, asker.id, host, &HeaderMap::new());
-        plain
-            .headers
-            .insert(header::USER_AGENT, HeaderValue::from_static("Mozilla/5.0 (compatible; Storeward)"));
+        let plain = Asker::of(asker.client, asker.id, host, &HeaderMap::new()).in_nobodys_words();
         let heard = self.told_to(&adapter, probe, &plain, &With::Cookies(""), None).await;
         // Where visitors are led to a sign-in outside of the folder, its customers are those of that one.
         let is_here = |to: &String| to.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));

@@ -35,6 +35,7 @@ mod meter;
 mod mistakes;
 mod moved;
 mod new_password;
+mod next_door;
 mod noticed;
 mod pages;
 mod passkey_pages;

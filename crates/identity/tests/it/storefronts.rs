@@ -252,6 +252,9 @@ both_engines!(a_storefront_that_is_away_says_nothing, MIGRATIONS, async |db| {
     let mut thief = behind.browser();
     let told = sign_in(&mut thief, FOLDER, "ella").await;
     assert_eq!(told.status, 503, "{told:?}");
+    // What the first one says meanwhile is not the other's word.
+    thief.post("/touch", &[("x", "1")]).await;
+    assert_eq!(thief.get("/").await.body, "welcome");
     *shop.is_away.lock().unwrap() = false;
     assert_ne!(thief.get("/b2b/account").await.body, SECRET);
 });

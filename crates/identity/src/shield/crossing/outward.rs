@@ -166,7 +166,7 @@ impl Crossing {
         }
         // Whoever waited for the lock beside this one asked when this answer was there, too.
         let told = entry.was_asked_since(number).filter(|_| !self.is_risky && standing(entry) == was);
-        if told == Some(true) && matches!(entry.lock().jar.phase, Phase::Anonymous | Phase::Active { .. }) {
+        if told == Some(true) && self.is_settled(entry) {
             self.note_seen_file(entry, (status, headers));
             return Ok(None);
         }
@@ -213,6 +213,13 @@ impl Crossing {
             self.note_seen_file(entry, (status, headers));
         }
         Ok(passage.map(|passage| with_lines(passage, headers)))
+    }
+
+    /// Whether nothing is open of this page: who is signed in, and whether they may be.
+    pub(super) fn is_settled(&self, entry: &Entry) -> bool {
+        let inner = entry.lock();
+        inner.jar.is_known_at(&self.path)
+            && matches!(inner.jar.phase, Phase::Anonymous | Phase::Active { .. })
     }
 
     fn note_seen_file(&self, entry: &Entry, (status, headers): (StatusCode, &HeaderMap)) {
