@@ -20,6 +20,7 @@ mod jar;
 mod nobodys;
 mod section;
 mod shop;
+mod signed_out;
 mod storefronts;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -41,7 +42,7 @@ use crossing::Crossing;
 use handles::Handles;
 use jar::Phase;
 use nobodys::Nobodys;
-use shop::SignedOut;
+use signed_out::SignedOut;
 use storefronts::Storefronts;
 
 pub(crate) use canary::Fault;

@@ -173,12 +173,21 @@ impl Guard {
     }
 
     pub(super) async fn note_health(&self, fault: Option<Fault>) -> Result<Option<Fault>, Error> {
-        let before = {
+        self.change_health(|_| Some(fault)).await
+    }
+
+    /// The same where it depends on what is wrong already: `to` says what is now, and `None` that nothing changes.
+    pub(super) async fn change_health(
+        &self,
+        to: impl FnOnce(Option<Fault>) -> Option<Option<Fault>>,
+    ) -> Result<Option<Fault>, Error> {
+        let (before, fault) = {
             let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(fault) = to(health.fault) else { return Ok(health.fault) };
             health.checked_at = Some(self.identity.0.now());
-            std::mem::replace(&mut health.fault, fault)
+            self.is_blind.store(fault.is_some_and(Fault::blinds), Ordering::SeqCst);
+            (std::mem::replace(&mut health.fault, fault), fault)
         };
-        self.is_blind.store(fault.is_some_and(Fault::blinds), Ordering::SeqCst);
         if before == fault {
             return Ok(fault);
         }

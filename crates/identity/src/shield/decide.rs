@@ -329,18 +329,21 @@ impl Guard {
         Ok(Verdict::Without)
     }
 
-    /// The session of the shop is over: signed out there, forgotten here.
+    /// The session of the shop is over: signed out there, forgotten here, whatever becomes of the rest.
     pub async fn end(&self, entry: &Arc<Entry>, asker: &Asker) -> Result<(), Error> {
         let phase = std::mem::replace(&mut entry.lock().jar.phase, Phase::Ended);
-        if let Phase::Pending { flow, .. } = &phase
-            && let Some(flow) = FlowToken::parse(flow)
-        {
-            self.identity.give_up(&flow).await?;
-        }
-        self.handles.drop_jar(entry).await?;
+        let flow = match &phase {
+            Phase::Pending { flow, .. } => FlowToken::parse(flow),
+            Phase::Anonymous | Phase::Active { .. } | Phase::Ended => None,
+        };
+        let given_up = match &flow {
+            Some(flow) => self.identity.give_up(flow).await,
+            None => Ok(()),
+        };
+        let dropped = self.handles.drop_jar(entry).await;
         let _ = self.sign_out_of_shop(entry, asker).await;
         entry.lock().jar.cookies.clear();
-        Ok(())
+        given_up.and(dropped)
     }
 
     /// Whether the account's own session still stands. It ends with "sign out everywhere" and "this wasn't me".

@@ -11,7 +11,7 @@ use storeward_store::Reader;
 use storeward_web::{Cookie, SameSite};
 
 use super::harmless::Harmless;
-use super::jar::Jar;
+use super::jar::{Jar, Phase};
 use crate::error::Error;
 use crate::marks::Field;
 use crate::sql::{self, shop_session::KeptJar};
@@ -184,7 +184,7 @@ impl Handles {
         let read = move |reader: &mut Reader<'_>| sql::shop_session::find(reader, &key, now, idle_since);
         let Some(sealed) = self.shared().db.read(read).await? else { return Ok(Held::Nothing) };
         let mut jar = self.open_jar(&sealed, &hash)?;
-        if matches!(jar.phase, super::jar::Phase::Anonymous) {
+        if matches!(jar.phase, Phase::Anonymous) {
             // Something may have been under way when the program ended.
             jar.is_known = false;
         }
@@ -308,8 +308,11 @@ impl Handles {
     pub async fn flush(&self) -> Result<(), Error> {
         let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         let entries: Vec<_> = dirty.into_values().collect();
+        // What has ended meanwhile is deleted already.
+        let is_over = |entry: &Arc<Entry>| matches!(entry.lock().jar.phase, Phase::Ended);
         for portion in entries.chunks(200) {
-            let rows = portion.iter().map(|entry| self.row(entry)).collect::<Result<Vec<_>, _>>()?;
+            let kept = portion.iter().filter(|entry| !is_over(entry));
+            let rows = kept.map(|entry| self.row(entry)).collect::<Result<Vec<_>, _>>()?;
             let written = self.shared().db.write(move |tx| -> Result<(), Error> {
                 rows.iter().try_for_each(|row| sql::shop_session::keep(tx, row))?;
                 tx.commit_silent("what sessions of the shop hold is no fact");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storeward_adapter::{
     Adapter, Address, AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown,
-    SignOut, StaffProbe, ToldRights,
+    StaffProbe, ToldRights,
 };
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
@@ -137,15 +137,6 @@ pub enum Moment {
     /// Somebody may sign in by the request whose answer it stands in: what was nobody's may be somebody's now.
     SignIn,
     Any,
-}
-
-/// What became of the wish to sign a session out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignedOut {
-    /// The shop has heard it, or cannot be told.
-    Asked,
-    /// The shop is away.
-    NoAnswer,
 }
 
 impl Guard {
@@ -425,41 +416,8 @@ impl Guard {
         }
     }
 
-    /// Signs the jar's session out at the shop. What fails here is not told: without its cookies nobody can use it.
-    pub async fn sign_out_of_shop(&self, entry: &Arc<Entry>, asker: &Asker) -> SignedOut {
-        let mut out = self.sign_out_by(&self.adapter, entry, asker).await;
-        let storefronts = entry.lock().jar.storefronts.clone();
-        for folder in storefronts {
-            let Ok(there) = self.adapter.clone().in_folder(&folder) else { continue };
-            if self.sign_out_by(&there, entry, asker).await == SignedOut::NoAnswer {
-                out = SignedOut::NoAnswer;
-            }
-        }
-        out
-    }
-
-    async fn sign_out_by(&self, adapter: &Adapter, entry: &Arc<Entry>, asker: &Asker) -> SignedOut {
-        let Some(out) = &adapter.sign_out else { return SignedOut::Asked };
-        let form = match &out.form_page {
-            Some(page) => match self.ask_on(entry, asker, ("GET", page), [].iter(), "").await {
-                Ok((answer, _)) => SignOut::form(&String::from_utf8_lossy(answer.body())),
-                Err(_) => return SignedOut::NoAnswer,
-            },
-            None => String::new(),
-        };
-        let kind = [("content-type", "application/x-www-form-urlencoded")];
-        let more = kind.iter().filter(|_| !form.is_empty());
-        let asked = self.ask_on(entry, asker, (&out.method, &out.target()), more, &form).await;
-        let Ok((answer, there)) = asked else { return SignedOut::NoAnswer };
-        let confirmed = out.confirmed(&String::from_utf8_lossy(answer.body()));
-        if let Some(target) = confirmed {
-            let _ = self.ask(entry, &there, "GET", &target, [], Bytes::new()).await;
-        }
-        SignedOut::Asked
-    }
-
     /// Asks for a page, and where the shop has it below a language or at another of its names, there. With whoever asked in the end.
-    async fn ask_on<'h>(
+    pub(super) async fn ask_on<'h>(
         &self,
         entry: &Arc<Entry>,
         asker: &Asker,
@@ -479,7 +437,7 @@ impl Guard {
     }
 
     /// One question with the jar's cookies; what the answer sets goes into the jar.
-    async fn ask<'h>(
+    pub(super) async fn ask<'h>(
         &self,
         entry: &Arc<Entry>,
         asker: &Asker,

@@ -46,6 +46,7 @@ mod risk;
 mod shield;
 mod side_doors;
 mod sign_up;
+mod signed_out;
 mod sms;
 mod staff;
 mod stay;
