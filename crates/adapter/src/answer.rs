@@ -170,6 +170,11 @@ impl SignedIn {
         // A cookie that is there and names nobody: the probe, if there is one, must tell.
         named.find_map(|(_, value)| subject.find(value)).map(Some)
     }
+
+    /// Whether the file says where the shop shows the address on file.
+    pub fn names_address(&self) -> bool {
+        !self.address.is_empty() || self.probe.as_ref().is_some_and(|probe| probe.email.is_some())
+    }
 }
 
 impl SignOut {

@@ -14,6 +14,7 @@ mod answers;
 mod canary;
 mod crossing;
 mod decide;
+mod everybody;
 mod handles;
 mod harmless;
 mod jar;
@@ -39,6 +40,7 @@ use crate::verbs::Identity;
 use crate::verbs::shop_password::Known;
 use canary::Health;
 use crossing::Crossing;
+use everybody::Said;
 use handles::Handles;
 use jar::Phase;
 use nobodys::Nobodys;
@@ -87,6 +89,7 @@ pub(crate) struct Guard {
     pub is_blind: AtomicBool,
     pub nobodys: Nobodys,
     pub storefronts: Storefronts,
+    pub said: Said,
     refused_told_at: AtomicI64,
     socket_told_at: AtomicI64,
     unclear_told_at: AtomicI64,
@@ -126,6 +129,7 @@ impl Shield {
             is_blind,
             nobodys: Nobodys::default(),
             storefronts: Storefronts::default(),
+            said: Said::default(),
             refused_told_at: AtomicI64::new(0),
             socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),
@@ -166,6 +170,7 @@ impl Shield {
             is_blind,
             nobodys: Nobodys::default(),
             storefronts: Storefronts::default(),
+            said: Said::default(),
             refused_told_at: AtomicI64::new(0),
             socket_told_at: AtomicI64::new(0),
             unclear_told_at: AtomicI64::new(0),

@@ -150,7 +150,12 @@ impl Shield {
             return Ok(self.fault());
         }
         match guard.try_twice(account).await {
-            Ok(found) => guard.note_health(found.err()).await,
+            Ok(found) => {
+                if found.is_ok() {
+                    guard.note_said();
+                }
+                guard.note_health(found.err()).await
+            }
             Err(_) => Ok(self.fault()),
         }
     }

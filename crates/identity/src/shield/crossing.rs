@@ -126,6 +126,8 @@ pub struct Crossing {
     renamed: Option<Renamed>,
     new_password: Option<password::Chosen>,
     is_decided: bool,
+    /// Nobody can tell of anybody who is signed in, and the owner lets customers through then.
+    is_let_through: bool,
     underway: Option<tokio::sync::OwnedRwLockWriteGuard<()>>,
     /// For the answer to the browser.
     cookies: Vec<HeaderValue>,
@@ -208,6 +210,7 @@ impl Crossing {
             renamed: None,
             new_password: None,
             is_decided: false,
+            is_let_through: false,
             underway: None,
             cookies: Vec::new(),
         }
@@ -383,6 +386,10 @@ impl Crossing {
                 if let Some(token) = token {
                     self.held = Some(Handle { token, entry: entry.clone(), is_new: true });
                 }
+                None
+            }
+            Verdict::Through => {
+                self.is_let_through = true;
                 None
             }
             // Parts of the page that shows the challenge, and of the one before it, come without the session.

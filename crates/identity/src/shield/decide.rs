@@ -57,6 +57,8 @@ pub enum Verdict {
     Hold { refusal: Refusal, cookies: Vec<HeaderValue> },
     /// Nobody can tell: on, but without the shop's session.
     Without,
+    /// Nobody can tell of anybody, and the owner lets customers through then.
+    Through,
 }
 
 impl Verdict {
@@ -213,10 +215,7 @@ impl Guard {
         self.alarm(Alarm::Unclear, cause.asker.client).await;
         entry.lock().jar.is_known = false;
         self.handles.note_change(entry);
-        match self.section.when_unclear {
-            WhenUnclear::Open if !cause.guards_staff => Verdict::go(),
-            WhenUnclear::Open | WhenUnclear::Closed => Verdict::Without,
-        }
+        if !cause.guards_staff && self.lets_through().await { Verdict::Through } else { Verdict::Without }
     }
 
     /// Somebody signed in at the shop: do they have to show more?
@@ -238,10 +237,7 @@ impl Guard {
         };
         entry.lock().jar.rights = rights;
         let subject = shop.subject.clone();
-        let unprovable = match self.section.when_unclear {
-            WhenUnclear::Closed => Unprovable::Refuse,
-            WhenUnclear::Open => Unprovable::Admit,
-        };
+        let unprovable = self.unprovable().await?;
         let password = match cause.password {
             Some(typed) => self.identity.0.passwords.standing(typed).await,
             None => Standing::default(),
@@ -273,6 +269,15 @@ impl Guard {
                 Ok(Verdict::Hold { refusal, cookies: HANDLE_COOKIE.clear().into_iter().collect() })
             }
         }
+    }
+
+    /// What becomes of an account that has nothing to show. Where the shop tells others' addresses and not this one, that may be whoever
+    /// signs in who brings it about.
+    async fn unprovable(&self) -> Result<Unprovable, Error> {
+        let is_closed = self.section.when_unclear == WhenUnclear::Closed;
+        let refuses = is_closed
+            || (self.adapter.signed_in.names_address() && self.identity.shop_tells_addresses().await?);
+        Ok(if refuses { Unprovable::Refuse } else { Unprovable::Admit })
     }
 
     fn hold(flow: &str) -> Verdict {

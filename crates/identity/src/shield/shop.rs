@@ -168,6 +168,9 @@ impl Guard {
     async fn who_with(&self, with: &With<'_>, asker: &Asker) -> Who {
         let Some(probe) = &self.adapter.signed_in.probe else { return Who::Unclear };
         let said = self.answer_to(&self.adapter, probe, asker, with, None).await.into();
+        if said != Who::Unclear {
+            self.note_said();
+        }
         self.at_storefronts(said, asker, with).await
     }
 

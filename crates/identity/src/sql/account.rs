@@ -24,6 +24,7 @@ statements! {
                         ORDER BY email_confirmed_at IS NULL, created_at, id LIMIT 1";
     ALL_BY_ADDRESS = "SELECT id FROM customer_account WHERE email_mark = $1 OR shop_email_mark = $1 \
                       ORDER BY email_mark IS NULL, created_at, id LIMIT 20";
+    ONE_OF_SHOP_EMAIL = "SELECT id FROM customer_account WHERE shop_email_mark IS NOT NULL LIMIT 1";
     ID_BY_SHOP = "SELECT id FROM customer_account WHERE shop_mark = $1";
     SET_PASSWORD = "UPDATE customer_account SET password_hash = $2, password_set_at = $3, password_failures = 0, \
                     password_disabled_at = NULL, must_change_at = NULL WHERE id = $1";
@@ -166,6 +167,12 @@ pub fn id_by_email(reader: &mut Reader<'_>, mark: &str) -> Result<Option<Custome
 /// An account for which the shop told this address. Good for a letter to it, never for a sign-in.
 pub fn id_by_shop_email(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
     reader.query_optional(ID_BY_SHOP_EMAIL, params![mark], |row| row.get(0))
+}
+
+/// Whether the shop told the address of any account.
+pub fn has_shop_email(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    let one: Option<CustomerId> = reader.query_optional(ONE_OF_SHOP_EMAIL, params![], |row| row.get(0))?;
+    Ok(one.is_some())
 }
 
 /// Every account of this address: its own one first, then those for which the shop told it.

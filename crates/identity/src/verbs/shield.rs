@@ -208,6 +208,11 @@ impl Identity {
         Ok(Decision::Challenge(token))
     }
 
+    /// Whether the shop has told the address of anybody.
+    pub async fn shop_tells_addresses(&self) -> Result<bool, Error> {
+        self.0.db.read(sql::account::has_shop_email).await.map_err(Error::from)
+    }
+
     /// Takes the shop's address for an account that has none. A later one is not taken over: whoever has the password
     /// could change it in the shop and then read our codes.
     async fn learn_address(&self, customer: CustomerId, shop: &ShopAccount) -> Result<(), Error> {

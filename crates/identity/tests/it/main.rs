@@ -37,6 +37,7 @@ mod moved;
 mod new_password;
 mod next_door;
 mod noticed;
+mod one_session;
 mod pages;
 mod passkey_pages;
 mod pitfalls;

@@ -139,8 +139,8 @@ impl Crossing {
         let is_free = self.is_by_gate || self.door.is_some() || self.is_cut_off || !self.came_with.is_any();
         let is_lane = guard.section.lanes.contains(self.client.get());
         // The owner chose that customers are let through while nobody can tell who is signed in.
-        let is_unknown = self.held.as_ref().is_some_and(|held| !held.entry.lock().jar.is_known);
-        let is_open = (is_unknown || guard.is_blind()) && guard.section.when_unclear == WhenUnclear::Open;
+        let is_blind = guard.is_blind() && guard.section.when_unclear == WhenUnclear::Open;
+        let is_open = self.is_let_through || is_blind;
         if self.is_active() || is_free || is_lane || is_open || !guard.adapter.is_sensitive(&self.reading) {
             return None;
         }

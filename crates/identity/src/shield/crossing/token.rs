@@ -241,7 +241,8 @@ impl Crossing {
         let verdict = guard.begin(&entry, &cause, shop).await?;
         self.is_decided = true;
         Ok(match verdict {
-            Verdict::Without => Some(self.unclear()),
+            // A token that is out cannot be had back.
+            Verdict::Without | Verdict::Through => Some(self.unclear()),
             verdict => self.obey(&entry, verdict),
         })
     }
