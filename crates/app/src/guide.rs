@@ -8,7 +8,7 @@ use storeward_edge::Snapshot;
 use storeward_edge::certificates::CertificateStore;
 use storeward_guide::{Guide, GuideParts, PLACES, Policy, SECURITY_TXT, TrustFacts};
 use storeward_host::{OwnPages, Stop};
-use storeward_identity::Identity;
+use storeward_identity::{Identity, ShieldSection, WhenUnclear};
 use storeward_inspect::Mode;
 use storeward_outbound::mail::Mailbox;
 use storeward_post::Outbox;
@@ -78,6 +78,10 @@ pub fn start(
     let mailer = crate::mail::mailer(config)?;
     let mail_signed = mailer.as_ref().is_some_and(|mailer| !mailer.signers().is_empty());
     let keeps_passwords = config.shield.is_none();
+    let is_closed = |shield: &ShieldSection| {
+        [shield.when_unclear, shield.customers_when_broken].iter().all(|when| *when == WhenUnclear::Closed)
+    };
+    let always_asks = config.shield.as_ref().is_none_or(is_closed);
     let breach_list = passwords.breaches.are_known();
     let sender = config.mail.as_ref().and_then(|mail| Mailbox::parse(&mail.from).ok());
     let guide = Guide::new(GuideParts {
@@ -104,6 +108,7 @@ pub fn start(
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     mail_signed,
                     keeps_passwords,
+                    always_asks,
                     breach_list,
                 }
             })

@@ -18,6 +18,8 @@ pub struct TrustFacts {
     pub mail_signed: bool,
     /// Customers set their passwords here, and not at the shop's own sign-in behind the shield.
     pub keeps_passwords: bool,
+    /// Nobody gets in unasked where the shop does not say who is signed in, or its sign-in is not known any more.
+    pub always_asks: bool,
     /// A list of stolen passwords is in use.
     pub breach_list: bool,
 }

@@ -134,8 +134,8 @@ async fn truths(guide: &Guide, t: Texts) -> Result<Vec<Truth>, Failure> {
     };
     let hsts = t.s(if facts.hsts { "trust.hsts_on" } else { "trust.hsts_off" });
     let mut sign_in = vec![t.s(match shared.identity.second_factor() {
-        SecondFactor::Required => "trust.second_required",
-        SecondFactor::Offered | SecondFactor::Risk => "trust.second_offered",
+        SecondFactor::Required if facts.always_asks => "trust.second_required",
+        SecondFactor::Required | SecondFactor::Offered | SecondFactor::Risk => "trust.second_offered",
         SecondFactor::Off => "trust.second_off",
     })];
     // Behind the shield it is the shop that takes them.

@@ -159,6 +159,7 @@ impl Bench {
             version: "1.2.3".to_owned(),
             mail_signed: true,
             keeps_passwords: true,
+            always_asks: true,
             breach_list: false,
         }));
         let told = Arc::clone(&facts);

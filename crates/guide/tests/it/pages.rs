@@ -122,6 +122,16 @@ both_engines!(facts_are_read_from_what_runs, &MIGRATIONS, async |db| {
     let page = bench.browser().get("/.storeward/trust").await;
     page.says_not("Argon2id");
     page.says_not("stolen elsewhere");
+    // A shield that lets customers in while it is blind does not ask each of them.
+    bench.identity.set_policy(storeward_identity::Policy {
+        customers: storeward_identity::SecondFactor::Required,
+        ..storeward_identity::Policy::default()
+    });
+    bench.browser().get("/.storeward/trust").await.says("Every customer signs in with a second step");
+    change(&|facts| facts.always_asks = false);
+    let page = bench.browser().get("/.storeward/trust").await;
+    page.says_not("Every customer signs in with a second step");
+    page.says("Every customer can add a second step");
     bench.days_pass(61);
     let page = bench.browser().get("/.storeward/trust").await;
     page.says_not("valid until");
