@@ -14,7 +14,7 @@ use crate::{Error, Value};
 
 /// Reads one moment of the database.
 pub struct Reader<'a> {
-    conn: &'a mut Conn,
+    pub(crate) conn: &'a mut Conn,
     /// The first statement that failed. PostgreSQL does nothing more after it, so SQLite must not either.
     failed: Option<Error>,
     guard: Option<Arc<Guard>>,

@@ -141,6 +141,12 @@ impl Vault {
         keys.map(|_| verified)
     }
 
+    /// Where the database itself does not hold together, if it is a file: what a look over the records by one index does not see, since
+    /// whoever looks for a customer goes by another.
+    pub async fn faults_of_file(&self) -> Result<Vec<String>, Error> {
+        Ok(self.0.db.read(storeward_store::copies::faults).await?)
+    }
+
     async fn verify_one(&self, customer: CustomerId, verified: &mut Verified) -> Result<(), Error> {
         let held = match self.keys().held_in_store(customer).await {
             Ok(held) => held,

@@ -138,7 +138,7 @@ fn count_files(to: &Path, manifest: &Manifest, looked: &mut Looked) -> Result<()
         if !name.ends_with(".sqlite") || !path.is_file() {
             continue;
         }
-        let found = copies::look_into(&path)?;
+        let found = copies::look_closely(&path)?;
         looked.findings.push(match found.fault {
             None => Finding::held(name, "SQLite's own check finds no fault"),
             Some(fault) => Finding::failed(name, fault),

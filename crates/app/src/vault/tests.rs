@@ -444,6 +444,30 @@ fn the_look_over_all_records_and_the_duties_are_told_in_words() {
     .unwrap();
 }
 
+// The look over the records goes by one index, and whoever looks for a customer by another: one byte there hid a customer, and nothing told.
+#[test]
+fn a_row_that_an_index_has_lost_is_named() {
+    let folder = directory("");
+    with(folder.path(), |_, standing| write_ada(standing)).unwrap();
+    let sqlite = |sql: &str| {
+        let mut program = std::process::Command::new("sqlite3");
+        let ended = program.arg(folder.path().join("storeward.sqlite")).arg(sql).output();
+        let ended = ended.expect("the shell of SQLite is missing: apt-get install sqlite3");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    sqlite(
+        "CREATE TABLE kept AS SELECT * FROM sqlite_schema; CREATE TABLE marks AS SELECT * FROM vault_mark; DELETE FROM vault_mark;",
+    );
+    sqlite("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'vault_mark_customer';");
+    sqlite("INSERT INTO vault_mark SELECT * FROM marks;");
+    sqlite(
+        "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM kept WHERE name = 'vault_mark_customer';",
+    );
+    sqlite("DROP TABLE kept; DROP TABLE marks;");
+    let told = with(folder.path(), |_, standing| verify::verify(standing).unwrap_err().to_string()).unwrap();
+    assert!(told.contains("the database: row 1 missing from index vault_mark_customer"), "{told}");
+}
+
 /// SoftHSM reads its place from the environment and keeps its state for the process, so this runs in a process of its own.
 #[test]
 fn the_keys_go_to_a_token_and_back() {

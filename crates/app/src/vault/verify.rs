@@ -41,6 +41,17 @@ pub fn verify(standing: &Standing) -> Done<String> {
     if let Some(fault) = &report.first_fault {
         faults.push_str(&format!("  the key store's ledger: {fault}\n"));
     }
+    let of_files = finished(async {
+        let keys = standing.keys.read(storeward_store::copies::faults).await?;
+        let data = standing.vault.faults_of_file().await?;
+        let words = |what: &str, faults: Vec<String>| {
+            faults.into_iter().map(|fault| format!("  {what}: {fault}\n")).collect()
+        };
+        Ok::<[String; 2], storeward_vault::Error>([words("the database", data), words("the key store", keys)])
+    })?
+    .context("the databases")?;
+    let is_file = of_files.iter().any(|faults| !faults.is_empty());
+    faults.extend(of_files);
     let head = format!("{} customers, {} values", records.customers, records.values);
     let begun = match records.begun {
         0 => String::new(),
@@ -55,12 +66,15 @@ pub fn verify(standing: &Standing) -> Done<String> {
     let hint = if is_older {
         "did you restore a backup? then `storeward vault accept-older` (docs/vault.md, \"After a restore\"); if not, \
          somebody was at the database"
+    } else if is_file && records.faults == 0 {
+        "the file is damaged: see docs/vault.md, \"When records are not what was written\""
     } else {
         "somebody was at the database past Storeward: see docs/vault.md, \"When records are not what was written\""
     };
     Err(Failure::new(format!(
-        "{head}: {} are not as they were written{begun}\n{}",
+        "{head}: {} are not as they were written{}{begun}\n{}",
         records.faults,
+        if is_file { ", and a database does not hold together" } else { "" },
         faults.trim_end()
     ))
     .hint(hint))
