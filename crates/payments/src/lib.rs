@@ -53,7 +53,8 @@ pub use config::{
 pub use error::Error;
 pub use janitor::{Round, Unknown};
 pub use judge::{
-    Account, Front, Judgement, OrderFacts, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight, Witness,
+    Account, Front, INVENTED_ORDER, Invented, InventedCard, Judgement, OrderFacts, Review, RuleWish, Scorer,
+    TrialFigures, Verdict, Weight, Witness,
 };
 pub use model::{
     Call, CallState, Capture, CaptureMode, Line, NewPayment, Operation, Payment, Piece, Presentation,

@@ -35,7 +35,7 @@ fn outcome_of(seen: &Seen) -> Option<Outcome> {
 
 impl Judge {
     /// The attempt with what the provider told of the card.
-    fn with_card(&self, before: &Attempt, country: Option<i64>, card: &CardSeen) -> Attempt {
+    pub(super) fn with_card(&self, before: &Attempt, country: Option<i64>, card: &CardSeen) -> Attempt {
         let mut after = *before;
         if let Some(fingerprint) = &card.fingerprint {
             after.marks = after.marks.with(Kind::Card, self.mark(Kind::Card, fingerprint));

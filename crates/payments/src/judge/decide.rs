@@ -183,7 +183,7 @@ impl Payments {
             around.has_paid = self.0.with_heart(|heart| heart.state.has_paid(mark, now))?;
             around.customer.get_or_insert(customer);
         }
-        Ok(self.0.judge.gather(&case.payment, &details, &around, front, now))
+        Ok(self.0.judge.gather(case.payment.amount.minor, &details, &around, front, now))
     }
 
     async fn write_judged(&self, row: NewRisk, decision: Decision, told: Option<Told>) -> Result<(), Error> {

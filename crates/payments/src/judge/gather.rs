@@ -9,7 +9,7 @@ use storeward_fraud::{Attempt, Buyer, Kind, Known, Mark, Marks, Signals};
 use super::front::Front;
 use super::sql::ToldRow;
 use super::{Judge, held};
-use crate::model::{Details, Payment};
+use crate::model::Details;
 
 /// What the shop may say of an order beside its amount. It is kept as keyed marks; the words are not.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +110,7 @@ impl Judge {
 
     pub(super) fn gather(
         &self,
-        payment: &Payment,
+        amount_minor: i64,
         details: &Details,
         around: &Around,
         front: &Front,
@@ -153,7 +153,7 @@ impl Judge {
         Attempt {
             at: now,
             offset_minutes: 0,
-            amount_minor: payment.amount.minor,
+            amount_minor,
             marks,
             buyer: buyer(around, front),
             signals: Signals { disposable_mail: known(is_disposable), ..self.signals(around, front, now) },

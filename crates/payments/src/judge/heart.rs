@@ -91,7 +91,7 @@ impl Payments {
         self.0.judge.heart.get_or_try_init(build).await.map(drop)
     }
 
-    async fn built(&self) -> Result<Heart, Error> {
+    pub(super) async fn built(&self) -> Result<Heart, Error> {
         let shared = Arc::clone(&self.0);
         let (now, models) = (shared.now(), shared.judge.models.clone());
         let read = shared.read(move |reader| {

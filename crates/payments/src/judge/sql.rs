@@ -36,6 +36,7 @@ statements! {
     OUTCOME = "UPDATE payment_risk SET outcome = $3, outcome_at = $4 WHERE payment = $1 AND number = $2 AND outcome IS NULL";
     LABEL = "UPDATE payment_risk SET truth = $2, source = $3, known_at = $4 WHERE payment = $1 AND outcome = 'approved' \
         AND (truth IS NULL OR truth <> $2)";
+    LABEL_ONE = "UPDATE payment_risk SET truth = $3, source = $4, known_at = $5 WHERE payment = $1 AND number = $2";
     FORGET_FACTS = "UPDATE payment_risk SET facts = '{}', country = NULL WHERE facts <> '{}' AND (payment IN (SELECT id FROM payment WHERE customer = $1) OR facts LIKE $2)";
     FORGET_TOLD = "DELETE FROM payment_order_facts WHERE payment IN (SELECT id FROM payment WHERE customer = $1)";
     FORGET_RISKS = "DELETE FROM payment_risk WHERE judged_at < $1";
@@ -164,8 +165,7 @@ pub(super) struct NewRisk {
 
 /// The number that it got.
 pub(super) fn insert_risk(tx: &mut Tx<'_>, new: &NewRisk) -> Result<u32, StoreError> {
-    let last: u32 = tx.query_one(LAST_NUMBER, params![new.payment], |row| row.get(0))?;
-    let number = last.saturating_add(1);
+    let number = last_number(tx, new.payment)?.saturating_add(1);
     let outcome = new.outcome.map(outcome_word);
     let values = params![
         new.payment,
@@ -186,6 +186,11 @@ pub(super) fn insert_risk(tx: &mut Tx<'_>, new: &NewRisk) -> Result<u32, StoreEr
     ];
     tx.execute(INSERT_RISK, values)?;
     Ok(number)
+}
+
+/// The number of the last judgement of a payment; 0 where there is none.
+pub(super) fn last_number(reader: &mut Reader<'_>, payment: PaymentId) -> Result<u32, StoreError> {
+    reader.query_one(LAST_NUMBER, params![payment], |row| row.get(0))
 }
 
 /// The latest of a payment, the first one first.
@@ -269,6 +274,12 @@ pub(super) fn outcome(
 pub(super) fn label(tx: &mut Tx<'_>, payment: PaymentId, label: &Label) -> Result<u64, StoreError> {
     let values = params![payment, truth_word(label.truth), source_word(label.source), label.known_at];
     tx.execute(LABEL, values)
+}
+
+/// Of one attempt alone.
+pub(super) fn label_one(tx: &mut Tx<'_>, of: (PaymentId, u32), label: &Label) -> Result<(), StoreError> {
+    let values = params![of.0, of.1, truth_word(label.truth), source_word(label.source), label.known_at];
+    tx.execute(LABEL_ONE, values).map(drop)
 }
 
 /// By the mark that stands at their payments, and by the one that stands in judgements where an account of theirs was signed in. How many

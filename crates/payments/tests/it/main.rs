@@ -11,6 +11,7 @@ mod disputes;
 mod evidence;
 mod flows;
 mod forged;
+mod invented;
 mod janitor;
 mod judge;
 mod kept;
