@@ -11,6 +11,8 @@ import { sampleShop } from './lib/stand.mjs';
 const APPROVED = '4242424242424242';
 const DECLINED = '4000000000000002';
 const THREE_D_SECURE = '4000002760003184';
+/** A probability to three places. */
+const SCORE = /^[01]\.\d{3}$/;
 
 let stand;
 let browser;
@@ -71,6 +73,16 @@ async function isPaid(page) {
     await page.reload();
   }
   assert.fail('the shop was not told');
+}
+
+/** Stands on the page of rules once it names a scorer. */
+async function scorer(page) {
+  for (const end = Date.now() + 120_000; Date.now() < end;) {
+    await page.goto(new URL('/review/rules', stand.ready.console).href);
+    if ((await page.getByText('the champion; it is only watched').count()) === 1) return;
+    await page.waitForTimeout(500);
+  }
+  assert.fail('no scorer was learned');
 }
 
 test('a card that is good pays, and the shop is told', async () => {
@@ -144,6 +156,12 @@ test('PayPal pays', async () => {
 test('staff see payments as they happen, what was called and booked, and give money back', async () => {
   const staff = await browser.visitor();
   await enrol(staff.page, stand.ready);
+  // The demo learns its scorer of a past that is invented, while it serves already.
+  await scorer(staff.page);
+  const attempts = /Tried on (\d+) attempts/.exec(await staff.page.locator('main').innerText());
+  assert.ok(Number(attempts?.[1]) > 500, `${attempts?.[0]}`);
+  assert.match(await staff.page.locator('main').innerText(), /It would have fired on \d+: \d+ known as fraud/);
+  await picture(staff.page, `console-rules-${database}`);
   await staff.page.goto(new URL('/payments', stand.ready.console).href);
   const rows = staff.page.locator('table').first().locator('tbody tr');
   const before = await rows.count();
@@ -162,9 +180,15 @@ test('staff see payments as they happen, what was called and booked, and give mo
     await picture(staff.page, `console-payments-${colorScheme}-${database}`);
   }
   await rows.first().getByText('paid').waitFor({ timeout: 20_000 });
+  assert.match(await rows.first().locator('td').nth(5).innerText(), SCORE);
   await rows.first().getByRole('link').click();
   await staff.page.getByRole('heading', { name: 'In the books' }).waitFor();
   assert.match(await staff.page.locator('main').innerText(), /At Stripe[\s\S]*Buyers|Buyers[\s\S]*At Stripe/);
+  const judged = staff.page.getByRole('table', { name: 'Judgements of attempts to pay' }).locator('tbody tr').first();
+  assert.match(await judged.locator('td').nth(2).innerText(), SCORE);
+  const reasons = await judged.locator('li').allInnerTexts();
+  assert.ok(reasons.some((reason) => /^The score is 0/.test(reason)), reasons.join('; '));
+  assert.ok(reasons.some((reason) => /speaks for (fraud|the buyer) \([+-]\d/.test(reason)), reasons.join('; '));
   await picture(staff.page, `console-payment-${database}`);
   assert.deepEqual(await violations(staff.page), []);
   await staff.page.getByLabel(/^Give back/).fill('1.50');

@@ -3,6 +3,7 @@
 mod house;
 mod money;
 mod outside;
+mod past;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,9 @@ pub fn demo(options: &Options) -> Done {
     if let Some(shop) = &shop {
         running.take_over_sample(&shop.url)?;
     }
+    if money.is_some() {
+        running.make_room_for_invented()?;
+    }
     let enrolment = running.first_enrolment()?;
     let root = write_root(&data)?;
     if let Some(money) = &money {
@@ -92,6 +96,9 @@ pub fn demo(options: &Options) -> Done {
         write_ready(path, &running, enrolment.as_ref(), &places, shop.is_some())?;
     }
     announce(&running, enrolment.as_ref(), options, &outside);
+    if money.is_some() {
+        running.learn_of_invented(past::past);
+    }
     if options.upstream.is_some() && !platform::ask(&upstream, None).answered {
         println!(
             "  The shop at {upstream} does not answer: visitors see the maintenance page until it does.\n"
@@ -223,6 +230,10 @@ fn announce(running: &Running, enrolment: Option<&Secret<String>>, options: &Opt
         println!("  The shop's admin  {shop}admin: through the console's sign-in, masked by role");
         println!(
             "  Payments          check out with \"Online\"; test card 4242 4242 4242 4242, or PayPal: {}payments",
+            running.console_url()
+        );
+        println!(
+            "  Fraud score       learned in a moment of half a year that is invented: {}review/rules",
             running.console_url()
         );
         println!("  Backups           made and restored on trial: {}backups", running.console_url());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use storeward_base::{Actor, Secret};
+use storeward_base::{Actor, Secret, Timestamp};
 use storeward_console::Console;
 use storeward_detect::Detector;
 use storeward_edge::access::{AccessLog, AccessOptions, Detection};
@@ -26,6 +26,7 @@ use storeward_edge::{Edge, Shared, Snapshot};
 use storeward_events::{Event, system};
 use storeward_host::{Emission, Emit, Stages, Stop, Stopper};
 use storeward_inspect::Engine;
+use storeward_payments::Invented;
 use storeward_store::EventSink;
 use storeward_store::jobs::Runner;
 
@@ -237,6 +238,27 @@ impl Running {
     pub fn take_over_sample(&self, url: &str) -> Done<u64> {
         let Some(standing) = &self.customers.vault else { return Ok(0) };
         crate::vault::take_over(&self.opened, standing, url)
+    }
+
+    /// Room for an invented past of the sample shop, before anybody buys there.
+    pub fn make_room_for_invented(&self) -> Done {
+        let Some(payments) = &self.customers.payments else { return Ok(()) };
+        self.runtime.block_on(payments.make_room_for_invented()).context("the sample shop's past")
+    }
+
+    /// Learns a scorer of an invented past, while everything serves.
+    pub fn learn_of_invented(&self, invent: fn(Timestamp) -> Vec<Invented>) {
+        let Some(payments) = self.customers.payments.clone() else { return };
+        let stop = self.stop.clone();
+        self.runtime.spawn(async move {
+            let learned = tokio::select! {
+                () = stop.stopping() => return,
+                learned = payments.learn_of_invented(invent) => learned,
+            };
+            if let Err(why) = learned {
+                log("error", "there is no fraud score: nothing was learned", &[("why", &why.to_string())]);
+            }
+        });
     }
 
     fn say(&self, event: impl Into<Event>) {
