@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use storeward_base::{EventId, RequestId, Timestamp};
+use storeward_base::Timestamp;
 use storeward_events::{Event, Record};
 use storeward_seal::{Checkpoint, CompactRange, Hash, Kept, VerifierKey, merkle};
 
@@ -150,12 +150,13 @@ struct Pass {
 /// An entry as its row has it.
 struct Whole {
     seq: u64,
-    id: Option<EventId>,
+    /// As text: ids are read leniently (case, `o` for `0`), and are looked for as they are written.
+    id: Option<String>,
     at: Timestamp,
     kind: String,
     severity: i64,
     actor: String,
-    request: Option<Option<RequestId>>,
+    request: Option<Option<String>>,
     body: Vec<u8>,
     tree: Vec<u8>,
 }
@@ -288,12 +289,12 @@ impl Pass {
             return self.pass_over(seq, What::Body, grown);
         };
         let columns = [
-            ("id", entry.id == Some(record.id)),
+            ("id", entry.id.as_ref() == Some(&record.id.to_string())),
             ("at", entry.at == record.at),
             ("kind", entry.kind == record.event.kind()),
             ("severity", entry.severity == i64::from(record.event.severity() as u8)),
             ("actor", entry.actor == record.actor.to_string()),
-            ("request", entry.request == Some(record.request)),
+            ("request", entry.request == Some(record.request.map(|id| id.to_string()))),
         ];
         if let Some((name, _)) = columns.iter().find(|(_, fits)| !fits) {
             return self.pass_over(seq, What::Column(name), grown);

@@ -207,6 +207,13 @@ both_engines!(what_was_changed_is_named, async |db| {
     );
     check(set, unset, 2, |what| *what == What::Column("request")).await;
 
+    // An id that is read as the same, and by which nobody finds the entry.
+    let (loud, soft) = (
+        "UPDATE ledger_entry SET id = upper(id) WHERE seq = 2",
+        "UPDATE ledger_entry SET id = lower(id) WHERE seq = 2",
+    );
+    check(loud, soft, 2, |what| *what == What::Column("id")).await;
+
     let hide = |table: &str, condition: &str| {
         format!(
             "CREATE TABLE hidden AS SELECT * FROM {table} WHERE {condition}; DELETE FROM {table} WHERE {condition}"
