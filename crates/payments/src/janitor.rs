@@ -42,6 +42,9 @@ const AT_ONCE: usize = 8;
 /// Between two questions about the same call.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 const ASK_AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
+/// What nobody could say for three days is asked about once a day: each time a list of two days may be read.
+const OLD: Duration = Duration::from_secs(3 * 24 * 3600);
+const ASK_OF_OLD_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Between two looks at a payment of which nothing could be read.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2 * 3600);
 
@@ -273,10 +276,11 @@ impl Payments {
 
     /// One call; where nothing is known of it then, it is asked about later.
     async fn ask(&self, key: &str) -> Result<Asked, Error> {
-        let done = match self.call_now(key).await {
-            Ok(call) => self.resolve(&call).await,
-            Err(why) => Err(why),
+        let (done, is_old) = match self.call_now(key).await {
+            Ok(call) => (self.resolve(&call).await, self.0.now().since(call.first_sent_at) >= OLD),
+            Err(why) => (Err(why), false),
         };
+        let most = if is_old { ASK_OF_OLD_EVERY } else { ASK_AT_LEAST_EVERY };
         let asked = Asked::of(done)?;
         if !matches!(asked, Asked::Settled) {
             let key = key.to_owned();
@@ -284,7 +288,7 @@ impl Payments {
             let later = self.0.write(move |tx| {
                 tx.commit_silent("a call of which nothing is known yet is asked about later");
                 let asks = times(tx, ASKS_OF, &key)?;
-                let at = tx.now().plus(wait(first, asks, ASK_AT_LEAST_EVERY));
+                let at = tx.now().plus(wait(first, asks, most));
                 tx.execute(ASKED, params![&key, at, asks.saturating_add(1)])?;
                 Ok(())
             });

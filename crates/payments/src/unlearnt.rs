@@ -60,15 +60,16 @@ impl Payments {
         if movement.kind != MovementKind::Capture {
             return Ok(None);
         }
+        let order = paypal.order_behind(Way::Taken, &movement.reference, &payment.text()).await;
+        let Some(order) = order.map_err(|why| not_reached(&why))? else { return Ok(None) };
+        let asked = order.clone();
+        // Of a try that was given up, or whose order was brought before and could not be read then: it is read now.
+        if let Some(known) = self.0.read(move |reader| sql::attempt_of(reader, provider, &asked)).await? {
+            return Ok((known.payment == payment).then_some(known.number));
+        }
         let Some((call, attempt)) = self.0.read(move |reader| unlearnt(reader, payment)).await? else {
             return Ok(None);
         };
-        let order = paypal.order_behind(Way::Taken, &movement.reference, &payment.text()).await;
-        let Some(order) = order.map_err(|why| not_reached(&why))? else { return Ok(None) };
-        let asked = [order.clone()];
-        if self.0.read(move |reader| is_any_known(reader, provider, &asked)).await? {
-            return Ok(None);
-        }
         let number = attempt.number;
         self.opened(&call, &attempt, Opened { reference: order, address: String::new() }).await?;
         Ok(Some(number))

@@ -327,7 +327,9 @@ async fn content<'a>(
             "refund-fraud" => Some("It is given back, and noted as fraud."),
             "fraud" => Some("It is noted as fraud."),
             "void" => Some("It is set free."),
-            "settle" => Some("It is known now, and written down who said so."),
+            "settle" => Some(
+                "It is known now: the payment says what PayPal shows, and the ledger what you said where PayPal shows nothing.",
+            ),
             "unsure" => {
                 Some("The provider has not said yet what it did. It is being asked; nothing is done twice.")
             }
