@@ -11,12 +11,13 @@
   const { stringify } = JSON;
   const { indexOf, lastIndexOf, slice, toLowerCase } = String.prototype;
   const { then } = Promise.prototype;
-  const { has, add } = WeakSet.prototype;
+  const { WeakSet: Marks } = window;
+  const { has, add } = Marks.prototype;
   const { addEventListener: listen } = EventTarget.prototype;
   const { preventDefault, composedPath } = Event.prototype;
   const { getAttribute, getAttributeNS, hasAttribute, remove, querySelectorAll: within, matches } = Element.prototype;
   const { querySelectorAll: inFragment } = DocumentFragment.prototype;
-  const { createComment } = Document.prototype;
+  const { createComment, write } = Document.prototype;
   const { replaceChild } = Node.prototype;
   const { exec } = RegExp.prototype;
   const { observe } = MutationObserver.prototype;
@@ -207,7 +208,8 @@
     const holds = (word) => apply(indexOf, low, [word]) >= 0;
     if (holds("<script") && (holds("<iframe") || holds("<frame") || holds("<object") || holds("<embed")) && stop("frame")) return;
     // Where nothing is being read, writing begins the page anew and takes listeners off, before what is written runs.
-    apply(native, self, [""]);
+    // (By `write`: `writeln` would put a line end before what is written.)
+    apply(write, self, [""]);
     attend(self);
     swept(native, self, args);
     attend(self);
@@ -228,12 +230,19 @@
   // By the records, and not by the page: a hint that is gone again has done its work.
   const noticed = (records) => {
     visit(window);
+    // Whose `rel` was taken away meanwhile was one all the same, and so was the address that it had.
+    const were = new Marks();
+    for (let at = 0; at < records.length; at += 1) {
+      const target = targetOf(records[at]);
+      if (attributeOf(records[at]) !== "rel" || !apply(matches, target, ["link"])) continue;
+      if (apply(exec, /preconnect|prefetch/i, [formerOf(records[at]) ?? ""])) apply(add, were, [target]);
+    }
     for (let at = 0; at < records.length; at += 1) {
       const target = targetOf(records[at]);
       const name = attributeOf(records[at]);
       const former = formerOf(records[at]);
-      if (name === "href" && apply(matches, target, [HINTS])) hinted(target, former);
-      if (name === "rel" && apply(matches, target, ["link"]) && apply(exec, /preconnect|prefetch/i, [former ?? ""])) hinted(target);
+      if (name === "href" && (apply(has, were, [target]) || apply(matches, target, [HINTS]))) hinted(target, former);
+      if (name === "rel" && apply(has, were, [target])) hinted(target);
       if (name && apply(matches, target, [HINTS])) hinted(target);
       const added = addedOf(records[at]);
       for (let next = countOf(added) - 1; next >= 0; next -= 1) {

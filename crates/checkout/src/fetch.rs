@@ -64,7 +64,9 @@ impl Checkout {
     /// The shop's own, beside those that are due.
     async fn own_in_use(&self, due: &[Script], now: Timestamp) -> Result<Vec<Script>, Error> {
         let before = now.minus(OWN_AGAIN);
-        let hosts: Vec<String> = self.0.hosts.iter().map(|host| format!("https://{host}")).collect();
+        // With what ends the name: others' names that begin so would take the room.
+        let of = |host: &String| ['/', ':'].map(|end| format!("https://{host}{end}"));
+        let hosts: Vec<String> = self.0.hosts.iter().flat_map(of).collect();
         let read = self.0.db.read(move |reader| -> Result<_, StoreError> {
             let mut all = Vec::new();
             for host in &hosts {
