@@ -115,6 +115,7 @@ impl Shield {
         identity.set_first_factor(section.staff_first_factor);
         let page = adapter.as_ref().and_then(Adapter::password_page);
         identity.know_shop_password(page, Known::UnlessKnown);
+        identity.know_shop_sign_in(adapter.as_ref().and_then(Adapter::sign_in_page), Known::UnlessKnown);
         let handles = Arc::new(Handles::new(identity.clone()));
         let is_blind = AtomicBool::new(adapter.is_none());
         let adapter = adapter.unwrap_or_else(storeward_adapter::stand_in);
@@ -159,6 +160,7 @@ impl Shield {
         let was_waiting = before.is_waiting();
         let is_blind = AtomicBool::new(before.is_blind());
         before.identity.know_shop_password(adapter.password_page(), Known::FromNowOn);
+        before.identity.know_shop_sign_in(adapter.sign_in_page(), Known::FromNowOn);
         self.0.store(Arc::new(Guard {
             identity: before.identity.clone(),
             adapter,

@@ -140,6 +140,8 @@ pub(crate) struct Shared {
     pub companion: OnceLock<Arc<dyn Companion>>,
     /// Where the shop's own password is changed, where the shield stands before its sign-in.
     pub shop_password: RwLock<Option<String>>,
+    /// Where people sign in at the shop itself; `None` without the shield.
+    pub shop_sign_in: RwLock<Option<String>>,
     pub tabs: RwLock<Vec<MakesTab>>,
 }
 
@@ -165,6 +167,7 @@ impl Identity {
             holds: ArcSwap::from_pointee(Holds(Arc::new(Quanta(parts.quantum)))),
             companion: OnceLock::new(),
             shop_password: RwLock::default(),
+            shop_sign_in: RwLock::default(),
             tabs: RwLock::default(),
         }))
     }

@@ -62,6 +62,8 @@ struct SignInPage {
     next_encoded: String,
     /// Whether a code to the address is offered: after every refusal alike, whatever its reason.
     by_mail: bool,
+    /// Behind the shield: where whoever has the shop's own password signs in.
+    at_shop: Option<String>,
 }
 
 fn sign_in_page(app: &App, view: &View, next: &str, email: &str, puzzle: Option<String>) -> SignInPage {
@@ -70,7 +72,14 @@ fn sign_in_page(app: &App, view: &View, next: &str, email: &str, puzzle: Option<
     page.script = true;
     page.puzzle = puzzle;
     let next = ReturnTo::parse(next).map_or_else(String::new, String::from);
-    SignInPage { page, email: email.to_owned(), next_encoded: encode(&next), next, by_mail: false }
+    SignInPage {
+        page,
+        email: email.to_owned(),
+        next_encoded: encode(&next),
+        next,
+        by_mail: false,
+        at_shop: app.identity.0.shop_sign_in(),
+    }
 }
 
 pub async fn page(

@@ -38,7 +38,22 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Where people sign in at the shop itself, as a link of our pages leads there. `None` without the shield.
+    pub fn shop_sign_in(&self) -> Option<String> {
+        let page = self.shop_sign_in.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(format!("{}{page}", self.home().trim_end_matches('/')))
+    }
+}
+
 impl Identity {
+    pub(crate) fn know_shop_sign_in(&self, page: Option<String>, known: Known) {
+        let mut kept = self.0.shop_sign_in.write().unwrap_or_else(PoisonError::into_inner);
+        if known == Known::FromNowOn || kept.is_none() {
+            *kept = page;
+        }
+    }
+
     pub(crate) fn know_shop_password(&self, page: Option<String>, known: Known) {
         let mut kept = self.0.shop_password.write().unwrap_or_else(PoisonError::into_inner);
         if known == Known::FromNowOn || kept.is_none() {
