@@ -13,6 +13,8 @@ pub struct CookieLine<'l> {
     pub is_removal: bool,
     /// Scripts cannot read it.
     pub is_http_only: bool,
+    /// It outlives the browser's end: `Max-Age` or `Expires` stands there.
+    pub is_lasting: bool,
 }
 
 impl<'l> CookieLine<'l> {
@@ -24,15 +26,23 @@ impl<'l> CookieLine<'l> {
         if name.is_empty() {
             return None;
         }
-        let mut found =
-            CookieLine { name, value, path: "/", is_removal: is_void(value), is_http_only: false };
+        let mut found = CookieLine {
+            name,
+            value,
+            path: "/",
+            is_removal: is_void(value),
+            is_http_only: false,
+            is_lasting: false,
+        };
         for part in parts {
             let (key, text) = part.split_once('=').unwrap_or((part, ""));
             let (key, text) = (key.trim(), text.trim());
             if key.eq_ignore_ascii_case("max-age") {
                 found.is_removal |= text.parse::<i64>().is_ok_and(|seconds| seconds <= 0);
+                found.is_lasting = true;
             } else if key.eq_ignore_ascii_case("expires") {
                 found.is_removal |= text.contains("1970");
+                found.is_lasting = true;
             } else if key.eq_ignore_ascii_case("httponly") {
                 found.is_http_only = true;
             } else if key.eq_ignore_ascii_case("path") && text.starts_with('/') {
@@ -89,6 +99,13 @@ mod tests {
             "wordpress_logged_in_1=%20; expires=Mon, 24 Nov 2025 00:00:00 GMT",
         ] {
             assert!(CookieLine::parse(removal).unwrap().is_removal, "{removal}");
+        }
+        for (line, is_lasting) in [
+            ("sid=a; Path=/", false),
+            ("sid=a; max-age=60", true),
+            ("sid=a; Expires=Sat, 28 Nov 2026 00:00:00 GMT", true),
+        ] {
+            assert_eq!(CookieLine::parse(line).unwrap().is_lasting, is_lasting, "{line}");
         }
         assert_eq!(CookieLine::parse("=x"), None);
         assert_eq!(CookieLine::parse("flag"), None);

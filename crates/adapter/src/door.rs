@@ -4,6 +4,7 @@ use crate::body::{Credentials, Unreadable};
 use crate::call::calls_operation;
 use crate::model::{Adapter, BodyKind, Door, DoorKind};
 use crate::place;
+use crate::reading::Reading;
 
 /// A request, as far as doors are concerned.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +47,26 @@ impl Adapter {
         here.peek().is_some() && here.all(Door::is_for_programs)
     }
 
-    /// The door, with the body at hand. Of several the first in the file counts.
+    /// The door, with the body at hand. One for programs counts before all others: whoever adds the mark of a form that is taken on
+    /// every page makes no form of it. Of others the first in the file counts.
     pub fn door(&self, asked: &Asked<'_>, body: &[u8]) -> Option<&Door> {
-        self.doors.iter().find(|door| door.is_at(asked) && door.takes(asked, body))
+        let mut here = self.doors.iter().filter(|door| door.is_at(asked) && door.takes(asked, body));
+        let first = here.next()?;
+        Some(if first.is_for_programs() {
+            first
+        } else {
+            here.find(|door| door.is_for_programs()).unwrap_or(first)
+        })
+    }
+
+    /// Whether programs sign in with a password where the shop may take the request to, by a parameter or by another method.
+    pub fn is_door_for_programs(&self, reading: &Reading) -> bool {
+        let by_place = |door: &&Door| {
+            door.is_for_programs()
+                && matches!(door.body, BodyKind::Form | BodyKind::Json)
+                && door.place.query.is_empty()
+        };
+        self.doors.iter().filter(by_place).any(|door| reading.may_go_to(&door.place))
     }
 
     /// A sign-in by a form, or such as scripts send, where the file names no such door, and `known` is none: shops have more addresses

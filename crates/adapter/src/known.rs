@@ -183,6 +183,44 @@ mod tests {
             door_of("wordpress", "POST", path, form, "username=a&password=b").as_deref(),
             Some("token-form")
         );
+        // The mark of a form that is taken on every page makes no form of it.
+        for mark in ["login=1", "register=1", "wc_reset_password=1"] {
+            let body = format!("username=a&password=b&{mark}");
+            assert_eq!(
+                door_of("wordpress", "POST", path, form, &body).as_deref(),
+                Some("token-form"),
+                "{mark}"
+            );
+            let xml = format!("<?xml version=\"1.0\"?><!--&{mark}&--><methodCall/>");
+            assert_eq!(
+                door_of("wordpress", "POST", "/xmlrpc.php", "text/xml", &xml).as_deref(),
+                Some("xml-rpc")
+            );
+        }
+        let route = "rest_route=/jwt-auth/v1/token";
+        let crowd = format!("{}{route}", "_method=GET&".repeat(20));
+        for (method, path, query, overrides, body) in [
+            ("POST", "/", route, &[][..], ""),
+            ("POST", "/", "rest_route=/jwt-auth/v1/token%0A", &[], ""),
+            ("POST", "/", "", &[], route),
+            ("GET", path, "_method=POST", &[], ""),
+            ("PUT", path, "", &["POST"], ""),
+            ("POST", "/", crowd.as_str(), &[], ""),
+        ] {
+            let asked = Asked { method, path, query: Some(query), content_type: form, authorization: None };
+            let mut reading = wordpress.reading(&asked, overrides);
+            wordpress.read_form(&mut reading, form, body.as_bytes(), true);
+            assert!(wordpress.is_door_for_programs(&reading), "{method} {path} {query} {body}");
+        }
+        for (method, path, query) in
+            [("GET", path, ""), ("POST", "/", "rest_route=/wc/store/v1/cart"), ("GET", "/", route)]
+        {
+            let asked = Asked { method, path, query: Some(query), content_type: form, authorization: None };
+            assert!(
+                !wordpress.is_door_for_programs(&wordpress.reading(&asked, &[])),
+                "{method} {path} {query}"
+            );
+        }
         for (method, path) in [
             ("GET", path),
             ("POST", "/wp-json/jwt-auth/v1/token/validate"),

@@ -6,7 +6,7 @@
 use crate::body::fields;
 use crate::call::calls_operation;
 use crate::door::Asked;
-use crate::model::Adapter;
+use crate::model::{Adapter, DoorPlace};
 use crate::{place, text};
 
 /// More methods or paths than this in one request are nobody's but an attacker's.
@@ -37,6 +37,22 @@ impl Reading {
     /// Whether it goes to an interface for programs, by its path or by a parameter.
     pub fn is_routed(&self) -> bool {
         self.is_routed
+    }
+
+    /// Whether the shop may take it for one to a door's place. Shops cut line ends off a path; of more methods or paths than are
+    /// looked at, any may be the one.
+    pub(crate) fn may_go_to(&self, door: &DoorPlace) -> bool {
+        let takes = |method: &String| match door.methods.is_empty() {
+            true => method.trim().eq_ignore_ascii_case("POST"),
+            false => place::takes_method(&door.methods, method.trim()),
+        };
+        let is_there = |path: &String| door.paths.iter().any(|place| place::is(place, path.trim_end()));
+        let is_crowded = self.is_routed && self.is_crowded();
+        is_crowded || (self.methods.iter().any(takes) && self.paths.iter().any(is_there))
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.methods.len().max(self.paths.len()).max(self.fields.len()) > MOST
     }
 
     /// Whether it is what its first line says, and nothing else.
@@ -109,7 +125,8 @@ impl Adapter {
 
     fn note_fields(&self, reading: &mut Reading, fields: impl Iterator<Item = (String, String)>) {
         for (name, value) in fields {
-            if reading.methods.len().max(reading.paths.len()).max(reading.fields.len()) > MOST {
+            if reading.is_crowded() {
+                reading.is_routed |= !self.routed.is_empty();
                 reading.is_partial = true;
                 return;
             }

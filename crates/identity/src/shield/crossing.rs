@@ -156,8 +156,7 @@ impl Crossing {
         let is_program = is_lane && guard.adapter.is_for_programs_only(&asked);
         let is_looked_at =
             !matches!(guard.adapter.knock(&asked), Login::None) || guard.adapter.is_address_form(&asked);
-        let names_calls = guard.adapter.names_calls(&asked);
-        let reads_body = !is_static && !is_program && (is_looked_at || names_calls);
+        let reads_body = !is_static && !is_program && (is_looked_at || guard.adapter.names_calls(&asked));
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
         let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
         let is_read = is_read || guard.adapter.is_password_form(&asked);
@@ -477,6 +476,7 @@ impl Crossing {
             may_follow: self.may_follow,
             renamed: self.renamed.as_ref().filter(|_| self.may_follow),
             guards_staff: self.guard.adapter.is_back_office(&self.reading),
+            leaves: self.is_sign_out(),
             password: self.password.as_ref(),
         })
     }

@@ -37,6 +37,8 @@ pub struct Cause<'a> {
     pub renamed: Option<&'a Renamed>,
     /// Only staff have business there: closed, whatever the owner chose for customers.
     pub guards_staff: bool,
+    /// They asked the shop to sign them out.
+    pub leaves: bool,
     /// The password that was typed. It is looked up among the breached ones once the shop took it: nobody asks a service about guesses.
     pub password: Option<&'a Secret<String>>,
 }
@@ -84,7 +86,7 @@ impl Guard {
             }
             (Who::Unclear, _) => return Ok(self.unclear(entry, cause).await),
             // A storefront next door, which does not say it now, may be the one where they are in.
-            (Who::Nobody, Phase::Active { .. }) if is_elsewhere => {
+            (Who::Nobody, Phase::Active { .. }) if is_elsewhere && !cause.leaves => {
                 self.set_known(entry);
                 return Ok(Verdict::go());
             }
@@ -300,12 +302,15 @@ impl Guard {
         let token = self.handles.rotate(entry).await?;
         let mut cookies = passed.cookies();
         cookies.extend(waited.iter().filter_map(|line| HeaderValue::from_bytes(line.as_bytes()).ok()));
-        cookies.extend(self.handle_cookie(&token));
+        let is_lasting = entry.lock().jar.is_lasting();
+        cookies.extend(self.handle_cookie(&token, is_lasting));
         Ok(Verdict::Go { token: Some(token), cookies })
     }
 
-    pub fn handle_cookie(&self, token: &str) -> Option<HeaderValue> {
-        HANDLE_COOKIE.set(token, Some(self.identity.0.policy().absolute().as_secs()))
+    /// It ends with the browser where all that the shop set does.
+    pub fn handle_cookie(&self, token: &str, is_lasting: bool) -> Option<HeaderValue> {
+        let age = self.identity.0.policy().absolute().as_secs();
+        HANDLE_COOKIE.set(token, is_lasting.then_some(age))
     }
 
     /// A browser comes back whose sign-in waits.

@@ -9,8 +9,8 @@ use crate::model::SessionId;
 /// Cookies of one browser, and the bytes of one: more than any shop sets, less than a flood.
 const COOKIES_MOST: usize = 40;
 const COOKIE_BYTES: usize = 4_096;
-/// Folders of which it is remembered that they did not say whose session it is: each is asked about again with every page.
-const UNSAID_MOST: usize = 8;
+/// Folders of which it is remembered that they did not say whose session it is: each is asked about again with its own pages.
+const UNSAID_MOST: usize = 64;
 /// The folder that every page lies in.
 pub const EVERYWHERE: &str = "";
 
@@ -20,6 +20,13 @@ pub struct Kept {
     pub name: String,
     pub value: String,
     pub path: String,
+    /// The shop meant it to outlive the browser's end. Jars of before do not say it.
+    #[serde(default = "yes")]
+    pub is_lasting: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Whose session of the shop it is.
@@ -132,6 +139,11 @@ impl Jar {
         is_other
     }
 
+    /// Whether the shop meant any of it to outlive the browser's end.
+    pub fn is_lasting(&self) -> bool {
+        self.cookies.iter().any(|kept| kept.is_lasting)
+    }
+
     pub fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Active { .. })
     }
@@ -148,7 +160,8 @@ impl Jar {
             (None, true) => false,
             (Some(at), false) => {
                 let Some(kept) = self.cookies.get_mut(at) else { return false };
-                let changed = kept.value != line.value;
+                let changed = kept.value != line.value || kept.is_lasting != line.is_lasting;
+                kept.is_lasting = line.is_lasting;
                 if changed && line.value.len() <= COOKIE_BYTES {
                     line.value.clone_into(&mut kept.value);
                 }
@@ -160,7 +173,7 @@ impl Jar {
                 if fits {
                     let owned = |text: &str| text.to_owned();
                     let (name, value, path) = (owned(line.name), owned(line.value), owned(line.path));
-                    self.cookies.push(Kept { name, value, path });
+                    self.cookies.push(Kept { name, value, path, is_lasting: line.is_lasting });
                 }
                 fits
             }

@@ -16,7 +16,7 @@ use super::{Guard, jar};
 pub enum SignedOut {
     /// The shop has heard it, or cannot be told.
     Asked,
-    /// It answered that there is no such page, that it may not be, or that it cannot.
+    /// It answered that there is no such page, or that it may not be.
     Refused,
     /// The shop is away.
     NoAnswer,
@@ -92,6 +92,8 @@ impl Guard {
 }
 
 fn heard(status: StatusCode) -> SignedOut {
-    let is_refusal = status.is_client_error() || status.is_server_error();
-    if is_refusal { SignedOut::Refused } else { SignedOut::Asked }
+    // Trouble of the shop's (5xx), and a guard that had too many questions (429), say nothing of the sign-out. A 403 does: shops refuse one
+    // so that bears no token of its form.
+    let has_none = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+    if has_none { SignedOut::Refused } else { SignedOut::Asked }
 }

@@ -89,17 +89,28 @@ impl Guard {
     pub(super) async fn at_storefronts(&self, said: Who, asker: &Asker, with: &With<'_>) -> Who {
         let above = above(&asker.page);
         let mut folders = above.clone();
-        let mut of_cookies = Vec::new();
+        let (mut of_cookies, mut unsaid) = (Vec::new(), Vec::new());
         if let With::Jar(entry) = with {
             let inner = entry.lock();
             of_cookies = inner.jar.folders_of_cookies();
-            let unsaid = inner.jar.unsaid.iter().filter(|folder| *folder != EVERYWHERE);
-            folders.extend(inner.jar.storefronts.iter().chain(&of_cookies).chain(unsaid).cloned());
+            folders.extend(inner.jar.storefronts.iter().chain(&of_cookies).cloned());
+            // What was never seen to be a storefront is asked for its own pages alone, and stays open until then.
+            let left =
+                inner.jar.unsaid.iter().filter(|folder| *folder != EVERYWHERE && !folders.contains(folder));
+            let (here, elsewhere): (Vec<_>, Vec<_>) =
+                left.cloned().partition(|folder| lies_in(folder, &asker.page));
+            folders.extend(here);
+            unsaid = elsewhere;
         }
         folders.sort_unstable();
         folders.dedup();
-        let (mut who, mut unsaid) = (said, Vec::new());
+        let mut who = said;
         for folder in folders {
+            // No further answer changes it, and each may take ten seconds: what is not asked stays open.
+            if who == Who::Unclear {
+                unsaid.extend((folder.len() <= LONGEST && !self.is_none(&folder, asker)).then_some(folder));
+                continue;
+            }
             let Some(there) = self.who_at(&folder, asker, with).await else { continue };
             // A cookie for a folder goes along to no other page, and what was never seen to be a storefront has no session with others.
             let is_one = matches!(with, With::Jar(entry) if entry.lock().jar.storefronts.contains(&folder));
@@ -141,6 +152,13 @@ impl Guard {
             return Some(Who::Unclear);
         }
         Some(heard.says.into())
+    }
+
+    /// Whether it is known that a folder is no storefront.
+    fn is_none(&self, folder: &str, asker: &Asker) -> bool {
+        let host = asker.headers.get(header::HOST).and_then(|line| line.to_str().ok()).unwrap_or_default();
+        let key = (host.to_owned(), folder.to_owned());
+        matches!(self.storefronts.get(&key, self.identity.0.now()), Some(Known::Not(_)))
     }
 
     async fn storefront(&self, folder: &str, asker: &Asker) -> Found {

@@ -183,7 +183,13 @@ impl Behind {
     }
 
     pub fn browser(&self) -> Visitor<'_> {
-        Visitor { browser: self.bench.browser(), behind: self, shield: &self.shield, host: HOST }
+        Visitor {
+            browser: self.bench.browser(),
+            behind: self,
+            shield: &self.shield,
+            host: HOST,
+            handle_line: String::new(),
+        }
     }
 
     /// The same with more in the adapter's file.
@@ -223,6 +229,8 @@ pub struct Visitor<'b> {
     pub shield: &'b Shield,
     /// The name of the shop that it types.
     pub host: &'static str,
+    /// The line that set the handle last.
+    pub handle_line: String,
 }
 
 /// A request that has reached the shop and whose answer has not been shown yet.
@@ -382,6 +390,9 @@ impl Visitor<'_> {
         let lines = head.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok());
         for line in lines {
             assert!(!line.contains("shop-session-"), "the shop's session reached a browser: {line}");
+            if line.starts_with(HANDLE_COOKIE.name) {
+                line.clone_into(&mut self.handle_line);
+            }
         }
         if head.headers.get_all("set-cookie").iter().any(|v| v.to_str().unwrap().contains(HANDLE_COOKIE.name))
         {

@@ -29,6 +29,15 @@ both_engines!(one_step_more_and_none_on_a_trusted_device, MIGRATIONS, async |db|
     assert_eq!(behind.bench.kinds().iter().filter(|k| **k == LetterKind::SignInCode).count(), 1);
 });
 
+// The handle had an age of its own: at a shared computer whoever came next was in, where the shop's own session had ended with the browser.
+both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    let line = &owner.handle_line;
+    assert!(!line.contains("Max-Age") && !line.contains("Expires"), "{line}");
+});
+
 // Who shows a copy of a device is asked at once, whatever the policy; the owner's sessions end, and so the thief's.
 both_engines!(a_copied_device_is_theft_behind_the_shield, MIGRATIONS, async |db| {
     let behind = Behind::with_file(db, SecondFactor::Offered, str::to_owned);

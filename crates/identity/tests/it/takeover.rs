@@ -150,7 +150,13 @@ both_engines!(staff_of_before_the_update_are_asked_about, MIGRATIONS, async |db|
     assert_eq!(boss.get("/").await.status, 200);
     behind.shield.flush().await.unwrap();
     let updated = behind.restarted_with(|file| format!("{file}\n[staff.probe]\npath = \"/office\"\n"));
-    let mut boss = Visitor { browser: boss.browser, behind: &behind, shield: &updated, host: boss.host };
+    let mut boss = Visitor {
+        browser: boss.browser,
+        behind: &behind,
+        shield: &updated,
+        host: boss.host,
+        handle_line: String::new(),
+    };
     boss.get("/").await.leads_to("/.storeward/account/back-office?next=/");
 });
 

@@ -201,7 +201,8 @@ impl Crossing {
             return Ok(None);
         }
         let token = guard.handles.rotate(entry).await?;
-        self.cookies.extend(guard.handle_cookie(&token));
+        let is_lasting = entry.lock().jar.is_lasting();
+        self.cookies.extend(guard.handle_cookie(&token, is_lasting));
         self.held = Some(Handle { token, entry: entry.clone(), is_new: false });
         Ok(None)
     }

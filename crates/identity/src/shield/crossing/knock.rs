@@ -26,8 +26,20 @@ impl Crossing {
         is_form(asked.content_type) && self.guard.adapter.elsewhere(asked, whole, None).is_none()
     }
 
+    async fn shut_to_programs(&mut self) -> Refusal {
+        self.guard.alarm(Alarm::DoorForPrograms, self.client).await;
+        self.wants = Wants::Problem;
+        let title = "Programs may not sign in here with a password";
+        Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title)
+    }
+
     /// What is before the door, if there is one. The password is kept for as long as the request is under way.
     pub(super) async fn knock(&mut self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
+        // Whatever stands in it: the door is there by its path, wherever the path stands.
+        let is_lane = self.guard.section.lanes.contains(self.client.get());
+        if !is_lane && self.guard.adapter.is_door_for_programs(&self.reading) {
+            return Some(self.shut_to_programs().await);
+        }
         let reads = self.reads_body || self.reads_fields;
         // A query may hold the fields of a form.
         if !reads && !self.query.as_ref().is_some_and(|query| query.contains('=')) {
@@ -38,7 +50,6 @@ impl Crossing {
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         let (bytes, is_cut) = if reads { (body.bytes, !body.complete) } else { (&b""[..], false) };
         // A sign-in could stand in it that the shop reads and we do not: nobody's name would be counted.
-        let is_lane = guard.section.lanes.contains(self.client.get());
         let is_doubtful = lines.is_encoded
             || is_doubtful(asked.content_type, bytes, !is_cut)
             || guard.adapter.is_strange_script(&asked, bytes);
@@ -68,10 +79,7 @@ impl Crossing {
         self.door = Some(door.kind);
         self.is_risky = true;
         if door.is_for_programs() && !is_lane {
-            guard.alarm(Alarm::DoorForPrograms, self.client).await;
-            self.wants = Wants::Problem;
-            let title = "Programs may not sign in here with a password";
-            return Some(Refusal::of(StatusCode::FORBIDDEN, "identity.door_closed", title));
+            return Some(self.shut_to_programs().await);
         }
         if guard.is_closed() {
             return Some(closed());

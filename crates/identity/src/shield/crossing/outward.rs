@@ -57,7 +57,10 @@ impl Crossing {
         let was_empty = self.held.as_ref().is_none_or(|h| h.entry.lock().jar.cookies.is_empty());
         if self.held.is_none() && sets {
             let (token, entry) = self.guard.handles.open();
-            self.cookies.extend(self.guard.handle_cookie(&token));
+            let lasts =
+                |l: &&str| CookieLine::parse(l).is_some_and(|line| !line.is_removal && line.is_lasting);
+            let is_lasting = kept.iter().map(|l| l.as_ref()).any(|l: &str| lasts(&l));
+            self.cookies.extend(self.guard.handle_cookie(&token, is_lasting));
             self.held = Some(Handle { token, entry, is_new: false });
         }
         let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };

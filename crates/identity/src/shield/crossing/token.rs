@@ -218,7 +218,8 @@ impl Crossing {
             return held.entry.clone();
         }
         let (token, entry) = self.guard.handles.open();
-        self.cookies.extend(self.guard.handle_cookie(&token));
+        let is_lasting = entry.lock().jar.is_lasting();
+        self.cookies.extend(self.guard.handle_cookie(&token, is_lasting));
         self.held = Some(Handle { token, entry: entry.clone(), is_new: false });
         entry
     }
