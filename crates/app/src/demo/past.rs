@@ -128,7 +128,7 @@ impl World {
                 dearest = (name, cents);
             }
         }
-        let is_told = person % 2 == 0;
+        let is_told = person.is_multiple_of(2);
         let facts = OrderFacts {
             shipping: is_told.then(|| format!("{person} Moor Lane, Larkmoor")),
             product: is_told.then(|| dearest.0.to_owned()),
@@ -170,7 +170,7 @@ impl World {
         let mut order = self.order(person, at, pieces);
         // Their first orders lie before, or somewhere in, this past.
         let since = at.since(self.now.minus(Duration::from_secs((DAYS * DAY / REGULARS) * person)));
-        if person % 2 == 0 {
+        if person.is_multiple_of(2) {
             order.customer = Some(format!("customer {person}"));
             order.customer_since = (since > Duration::from_secs(DAY)).then_some(since);
             order.was_sent_there = Some(!self.dice.happens(6));
