@@ -151,17 +151,8 @@ impl Bench {
             quantum: Duration::ZERO,
         });
         let until = clock.now().plus(Duration::from_secs(60 * 86_400));
-        let facts = Arc::new(Mutex::new(TrustFacts {
-            certificate_until: Some(until),
-            renews: true,
-            hsts: true,
-            blocks: true,
-            version: "1.2.3".to_owned(),
-            mail_signed: true,
-            keeps_passwords: true,
-            always_asks: true,
-            breach_list: false,
-        }));
+        let facts = Arc::new(Mutex::new(trusted(until)));
+
         let told = Arc::clone(&facts);
         let guide = Guide::new(GuideParts {
             db: db.clone(),
@@ -367,4 +358,18 @@ pub fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
         .collect()
+}
+
+fn trusted(until: storeward_base::Timestamp) -> TrustFacts {
+    TrustFacts {
+        certificate_until: Some(until),
+        renews: true,
+        hsts: true,
+        blocks: true,
+        version: "1.2.3".to_owned(),
+        mail_signed: true,
+        keeps_passwords: true,
+        always_asks: true,
+        breach_list: false,
+    }
 }

@@ -29,6 +29,14 @@ both_engines!(one_step_more_and_none_on_a_trusted_device, MIGRATIONS, async |db|
     assert_eq!(behind.bench.kinds().iter().filter(|k| **k == LetterKind::SignInCode).count(), 1);
 });
 
+// Our page took them for guessers: the password that they know is the shop's.
+both_engines!(our_sign_in_page_leads_to_the_shops, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let page = behind.bench.browser().get("/.storeward/sign-in").await;
+    assert!(page.body.contains("Sign in at the shop"), "{}", page.body);
+    assert!(page.body.contains("Your password of the shop counts there"), "{}", page.body);
+});
+
 // The handle had an age of its own: at a shared computer whoever came next was in, where the shop's own session had ended with the browser.
 both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIGRATIONS, async |db| {
     let behind = Behind::new(db, Elevation::Fresh);

@@ -127,6 +127,23 @@ both_engines!(an_order_that_changed_after_the_click_is_paid_as_it_is_now, MIGRAT
     assert!(states[1].0 == 2500 && states.len() == 2, "{states:?}");
 });
 
+// The shop asked for the money after all, and the buyer was told to begin again in the shop, each time.
+both_engines!(an_order_that_was_set_free_is_paid_by_a_later_link, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    let first = link(&db, "L-7", 1999);
+    assert_eq!(stand.chooses(&first, "stripe").await.status, 200);
+    let open = stand.shop.payments.of_order("L-7").await.unwrap().remove(0);
+    let wish = storeward_payments::Wish { actor: storeward_base::Actor::System, amount: None, name: None };
+    stand.shop.payments.void(open.id, wish).await.unwrap();
+    let over = stand.ask("GET", &format!("/.storeward/pay/link?{first}"), "", None).await;
+    assert!(over.text.contains("This payment is over"), "{}", over.text);
+    db.clock.advance(std::time::Duration::from_secs(1));
+    let later = stand.chooses(&link(&db, "L-7", 1999), "stripe").await;
+    assert_eq!(later.status, 200, "{}", later.text);
+    let all = stand.shop.payments.of_order("L-7").await.unwrap();
+    assert!(all.len() == 2 && all.iter().filter(|one| one.is_open()).count() == 1, "{all:?}");
+});
+
 // A buyer kept the link of when the order cost little: it took the place of the later one, and was paid.
 both_engines!(a_link_of_before_takes_no_later_ones_place, MIGRATIONS, async |db| {
     let stand = stand(&db).await;

@@ -12,6 +12,7 @@ mod harm;
 mod import;
 mod indexes;
 mod keys;
+mod many_accounts;
 mod moves;
 mod office;
 mod orders;

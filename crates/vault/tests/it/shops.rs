@@ -26,7 +26,7 @@ fn on_both(shop: &MariaDb, sql: &[&str], test: impl AsyncFn(TestDb, &MariaDb)) {
     }
 }
 
-fn import(shop: &MariaDb, run: Run) -> ShopImport {
+pub fn import(shop: &MariaDb, run: Run) -> ShopImport {
     let url = format!("mysql://root@/shop?socket={}", shop.socket().display());
     let url = ForeignUrl::parse(&url).unwrap();
     let text = ShopFile::built_in("woocommerce").unwrap();
@@ -47,9 +47,9 @@ async fn head(db: &TestDb) -> u64 {
     db.read(storeward_store::ledger::head).await.unwrap().size
 }
 
-const TABLES: &str = include_str!("../shops/woocommerce.sql");
-const HPOS: &str = include_str!("../shops/woocommerce-hpos.sql");
-const POSTS: &str = include_str!("../shops/woocommerce-posts.sql");
+pub const TABLES: &str = include_str!("../shops/woocommerce.sql");
+pub const HPOS: &str = include_str!("../shops/woocommerce-hpos.sql");
+pub const POSTS: &str = include_str!("../shops/woocommerce-posts.sql");
 
 #[test]
 fn woocommerces_accounts_guests_and_orders_are_taken_and_taken_once() {
@@ -191,38 +191,6 @@ fn whoever_an_order_or_a_card_is_of_is_found_by_their_address_whatever_their_rol
                 assert_eq!(found, [vault.customer_of_shop(id)], "{number}");
             }
         });
-    }
-}
-
-/// Accounts from one number to another, each with a customer's rights.
-fn accounts(shop: &MariaDb, from: u32, to: u32) {
-    shop.run(
-        "shop",
-        &format!(
-            "INSERT INTO wp_users (ID, user_email) SELECT seq, CONCAT('c', seq, '@people.example') FROM seq_{from}_to_{to};
-             INSERT INTO wp_usermeta (user_id, meta_key, meta_value) SELECT seq, 'wp_capabilities', 'a:1:{{s:8:\"customer\";b:1;}}' FROM seq_{from}_to_{to};"
-        ),
-    );
-}
-
-// Each page put all accounts behind it into a temporary table: at a hundred thousand accounts the shop's database was busy for minutes.
-#[test]
-fn twice_as_many_accounts_are_twice_the_work_for_the_shops_database() {
-    let shop = MariaDb::start(&[]);
-    for orders in [HPOS, POSTS] {
-        shop.run("", "DROP DATABASE IF EXISTS shop; CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci");
-        [TABLES, orders].iter().for_each(|sql| shop.run("shop", sql));
-        let rows_of_a_run = || {
-            let before = shop.status("Handler_tmp_write");
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(import(&shop, Run::Dry).run(None, &mut |_| {})).unwrap();
-            shop.status("Handler_tmp_write") - before
-        };
-        accounts(&shop, 10_001, 12_000);
-        let once = rows_of_a_run();
-        accounts(&shop, 12_001, 14_000);
-        let twice = rows_of_a_run();
-        assert!(once > 2_000 && twice < once * 5 / 2, "{once} rows, then {twice}");
     }
 }
 
