@@ -31,6 +31,8 @@ use crate::{Before, Tell};
 /// Databases are cut at fixed places: their pages stay where they are, and what is cut by content shifts with each change (measured:
 /// 2,000 changed rows in 230 MB added 24.7 MB so, and 181 MB by content).
 const PAGE: u64 = 16 * 1024;
+/// How often a check is begun that `rustic_core` does not bring to its end.
+const CHECKS: u32 = 3;
 
 /// Which of the repositories at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -238,15 +240,18 @@ impl Repo {
         self.checked(options, |options| repo.check(options))
     }
 
-    /// Every fault that is found. Where a folder is damaged `rustic_core` may give up before it reads any data, because a thread of its own
-    /// holds the index a moment too long (its `GlobalIndex::into_index`): what it finds without the data is told then.
+    /// Every fault that is found. `rustic_core` may give up before it reads any data, because a thread of its own holds the index a moment
+    /// too long (its `GlobalIndex::into_index`): on a busy machine by chance, so it is asked again, and where a folder is damaged each
+    /// time, so what it finds without the data is told then.
     fn checked(
         &self,
         options: CheckOptions,
         check: impl Fn(CheckOptions) -> Result<CheckResults, Box<RusticError>>,
     ) -> Result<Vec<String>, Error> {
-        if let Ok(found) = catch_unwind(AssertUnwindSafe(|| check(options))) {
-            return self.asked(|| found).map(|found| faults(&found));
+        for _ in 0..CHECKS {
+            if let Ok(found) = catch_unwind(AssertUnwindSafe(|| check(options))) {
+                return self.asked(|| found).map(|found| faults(&found));
+            }
         }
         let mut found = faults(&self.asked(|| check(options.read_data(false)))?);
         found.push("it could not be read to its end".to_owned());
