@@ -413,7 +413,7 @@ mod tests {
         let foreign = ("order_currency", Some(dollars.id), Some(2150), None, "USD".to_owned());
         // Newest first: whichever it is, the order is paid in its own currency, and once more in another.
         for both in [[euros.clone(), dollars.clone()], [dollars.clone(), euros.clone()]] {
-            assert_eq!(told(&order(PaidFor, eur(1999), None), &both), [foreign.clone()]);
+            assert_eq!(told(&order(PaidFor, eur(1999), None), &both), std::slice::from_ref(&foreign));
             let cancelled = told(&order(Cancelled, eur(1999), None), &both);
             let kept = ("order_cancelled", Some(euros.id), Some(1999), Some(0), "EUR".to_owned());
             assert_eq!(cancelled, [foreign.clone(), kept]);
@@ -432,10 +432,10 @@ mod tests {
         let lost = Payment { disputed: 2150, ..dollars.clone() };
         assert_eq!(told(&order(PaidFor, eur(1999), None), &[lost, euros.clone()]), []);
         for state in [Open, Cancelled, Refunded] {
-            assert_eq!(told(&order(state, eur(1999), None), &[back.clone()]), []);
+            assert_eq!(told(&order(state, eur(1999), None), std::slice::from_ref(&back)), []);
         }
         // But an order that is called paid has none, then.
-        let none = told(&order(PaidFor, eur(1999), None), &[back.clone()]);
+        let none = told(&order(PaidFor, eur(1999), None), std::slice::from_ref(&back));
         assert_eq!(none.iter().map(|one| one.0).collect::<Vec<_>>(), ["order_currency"]);
         // Dollars do not make up for euros that are missing.
         let short = [dollars.clone(), own(State::Captured, 500, 0)];
