@@ -143,12 +143,7 @@ impl Pages {
             at > 0 && payment.state == State::Voided && payment.authorized == 0 && payment.captured == 0
         };
         let same = known.iter().enumerate().find(|(at, payment)| {
-            // Set free, and a link that was signed later says that it is to be paid after all.
-            let is_free = payment.state == State::Voided && new.signed_until > latest;
-            payment.amount == new.amount
-                && payment.state != State::Failed
-                && !is_displaced(*at, payment)
-                && !is_free
+            payment.amount == new.amount && payment.state != State::Failed && !is_displaced(*at, payment)
         });
         if let Some((_, payment)) = same {
             if new.signed_until > latest {
