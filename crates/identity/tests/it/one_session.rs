@@ -274,11 +274,13 @@ async fn sees_nothing(thief: &mut Visitor<'_>, words: &[(&str, &str)], how: &str
     assert!(!done.body.contains(SECRET), "{how}: {done:?}");
 }
 
+type Words = &'static [(&'static str, &'static str)];
+
 // Whoever had stolen a password sent it with words at which the shop's page failed, and was let through as the owner chose for outages.
 both_engines!(what_is_unclear_in_one_session_opens_nothing, MIGRATIONS, async |db| {
     let shop = Fen::new(Trouble::None);
     let behind = fen(db, &shop, FILE);
-    let ways: [(&str, &str, &[(&str, &str)]); 8] = [
+    let ways: [(&str, &str, Words); 8] = [
         ("it fails", "/login", &[("user-agent", "crash")]),
         ("for phones", "/login", &[("user-agent", "phone")]),
         ("slow", "/login", &[("user-agent", "slow")]),

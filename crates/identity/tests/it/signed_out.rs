@@ -199,9 +199,10 @@ both_engines!(a_session_that_the_shop_keeps_is_told, MIGRATIONS, async |db| {
             behind.bench.advance(130);
             assert!(!visitor.sees_account().await, "{leaves:?}");
         }
-        let asked = shop.asked.lock().unwrap();
-        assert!(asked.iter().skip(before).all(|line| !line.contains("sid=")), "{asked:?}");
-        drop(asked);
+        {
+            let asked = shop.asked.lock().unwrap();
+            assert!(asked.iter().skip(before).all(|line| !line.contains("sid=")), "{asked:?}");
+        }
         // One that is signed out says that it is over: there is no test account.
         shop.is_left(Leaves::At);
         waits(&behind).await.get("/logout").await;
