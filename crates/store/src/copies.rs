@@ -238,7 +238,7 @@ mod tests {
         conn.execute_batch(
             "CREATE TABLE t (n); CREATE INDEX i ON t (n); INSERT INTO t VALUES ('a'), ('b'); CREATE TABLE kept AS SELECT * FROM sqlite_schema;
              PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'i'; PRAGMA writable_schema = RESET;
-             INSERT INTO t VALUES ('c');
+             UPDATE t SET n = 'c' WHERE n = 'a';
              PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM kept WHERE name = 'i'; PRAGMA writable_schema = RESET;",
         )
         .unwrap();
