@@ -14,7 +14,7 @@ use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::behind::{Behind, SECRET};
 use super::bench::Bench;
-use super::class::{Class, Serves};
+use super::class::{Class, Serves, led};
 
 const ADA: StaffId = StaffId::from_bits(1);
 const MIRA: &str = "mira@people.example";
@@ -31,12 +31,6 @@ fn say(status: u16, body: &str) -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from(body.to_owned()));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap();
     answer.headers_mut().insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
-    answer
-}
-
-fn led(to: &str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", to.parse().unwrap());
     answer
 }
 

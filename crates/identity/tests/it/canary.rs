@@ -11,11 +11,11 @@ use storeward_identity::{
 };
 use storeward_store::both_engines;
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, Method, Response, StatusCode};
+use storeward_web::http::{HeaderMap, Method, Response};
 
 use super::behind::{ADDRESS, Behind, SHOP_PASSWORD, Visitor};
 use super::bench::{Bench, HOST};
-use super::class::Serves;
+use super::class::{Serves, led, say};
 
 const FILE: &str = r#"
 format = 1
@@ -61,18 +61,6 @@ struct Moor {
     lies: Lies,
     sessions: Mutex<HashSet<String>>,
     asked: Mutex<Vec<String>>,
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
-
-fn led(to: &str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", to.parse().unwrap());
-    answer
 }
 
 impl Moor {

@@ -9,13 +9,27 @@ use storeward_identity::teach::{Keep, PREFIX, TEACH_COOKIE, Teach, TeachParts};
 use storeward_store::testing::TestDb;
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::bench::{Bench, HOST};
 
 /// A shop that answers a request as it comes, and the shield's questions.
 pub trait Serves: AskShop {
     fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes>;
+}
+
+/// What a shop says.
+pub fn say(status: u16, body: &str) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body.to_owned()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+/// Where a shop leads.
+pub fn led(to: &str) -> Response<Bytes> {
+    let mut answer = say(302, "");
+    answer.headers_mut().insert("location", to.parse().unwrap());
+    answer
 }
 
 pub struct Class<S> {

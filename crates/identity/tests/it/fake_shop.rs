@@ -8,7 +8,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::behind::{ADDRESS, OFFICE, OTHER_OFFICE, SECRET, SHOP_PASSWORD, STAFF_PASSWORD};
-use super::class::Serves;
+use super::class::{Serves, led, say};
 
 const OFFICE_SESSION: &str = "admin=shop-session-of-staff; Path=/; HttpOnly";
 
@@ -361,18 +361,6 @@ fn open(inside: &mut Inside, who: Option<usize>) -> String {
     let sid = format!("shop-session-{}", inside.made);
     inside.sessions.insert(sid.clone(), who);
     sid
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
-
-fn led(place: &'static str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", HeaderValue::from_static(place));
-    answer
 }
 
 fn form(body: &[u8]) -> HashMap<String, String> {

@@ -19,7 +19,7 @@ use storeward_web::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD, Shop, Visitor};
 use super::bench::{Answer, Bench};
-use super::class::Serves;
+use super::class::{Serves, led, say};
 
 const FILE: &str = r#"
 format = 1
@@ -86,18 +86,6 @@ struct Fen {
     trouble: Mutex<Trouble>,
     sessions: Mutex<HashMap<String, Session>>,
     made: AtomicUsize,
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
-
-fn led(to: &str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", to.parse().unwrap());
-    answer
 }
 
 fn line<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {

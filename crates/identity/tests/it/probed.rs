@@ -11,11 +11,11 @@ use storeward_passwords::breach::{Breaches, Fetch, Ranges, Service};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use storeward_web::http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::behind::{ADDRESS, Behind, SECRET, SHOP_PASSWORD, Visitor};
 use super::bench::{Bench, HOST, Options};
-use super::class::Serves;
+use super::class::{Serves, led, say};
 
 const FILE: &str = r#"
 format = 1
@@ -66,18 +66,6 @@ enum Where {
 struct Moor {
     is_at: Where,
     sessions: Mutex<HashSet<String>>,
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
-
-fn led(to: &str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", HeaderValue::from_str(to).unwrap());
-    answer
 }
 
 impl Moor {

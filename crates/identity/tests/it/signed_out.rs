@@ -8,11 +8,11 @@ use storeward_host::{AskShop, Asking, NoAnswer, Question};
 use storeward_identity::{MIGRATIONS, Policy, SecondFactor, ShieldFault};
 use storeward_store::{Reader, both_engines};
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, Method, Response, StatusCode};
+use storeward_web::http::{HeaderMap, Method, Response};
 
 use super::behind::{ADDRESS, Behind, SECRET, SHOP_PASSWORD, Visitor};
 use super::bench::Bench;
-use super::class::Serves;
+use super::class::{Serves, led, say};
 
 const FILE: &str = r#"
 format = 1
@@ -54,18 +54,6 @@ struct Tarn {
     sessions: Mutex<HashMap<String, bool>>,
     made: AtomicUsize,
     asked: Mutex<Vec<String>>,
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
-
-fn led(to: &str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", to.parse().unwrap());
-    answer
 }
 
 impl Tarn {

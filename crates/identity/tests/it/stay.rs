@@ -9,11 +9,11 @@ use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use storeward_web::http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::behind::{ADDRESS, Behind, SHOP_PASSWORD, Visitor};
 use super::bench::Bench;
-use super::class::Serves;
+use super::class::{Serves, say};
 
 const FILE: &str = r#"
 format = 1
@@ -64,12 +64,6 @@ impl Inside {
         self.sessions.insert(sid.clone(), is_in);
         sid
     }
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
 }
 
 fn set(answer: &mut Response<Bytes>, line: &str) {

@@ -9,11 +9,11 @@ use storeward_identity::{MIGRATIONS, Policy, SecondFactor};
 use storeward_store::both_engines;
 use storeward_store::testing::TestDb;
 use storeward_web::axum::body::Bytes;
-use storeward_web::http::{HeaderMap, Method, Response, StatusCode};
+use storeward_web::http::{HeaderMap, Method, Response};
 
 use super::behind::{ADDRESS, Behind, SECRET, SHOP_PASSWORD, Visitor};
 use super::bench::{Answer, Bench};
-use super::class::Serves;
+use super::class::{Serves, led, say};
 
 const FILE: &str = r#"
 format = 1
@@ -48,18 +48,6 @@ struct Two {
     asked: Mutex<Vec<String>>,
     /// The second storefront does not answer.
     is_away: Mutex<bool>,
-}
-
-fn say(status: u16, body: &str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
-
-fn led(to: &str) -> Response<Bytes> {
-    let mut answer = say(302, "");
-    answer.headers_mut().insert("location", to.parse().unwrap());
-    answer
 }
 
 impl Two {
