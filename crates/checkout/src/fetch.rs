@@ -16,7 +16,7 @@ use crate::keep::{self, Body, Fetched};
 use crate::model::Script;
 use crate::sql;
 
-/// Of one round; the next comes within half a minute.
+/// Of one round, and of each of the shop's hosts beside them; the next comes within half a minute.
 const MOST_AT_ONCE: u32 = 20;
 /// The shop's own scripts cost nobody else anything: those that stand in pages now are held against the approved ones this often, so
 /// that a change is told within a minute, whatever browsers say.
@@ -44,10 +44,16 @@ impl Checkout {
         let now = self.0.clock.now();
         let hours = u64::from(self.0.section.load().fetch_hours);
         let before = now.minus(Duration::from_secs(hours * 3_600));
-        let mut due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
-        due.extend(self.own_in_use(&due, now).await?);
+        // The shop's own first, and told before anybody else is waited for: others may be slow one after the other.
+        let own = self.fetch(&self.own_in_use(now).await?).await?;
+        let due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
+        Ok(own.saturating_add(self.fetch(&due).await?))
+    }
+
+    /// One after the other; how many bodies came.
+    async fn fetch(&self, rows: &[Script]) -> Result<u32, Error> {
         let mut all = Vec::new();
-        for row in &due {
+        for row in rows {
             let outcome = self.0.body(row).await.map_err(|code| code.chars().take(60).collect());
             all.push(Fetched { id: row.id.clone(), outcome });
         }
@@ -58,11 +64,9 @@ impl Checkout {
         }
         Ok(u32::try_from(came).unwrap_or(u32::MAX))
     }
-}
 
-impl Checkout {
-    /// The shop's own, beside those that are due.
-    async fn own_in_use(&self, due: &[Script], now: Timestamp) -> Result<Vec<Script>, Error> {
+    /// The shop's own that stood in pages since they were fetched.
+    async fn own_in_use(&self, now: Timestamp) -> Result<Vec<Script>, Error> {
         let before = now.minus(OWN_AGAIN);
         // With what ends the name: others' names that begin so would take the room.
         let of = |host: &String| ['/', ':'].map(|end| format!("https://{host}{end}"));
@@ -75,11 +79,7 @@ impl Checkout {
             Ok(all)
         });
         let mut own = read.await?;
-        own.retain(|row| {
-            self.0.way(&row.address).is_ok_and(|way| way.is_own) && due.iter().all(|other| other.id != row.id)
-        });
-        own.sort_by(|one, other| one.id.cmp(&other.id));
-        own.dedup_by(|one, other| one.id == other.id);
+        own.retain(|row| self.0.way(&row.address).is_ok_and(|way| way.is_own));
         Ok(own)
     }
 }

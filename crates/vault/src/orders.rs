@@ -112,7 +112,7 @@ pub(crate) fn deny(
 const ROWS: usize = 4;
 
 /// An order's number and the [`AHEAD`] behind it, by each row of digits in it: which of them counts the orders, and which is a year or a check
-/// digit, no number says. Nothing where it does not end in a number.
+/// digit, no number says. Nothing where it does not end in a number, has more rows than [`ROWS`], or one that is too long to count.
 pub(crate) fn from(number: &str) -> Option<Vec<String>> {
     let is_digit = |sign: char| sign.is_ascii_digit();
     let (mut all, mut end) = (Vec::new(), number.len());

@@ -51,6 +51,8 @@ pub fn verify(standing: &Standing) -> Done<String> {
     })?
     .context("the databases")?;
     let is_file = of_files.iter().any(|faults| !faults.is_empty());
+    // Where anything else is wrong, too, somebody may have been at it.
+    let is_file_alone = is_file && faults.is_empty();
     faults.extend(of_files);
     let head = format!("{} customers, {} values", records.customers, records.values);
     let begun = match records.begun {
@@ -66,7 +68,7 @@ pub fn verify(standing: &Standing) -> Done<String> {
     let hint = if is_older {
         "did you restore a backup? then `storeward vault accept-older` (docs/vault.md, \"After a restore\"); if not, \
          somebody was at the database"
-    } else if is_file && records.faults == 0 {
+    } else if is_file_alone {
         "the file is damaged: see docs/vault.md, \"When records are not what was written\""
     } else {
         "somebody was at the database past Storeward: see docs/vault.md, \"When records are not what was written\""

@@ -267,6 +267,22 @@ mod tests {
         assert_eq!(jar.rights, Rights::Unknown);
     }
 
+    // "Stay signed in" of the shop outlives the browser's end, and the handle with it.
+    #[test]
+    fn it_lasts_as_long_as_the_shop_meant_any_of_it_to() {
+        let mut jar = Jar::new(Timestamp::EPOCH);
+        for (line, is_lasting) in [
+            ("sid=a", false),
+            ("stay=b; Max-Age=600", true),
+            ("stay=b", false),
+            ("stay=b; Max-Age=600", true),
+            ("stay=; Max-Age=0", false),
+        ] {
+            jar.take(&CookieLine::parse(line).unwrap());
+            assert_eq!(jar.is_lasting(), is_lasting, "{line}");
+        }
+    }
+
     #[test]
     fn a_page_may_lie_in_a_folder_by_whatever_way() {
         for page in

@@ -43,6 +43,7 @@ both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIG
     let mut owner = behind.browser();
     owner.sign_in_with_code("yes").await;
     let line = &owner.handle_line;
+    assert!(line.contains("HttpOnly"), "a handle was set: {line}");
     assert!(!line.contains("Max-Age") && !line.contains("Expires"), "{line}");
 });
 
