@@ -65,6 +65,8 @@ impl Adapter {
             door.is_for_programs()
                 && matches!(door.body, BodyKind::Form | BodyKind::Json)
                 && door.place.query.is_empty()
+                // What stands at the same place without the mark is another form.
+                && door.marker.is_none()
         };
         self.doors.iter().filter(by_place).any(|door| reading.may_go_to(&door.place))
     }
