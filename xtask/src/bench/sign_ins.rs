@@ -344,14 +344,19 @@ fn quiet_rounds(rounds: &[Vec<Sample>]) -> String {
         .map(|samples| p99(samples, Meanwhile::Flood) / p99(samples, Meanwhile::FloodElsewhere))
         .collect();
     let windows: Vec<f64> = rounds.iter().flatten().map(|sample| sample.stolen * 100.0).collect();
-    format!(
-        "\nThe host took {:.2} % of the cores in the middle window, {:.2} % in the worst; in each of {} of {} rounds less than {:.1} % in every window: \
-         in them the flood at our sign-in has a p99 of {:.2} times the other server's ({:.2}–{:.2}).\n",
+    let took = format!(
+        "\nThe host took {:.2} % of the cores in the middle window, {:.2} % in the worst; in each of {} of {} rounds less than {:.1} % in every window",
         middle(windows.clone()),
         windows.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
         ratios.len(),
         rounds.len(),
         QUIET * 100.0,
+    );
+    if ratios.is_empty() {
+        return took + ".\n";
+    }
+    format!(
+        "{took}: in them the flood at our sign-in has a p99 of {:.2} times the other server's ({:.2}–{:.2}).\n",
         middle(ratios.clone()),
         ratios.iter().copied().reduce(f64::min).unwrap_or(f64::NAN),
         ratios.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
