@@ -94,9 +94,9 @@ pub fn own(path: &str) -> String {
 pub fn cookies_of(granted: &Granted) -> Vec<HeaderValue> {
     const YEAR: u64 = 400 * 86_400;
     let session = SESSION_COOKIE.set(granted.session.secret().expose(), Some(granted.session_seconds));
-    let device =
-        granted.device.as_ref().map(|token| DEVICE_COOKIE.set(token.cookie_value().expose(), Some(YEAR)));
-    [session, device.flatten(), FLOW_COOKIE.clear()].into_iter().flatten().collect()
+    let held = granted.device.as_ref().map(|token| token.cookie_with(&granted.others));
+    let device = held.and_then(|held| DEVICE_COOKIE.set(held.expose(), Some(YEAR)));
+    [session, device, FLOW_COOKIE.clear()].into_iter().flatten().collect()
 }
 
 /// The cookie of a flow. It ends with the browser's session, and the flow before that.

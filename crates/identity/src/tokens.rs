@@ -10,7 +10,7 @@ use crate::model::DeviceId;
 /// Lax: customers come from letters and search engines by links, and are still signed in then. What changes anything
 /// is a POST from our own pages.
 pub const SESSION_COOKIE: Cookie = Cookie { name: "__Host-storeward-customer", same_site: SameSite::Lax };
-/// The device that signed in before.
+/// The device that signed in before: one token for each of the last accounts that did so here, the latest first.
 pub const DEVICE_COOKIE: Cookie = Cookie { name: "__Host-storeward-device", same_site: SameSite::Lax };
 /// Something begun and not finished.
 pub const FLOW_COOKIE: Cookie = Cookie { name: "__Host-storeward-flow", same_site: SameSite::Lax };
@@ -71,6 +71,10 @@ pub struct DeviceToken {
 
 /// The length of a stamp.
 const STAMP: usize = 48;
+/// As many accounts a browser is known for: a household shares it. Whoever comes beyond that replaces who signed in longest ago.
+const HELD: usize = 4;
+/// Between the tokens of a browser; in none of them two of these stand together.
+const BETWEEN: &str = "--";
 
 impl DeviceToken {
     pub fn generate(id: DeviceId, marks: &Marks, at: Timestamp, entropy: &dyn Entropy) -> Self {
@@ -113,9 +117,24 @@ impl DeviceToken {
         is_one.then(|| DeviceToken { id, secret: Secret::new(secret.to_owned()), stamp: stamp.to_owned() })
     }
 
-    /// What the cookie holds.
+    /// All that a browser holds, the latest first.
+    pub fn parse_all(text: &str) -> Vec<Self> {
+        text.split(BETWEEN).take(HELD).filter_map(DeviceToken::parse).collect()
+    }
+
+    /// What the cookie holds of this one.
     pub fn cookie_value(&self) -> Secret<String> {
         Secret::new(format!("{}-{}{}", self.id, self.secret.expose(), self.stamp))
+    }
+
+    /// What the cookie holds of this one, and behind it of others' on the same browser.
+    pub fn cookie_with(&self, others: &[DeviceToken]) -> Secret<String> {
+        let mut all = self.cookie_value().expose().clone();
+        for other in others.iter().take(HELD - 1) {
+            all.push_str(BETWEEN);
+            all.push_str(other.cookie_value().expose());
+        }
+        Secret::new(all)
     }
 
     pub fn hash(&self) -> String {
@@ -216,6 +235,20 @@ mod tests {
             assert!(read.is_genuine(&marks) && read.given_at(&marks).is_none(), "{stamp}");
         }
         assert!(DEVICE_COOKIE.set(value.expose(), None).is_some(), "a cookie can hold it");
+        let next = |n| {
+            let id = DeviceId::at(Timestamp::from_seconds(n), &SystemEntropy);
+            DeviceToken::generate(id, &marks, Timestamp::from_seconds(n), &SystemEntropy)
+        };
+        let others: Vec<_> = (2..8).map(next).collect();
+        let all = device.cookie_with(&others);
+        assert!(DEVICE_COOKIE.set(all.expose(), None).is_some() && all.expose().len() < 1024);
+        let ids = |tokens: &[DeviceToken]| tokens.iter().map(|token| token.id).collect::<Vec<_>>();
+        let read = DeviceToken::parse_all(all.expose());
+        assert_eq!(ids(&read), [vec![device.id], ids(&others[..HELD - 1])].concat());
+        assert!(read.iter().all(|token| token.is_genuine(&marks) && token.given_at(&marks).is_some()));
+        let (broken, many) = (format!("x--{}--", value.expose()), format!("{}--", value.expose()).repeat(9));
+        assert_eq!(ids(&DeviceToken::parse_all(&broken)), [device.id]);
+        assert_eq!(DeviceToken::parse_all(&many).len(), HELD);
         for bad in ["", "x-y", &value.expose()[1..], &value.expose()[..80], &value.expose().to_uppercase()] {
             assert!(DeviceToken::parse(bad).is_none_or(|t| t.hash() != device.hash()), "{bad}");
         }

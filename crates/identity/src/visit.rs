@@ -10,6 +10,7 @@ use storeward_web::http::request::Parts;
 use storeward_web::http::{HeaderMap, header};
 
 use crate::marks::Marks;
+use crate::model::DeviceId;
 use crate::tokens::{DEVICE_COOKIE, DeviceToken, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 
 /// A browser's request, as far as accounts care.
@@ -24,7 +25,8 @@ pub struct Visit {
     pub session: Option<SessionToken>,
     /// As sent, cut; for the risk engine, which keeps keyed values of it only.
     pub(crate) user_agent: String,
-    pub(crate) device: Option<DeviceToken>,
+    /// One for each of the last accounts that signed in on this browser, the latest first.
+    pub(crate) devices: Vec<DeviceToken>,
     pub flow: Option<FlowToken>,
 }
 
@@ -37,16 +39,21 @@ impl Visit {
             language: Language::of_accept(text(header::ACCEPT_LANGUAGE)),
             user_agent: text(header::USER_AGENT).chars().take(512).collect(),
             session: SESSION_COOKIE.read(headers).and_then(SessionToken::parse),
-            device: DEVICE_COOKIE.read(headers).and_then(DeviceToken::parse),
+            devices: DEVICE_COOKIE.read(headers).map(DeviceToken::parse_all).unwrap_or_default(),
             flow: FLOW_COOKIE.read(headers).and_then(FlowToken::parse),
         }
     }
 }
 
 impl Visit {
-    /// The device that it shows, where we gave that token to it, be it long ago. Nobody is looked up for it.
-    pub(crate) fn own_device(&self, marks: &Marks) -> Option<&DeviceToken> {
-        self.device.as_ref().filter(|token| token.is_genuine(marks))
+    /// The devices that it shows, where we gave those tokens to it, be it long ago. Nobody is looked up for it.
+    pub(crate) fn own_devices<'a>(&'a self, marks: &'a Marks) -> impl Iterator<Item = &'a DeviceToken> {
+        self.devices.iter().filter(|token| token.is_genuine(marks))
+    }
+
+    /// The token that it shows of this device.
+    pub(crate) fn shown(&self, id: DeviceId) -> Option<&DeviceToken> {
+        self.devices.iter().find(|token| token.id == id)
     }
 }
 

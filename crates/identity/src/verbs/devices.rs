@@ -133,7 +133,7 @@ impl Shared {
         means: Means,
         state: &State,
     ) -> Result<(Means, Known), Error> {
-        let shown = |id: &DeviceId| visit.device.as_ref().is_none_or(|token| token.id == *id);
+        let shown = |id: &DeviceId| visit.devices.is_empty() || visit.shown(*id).is_some();
         match state.elsewhere.filter(shown) {
             Some(id) => Ok((means, Known::Elsewhere(id))),
             None => self.known_now(visit, means).await,
@@ -141,12 +141,10 @@ impl Shared {
     }
 
     async fn look_at_device(&self, visit: &Visit, account: &Account) -> Result<Seen, Error> {
-        let Some(token) = &visit.device else { return Ok(Seen::Known(Known::No)) };
-        let (id, now) = (token.id, self.now());
-        let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await?;
-        let Some(row) = found.filter(|row| row.customer == account.id) else {
+        let Some((token, row)) = self.token_of(visit, account.id).await? else {
             return Ok(Seen::Known(Known::No));
         };
+        let now = self.now();
         let same = |hash: &str| storeward_seal::fingerprint::equal(hash.as_bytes(), token.hash().as_bytes());
         if same(&row.token_hash) {
             return Ok(Seen::Known(Known::Yes(row)));
@@ -165,6 +163,23 @@ impl Shared {
             return Ok(Seen::Elsewhere(row));
         }
         Ok(Seen::Copied(row))
+    }
+
+    /// What the browser shows of this account's: it may hold others' beside it, as a household's does.
+    async fn token_of<'v>(
+        &self,
+        visit: &'v Visit,
+        customer: CustomerId,
+    ) -> Result<Option<(&'v DeviceToken, DeviceRow)>, Error> {
+        let now = self.now();
+        for token in &visit.devices {
+            let id = token.id;
+            let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await?;
+            if let Some(row) = found.filter(|row| row.customer == customer) {
+                return Ok(Some((token, row)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the sign-in that changed the token came from the network that asks: so does a form that was sent twice.

@@ -30,6 +30,8 @@ pub struct Granted {
     pub session_id: SessionId,
     /// The device's next token, the same in both answers to a form that was sent twice; missing where another one replaced it.
     pub(crate) device: Option<DeviceToken>,
+    /// What the browser holds of other accounts', which stays.
+    pub(crate) others: Vec<DeviceToken>,
     pub return_to: Option<ReturnTo>,
     /// How long the session's cookie may live.
     pub(crate) session_seconds: u64,
@@ -133,6 +135,9 @@ impl Shared {
         let policy = self.policy();
         let token = SessionToken::generate(&*self.entropy);
         let (device_draft, device_token, device_id) = self.device_draft(visit, &grant, now);
+        // One that stands for nothing any more goes with the one that replaces it.
+        let is_over = |id: DeviceId| device_id == Some(id) || grant.device.elsewhere() == Some(id);
+        let others = visit.devices.iter().filter(|token| !is_over(token.id)).cloned().collect();
         let place = self.place(visit.client);
         let is_new_device = matches!(device_draft, DeviceDraft::New(_)) && grant.opens.is_none();
         let notice = self.sign_in_notice(visit, &grant, is_new_device, &place);
@@ -195,6 +200,7 @@ impl Shared {
             session: token,
             session_id,
             device: device_token.filter(|_| kept == Kept::Good),
+            others,
             return_to: grant.return_to,
             session_seconds: policy.absolute().as_secs(),
         })
@@ -231,7 +237,7 @@ impl Shared {
 
     /// What replaces the token that the browser shows of this device.
     fn next_token(&self, visit: &Visit, id: DeviceId, at: Timestamp) -> DeviceToken {
-        match visit.device.as_ref().filter(|shown| shown.id == id) {
+        match visit.shown(id) {
             Some(shown) => shown.next(&self.marks, at),
             None => DeviceToken::generate(id, &self.marks, at, &*self.entropy),
         }

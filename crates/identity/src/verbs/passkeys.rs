@@ -190,7 +190,7 @@ impl Identity {
 impl Shared {
     /// Whose count a challenge for whoever it is uses up. Nobody uses up what a device has that Storeward gave its token to.
     fn passkey_key(&self, visit: &Visit) -> Key {
-        match visit.own_device(&self.marks) {
+        match visit.own_devices(&self.marks).next() {
             Some(token) => Key::PasskeyOn(token.id.to_string()),
             None => Key::Passkey(visit.client.block()),
         }

@@ -71,7 +71,7 @@ impl Identity {
     pub async fn sign_in(&self, visit: &Visit, form: SignInForm) -> Result<Step, SignInFault> {
         // A stranger whom the queue would turn away: told at once, before anybody is looked up, and whoever they name. A flood costs
         // the core no more than that, and no guess is counted, since none is looked at.
-        if visit.own_device(&self.0.marks).is_none() && form.answer.is_empty() {
+        if visit.own_devices(&self.0.marks).next().is_none() && form.answer.is_empty() {
             self.0.passwords.has_room(&ticket(visit, &form.email, Lane::Stranger))?;
         }
         let begun = tokio::time::Instant::now();
@@ -84,7 +84,7 @@ impl Identity {
         let shared = &self.0;
         let email = Email::parse(&form.email).ok();
         // A device that is known first: its owner may share an address with whoever guesses there.
-        let shown = match visit.own_device(&shared.marks) {
+        let shown = match visit.own_devices(&shared.marks).next() {
             Some(_) => Some(shared.who(visit, email.as_ref()).await?),
             None => None,
         };

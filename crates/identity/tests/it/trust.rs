@@ -2,7 +2,7 @@
 //! signed out. On both engines.
 
 use storeward_identity::staff::Act;
-use storeward_identity::{MIGRATIONS, SecondFactor};
+use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
 use storeward_seal::totp::TotpSecret;
 use storeward_store::both_engines;
 
@@ -116,4 +116,66 @@ both_engines!(a_sign_in_on_a_device_that_is_forgotten_meanwhile_opens_nothing, M
     assert_eq!(answer.status, 409, "{}", answer.body);
     assert!(!thief.is_signed_in().await);
     thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+});
+
+// The browser held one token: two people of a household took each other's trust at each sign-in, and had a letter of a "new device" each time.
+both_engines!(a_household_on_one_browser_is_known_each_for_their_own, MIGRATIONS, async |db| {
+    const HERS: &str = "ida@example.org";
+    const HER_PASSWORD: &str = "nine herons over the marsh";
+    let bench = Bench::with(db, SecondFactor::Required);
+    bench.signed_up().await;
+    let mut other = bench.browser();
+    other.sign_up(HERS, HER_PASSWORD).await.leads_to(CHALLENGE);
+    other.prove("mail", &bench.code(LetterKind::SignUpCode)).await.leads_to(ACCOUNT);
+    let mut shared = bench.browser().elsewhere();
+    for (email, password) in [(EMAIL, PASSWORD), (HERS, HER_PASSWORD)] {
+        shared.sign_in(email, password).await.leads_to(CHALLENGE);
+        let code = bench.code(LetterKind::SignInCode);
+        let fields = [("method", "mail"), ("secret", code.as_str()), ("trust", "yes")];
+        shared.post_from(CHALLENGE, CHALLENGE, &fields).await.leads_to(ACCOUNT);
+        bench.advance(3_600);
+    }
+    let told = || bench.kinds().iter().filter(|kind| **kind == LetterKind::NewDevice).count();
+    let before = told();
+    for (email, password) in
+        [(EMAIL, PASSWORD), (HERS, HER_PASSWORD), (EMAIL, PASSWORD), (EMAIL, PASSWORD), (HERS, HER_PASSWORD)]
+    {
+        shared.sign_in(email, password).await.leads_to(ACCOUNT);
+        bench.advance(3_600);
+    }
+    assert_eq!(told(), before, "nobody is told of a new device");
+    // One person's trust is none of the other's, and ends alone.
+    let (desk, by) = (bench.identity.customers(), bench.by(STAFF));
+    desk.act(&by, bench.customer(HERS).await, Act::EndSessions).await.unwrap();
+    shared.sign_in(HERS, HER_PASSWORD).await.leads_to(CHALLENGE);
+    shared.sign_in(EMAIL, PASSWORD).await.leads_to(ACCOUNT);
+});
+
+// Nor is a copy of one person's token a sign of theft of the other's, and it is found out behind the other's all the same.
+both_engines!(a_copy_is_found_out_in_a_households_browser, MIGRATIONS, async |db| {
+    const HERS: &str = "ida@example.org";
+    const HER_PASSWORD: &str = "nine herons over the marsh";
+    let bench = Bench::with(db, SecondFactor::Required);
+    bench.signed_up().await;
+    let mut shared = bench.browser();
+    shared.sign_up(HERS, HER_PASSWORD).await.leads_to(CHALLENGE);
+    shared.prove("mail", &bench.code(LetterKind::SignUpCode)).await.leads_to(ACCOUNT);
+    shared.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    shared.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to(ACCOUNT);
+    let copied = shared.cookie(DEVICE).unwrap();
+    for (email, password) in [(HERS, HER_PASSWORD), (EMAIL, PASSWORD), (HERS, HER_PASSWORD)] {
+        bench.advance(3_600);
+        shared.sign_in(email, password).await.leads_to(CHALLENGE);
+        shared.prove("mail", &bench.code(LetterKind::SignInCode)).await.leads_to(ACCOUNT);
+        bench.advance(120);
+        assert!(shared.is_signed_in().await, "what it was exchanged for has arrived");
+    }
+    let mut thief = bench.browser().elsewhere();
+    thief.cookies.push((DEVICE.to_owned(), copied));
+    thief.sign_in(EMAIL, PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(bench.events("identity.device_token_reused").await.len(), 1);
+    assert!(shared.is_signed_in().await, "hers is not ended by his copy");
+    thief.sign_in(HERS, HER_PASSWORD).await.leads_to(CHALLENGE);
+    assert_eq!(bench.events("identity.device_token_reused").await.len(), 2, "hers was copied with it");
+    assert!(!shared.is_signed_in().await);
 });

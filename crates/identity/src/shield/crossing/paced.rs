@@ -114,9 +114,12 @@ impl Crossing {
     /// way to guess at somebody else's, and one's own sign-in clears one's own count only.
     async fn known_device(&self, typed: &str) -> Option<Key> {
         let shared = &self.guard.identity.0;
-        let device = self.visit.as_ref()?.own_device(&shared.marks)?;
-        let owner = shared.owner_of_device(device).await?;
-        let is_own = shared.is_named(owner, typed).await;
-        is_own.then(|| Key::KnownDevice(format!("{} {}", device.id, shared.marks.attempt(typed))))
+        for device in self.visit.as_ref()?.own_devices(&shared.marks) {
+            let Some(owner) = shared.owner_of_device(device).await else { continue };
+            if shared.is_named(owner, typed).await {
+                return Some(Key::KnownDevice(format!("{} {}", device.id, shared.marks.attempt(typed))));
+            }
+        }
+        None
     }
 }
