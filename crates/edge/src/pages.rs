@@ -146,16 +146,19 @@ impl Form {
     }
 }
 
-/// Whether the client reads problem+json rather than pages.
+/// Whether the client reads problem+json rather than pages. A script does, also where it asks for HTML (jQuery's `load`, htmx, Turbo): it would
+/// put our page into the middle of the shop's.
 pub fn wants_problem(asked: &AskedWith<'_>) -> bool {
+    let is_script = asked.requested_with.is_some_and(|v| v == "XMLHttpRequest")
+        || asked.fetch_mode.is_some_and(|v| v != "navigate");
+    if is_script {
+        return true;
+    }
     let accept = text(asked.accept);
     if accept.contains("text/html") {
         return false;
     }
-    accept.contains("json")
-        || text(asked.content_type).contains("json")
-        || asked.requested_with.is_some_and(|v| v == "XMLHttpRequest")
-        || asked.fetch_mode.is_some_and(|v| v != "navigate")
+    accept.contains("json") || text(asked.content_type).contains("json")
 }
 
 /// The response to show. `code` is a stable word for programs, never the rule that matched.
@@ -343,9 +346,18 @@ mod tests {
 
     #[test]
     fn who_reads_what() {
-        let headers = |name: &'static str, value: &'static str| {
-            HeaderMap::from_iter([(header::HeaderName::from_static(name), HeaderValue::from_static(value))])
+        let line = |name: &'static str, value: &'static str| {
+            (header::HeaderName::from_static(name), HeaderValue::from_static(value))
         };
+        let headers = |name, value| HeaderMap::from_iter([line(name, value)]);
+        let html = line("accept", "text/html, */*; q=0.01");
+        for script in [line("x-requested-with", "XMLHttpRequest"), line("sec-fetch-mode", "cors")] {
+            assert!(wants_problem(&AskedWith::from(&HeaderMap::from_iter([html.clone(), script]))));
+        }
+        // What a telephone's app that shows the shop in a window of its own sends.
+        for page in [line("x-requested-with", "com.example.app"), line("sec-fetch-mode", "navigate")] {
+            assert!(!wants_problem(&AskedWith::from(&HeaderMap::from_iter([html.clone(), page]))));
+        }
         assert!(!wants_problem(&AskedWith::from(&headers("accept", "text/html,application/json;q=0.9"))));
         assert!(wants_problem(&AskedWith::from(&headers("accept", "application/json"))));
         assert!(wants_problem(&AskedWith::from(&headers("sec-fetch-mode", "cors"))));
