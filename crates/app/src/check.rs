@@ -17,6 +17,7 @@ use crate::failure::{Failure, IoContext as _};
 use crate::{Directory, Done, ledger_head, mail, open, platform};
 
 mod certificates;
+mod past;
 mod trust;
 
 #[derive(Debug, clap::Args)]
@@ -447,6 +448,7 @@ fn upstream(url: &str, ca_file: Option<&Path>) -> Vec<Finding> {
         )];
     }
     let mut findings = vec![Finding::good("upstream", format!("{url} answers ({})", found.platform))];
+    findings.extend(past::reachable(url));
     if let Some(theirs) = found.clock {
         findings.push(clock(theirs, SystemClock.now()));
     }
