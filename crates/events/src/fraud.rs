@@ -47,7 +47,7 @@ pub struct ReviewOpened {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewClosed {
     pub payment: PaymentId,
-    /// `approved`, `declined`, `expired`, `withdrawn`.
+    /// `approved`, `declined`, `expired`, `withdrawn`, `voided`: the payment was, and nothing is left to decide.
     pub outcome: String,
 }
 

@@ -106,6 +106,9 @@ impl Shared {
         let is_changed = (before.state, before.captured, before.refunded, before.authorized)
             != (after.state, after.captured, after.refunded, after.authorized);
         sql::save(tx, &after)?;
+        if after.state == State::Voided && before.state != State::Voided {
+            crate::judge::end_of_void(tx, after.id)?;
+        }
         // What was set free was the order's until then, though no sum says so.
         if is_changed || before.captures_ended != after.captures_ended {
             crate::orders::look_again(tx, &after.order)?;

@@ -40,7 +40,7 @@ pub(crate) use kept::{CardSeen, answer_word, permille, secure_word};
 pub use kept::{Judgement, Weight};
 pub(crate) use owed::PaidOff;
 pub use review::{Review, Verdict};
-pub(crate) use review::{is_held_back, opens_later};
+pub(crate) use review::{end_of_void, is_held_back, is_undecided, opens_later};
 pub use rules::RuleWish;
 pub use scorers::{Scorer, TrialFigures};
 pub(crate) use sql::ToldRow;

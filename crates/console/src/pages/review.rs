@@ -142,6 +142,7 @@ fn decided(review: &Review) -> Option<Past> {
         "approved" => Badge::new(Level::Ok, "approved"),
         "declined" => Badge::new(Level::Bad, "declined"),
         "expired" => Badge::new(Level::Warn, "nobody decided"),
+        "voided" => Badge::new(Level::Plain, "the payment was voided"),
         _ => Badge::new(Level::Plain, "withdrawn"),
     };
     Some(Past { id: review.payment.to_string(), at: Moment(review.closed_at?), badge })

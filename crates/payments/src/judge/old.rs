@@ -48,7 +48,7 @@ fn belief(review: &Review, said: Option<&Said>, has_money: bool) -> Belief {
         "passed" if is_untold && !review.is_owed => Belief::Sound,
         "passing" | "waiting" | "passed" if is_untold => Belief::Ask,
         "open" if due_at.is_some() && due_at == review.due_at && outcome.is_none() => Belief::Sound,
-        "approved" | "declined" | "expired" | "withdrawn"
+        "approved" | "declined" | "expired" | "withdrawn" | "voided"
             if outcome == Some(review.state.as_str()) || is_untold && !review.is_owed =>
         {
             Belief::Sound

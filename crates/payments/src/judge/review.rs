@@ -41,7 +41,7 @@ statements! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
     pub payment: PaymentId,
-    /// `passing`, `waiting`, `open`, `passed`, `approved`, `declined`, `expired`, `withdrawn`.
+    /// `passing`, `waiting`, `open`, `passed`, `approved`, `declined`, `expired`, `withdrawn`, `voided`.
     pub state: String,
     pub(super) takes: bool,
     /// What follows from the decision is not done yet.
@@ -119,6 +119,25 @@ pub(crate) fn is_held_back(reader: &mut Reader<'_>, payment: PaymentId) -> Resul
 /// Whether the shop wanted it taken at once, and it is only set aside because of what was judged.
 pub(crate) fn opens_later(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, Error> {
     Ok(find(reader, payment)?.is_some_and(|one| one.takes))
+}
+
+/// Whether it was set free because nobody decided in time.
+pub(crate) fn is_undecided(reader: &mut Reader<'_>, payment: PaymentId) -> Result<bool, Error> {
+    Ok(find(reader, payment)?.is_some_and(|one| one.state == "expired"))
+}
+
+/// What was set free waits for no decision any more, and nothing is owed.
+pub(crate) fn end_of_void(tx: &mut Tx<'_>, payment: PaymentId) -> Result<(), Error> {
+    if find(tx, payment)?.is_none_or(|one| one.state != "open") {
+        return Ok(());
+    }
+    let now = tx.now();
+    crate::believed::touched(tx, payment)?;
+    if tx.execute(CLOSE_REVIEW, params![payment, "open", "voided", now, false])? == 1 {
+        let fact = facts::ReviewClosed { payment, outcome: "voided".to_owned() };
+        tx.append(Actor::System, None, fact)?;
+    }
+    Ok(())
 }
 
 impl Shared {

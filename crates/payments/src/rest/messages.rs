@@ -120,7 +120,7 @@ message! {
         three_d_secure: Option<String>,
         /// Whether the bank bears the loss if it was fraud, as the provider tells; null where it does not.
         liability_shifted: Option<bool>,
-        /// `passing`, `waiting`, `open` while nothing is taken; `passed`, `approved`, `declined`, `expired`, `withdrawn` afterwards.
+        /// `passing`, `waiting`, `open` while nothing is taken; `passed`, `approved`, `declined`, `expired`, `withdrawn`, `voided` afterwards.
         review: Option<String>,
         /// Until when somebody has to decide.
         review_due_at: Option<String>,
