@@ -76,7 +76,8 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
     payments.bind_old_blocking(&opened.data.join(BOUND)).context("payments")?;
     payments.bind_reviews_blocking(&opened.data.join(REVIEWS_BOUND)).context("payments")?;
     let first = hosts.first().map_or("the shop", String::as_str);
-    let look = Look::new(config.look.name.as_deref().unwrap_or(first), config.look.colour.as_deref());
+    let look = Look::new(config.look.name.as_deref().unwrap_or(first), config.look.colour.as_deref())
+        .with_contact(config.look.contact.as_deref());
     let router = Pages::new(payments.clone(), look).router(&hosts).context("payments")?;
     let own = match own {
         Some(own) => own.with(&[PAGES], router),

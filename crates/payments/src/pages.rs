@@ -1,6 +1,7 @@
 //! The pages where buyers choose how to pay, below [`crate::PAGES`] on the shop's own host, and the addresses to which providers send
 //! their messages.
 
+mod contact;
 mod form;
 mod link;
 mod look;
@@ -28,8 +29,10 @@ use crate::error::Error;
 use crate::model::{Payment, Provider, Saving, State as At, Strength, Terms};
 use crate::money::Money;
 use crate::payments::Payments;
+use crate::verbs::Ended;
 use crate::webhooks::MOST_BODY_BYTES;
 
+use contact::Reach;
 use form::Agreed;
 use link::{Link, Made, Of};
 pub use look::Look;
@@ -184,6 +187,8 @@ struct PayPage {
     csrf: String,
     ways_label: String,
     ways: Vec<Way>,
+    /// In the place of the form, where nothing can be paid with at the moment.
+    no_way: Option<(String, Reach)>,
     /// The buyer is asked whether it is kept.
     keep: Option<String>,
     safe: String,
@@ -200,8 +205,10 @@ struct StandsPage {
     order: String,
     total: String,
     link: Option<(String, String)>,
-    /// How to reach a person, where it was refused.
+    /// That a person looks at it, where it was refused.
     person: Option<String>,
+    /// How to reach one, where the words say to ask.
+    reach: Option<Reach>,
 }
 
 #[derive(Template)]
@@ -272,6 +279,7 @@ impl Pages {
                 csrf: csrf.to_owned(),
                 ways_label: say(language, Text::Ways, &[]),
                 ways: self.ways(payment.amount, language),
+                no_way: self.no_way(payment.amount, language),
                 keep: (saving == Saving::Ask)
                     .then(|| say(language, Text::Keep, &[("shop", &self.0.look.name)])),
                 safe: say(language, Text::Safe, &[("shop", &self.0.look.name)]),
@@ -285,6 +293,11 @@ impl Pages {
             At::Authorized => Text::SetAside,
             At::PartiallyCaptured | At::Captured => Text::Paid,
             At::PartiallyRefunded | At::Refunded => Text::GivenBack,
+            At::Voided => match self.0.payments.ended(payment).await? {
+                Ended::Again => Text::Over,
+                Ended::ByShop => Text::Closed,
+                Ended::ByProvider => Text::Ended,
+            },
             _ => Text::Over,
         };
         let label = say(language, Text::BackToShop, &[("shop", &self.0.look.name)]);
@@ -307,6 +320,11 @@ impl Pages {
         .collect()
     }
 
+    fn no_way(&self, amount: Money, language: Language) -> Option<(String, Reach)> {
+        let words = || say(language, Text::NoWay, &[("shop", &self.0.look.name)]);
+        self.0.payments.ways_for(amount).is_empty().then(|| (words(), self.reach(language)))
+    }
+
     fn stands(
         &self,
         payment: &Payment,
@@ -322,6 +340,7 @@ impl Pages {
             total: payment.amount.to_string(),
             link,
             person: None,
+            reach: words.says_to_ask().then(|| self.reach(language)),
         }
     }
 }
@@ -397,6 +416,7 @@ async fn link(
         csrf: csrf.as_ref().map_or("", |csrf| csrf.0.as_str()).to_owned(),
         ways_label: say(language, Text::Ways, &[]),
         ways: pages.ways(new.amount, language),
+        no_way: pages.no_way(new.amount, language),
         keep: None,
         safe: say(language, Text::Safe, &shop),
         back_label: say(language, Text::BackToShop, &shop),

@@ -26,7 +26,7 @@ pub(super) enum Made {
 /// What an order has when one of its links is opened.
 pub(super) enum Of {
     /// A payment for this amount, unless nobody paid it in time, or another one took its place before anybody paid: what was paid,
-    /// given back or set free is not paid once more by an old link.
+    /// given back or set free is not paid once more by an old link. What was set free because nobody decided about it in time is paid by a later one.
     Payment(Payment),
     /// Another amount, by a link that was signed later or is as old.
     Later(Payment),
@@ -135,15 +135,22 @@ impl Pages {
         let payments = &self.0.payments;
         // The newest first.
         let known = payments.of_order(&new.order).await?;
-        let mut latest = None;
+        let (mut latest, mut undecided) = (None, Vec::new());
         for payment in &known {
             latest = latest.max(payments.0.details(payment.id).await?.signed_until);
+            if payment.state == State::Voided && payments.is_undecided(payment.id).await? {
+                undecided.push(payment.id);
+            }
         }
+        let is_free = |payment: &Payment| new.signed_until > latest && undecided.contains(&payment.id);
         let is_displaced = |at: usize, payment: &Payment| {
             at > 0 && payment.state == State::Voided && payment.authorized == 0 && payment.captured == 0
         };
         let same = known.iter().enumerate().find(|(at, payment)| {
-            payment.amount == new.amount && payment.state != State::Failed && !is_displaced(*at, payment)
+            payment.amount == new.amount
+                && payment.state != State::Failed
+                && !is_displaced(*at, payment)
+                && !is_free(payment)
         });
         if let Some((_, payment)) = same {
             if new.signed_until > latest {

@@ -1,4 +1,4 @@
-//! How the pages look: the shop's name and colour; and who was asked about lately.
+//! How the pages look: the shop's name, colour and contact; and who was asked about lately.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use storeward_base::{PaymentId, Timestamp};
 use storeward_seal::fingerprint::sha256_hex;
+
+use super::contact::{Piece, pieces};
 
 /// A buyer's page asks the provider about one payment no more often than this.
 const ASKS_EVERY: Duration = Duration::from_secs(2);
@@ -24,6 +26,8 @@ const COLOUR: &str = "#1f5f7a";
 /// The shop's looks.
 pub struct Look {
     pub(super) name: String,
+    /// How to reach the shop's people; empty where the config does not say.
+    pub(super) contact: Vec<Piece>,
     pub(super) css: String,
     pub(super) seats: Seats,
     version: String,
@@ -37,7 +41,13 @@ impl Look {
             .replace("--accent: #1f5f7a", &format!("--accent: {colour}"))
             .replace("--on-accent: #fff", &format!("--on-accent: {}", ink_on(colour)));
         let version = sha256_hex(css.as_bytes()).chars().take(16).collect();
-        Look { name: name.to_owned(), css, seats: Seats::default(), version }
+        Look { name: name.to_owned(), contact: Vec::new(), css, seats: Seats::default(), version }
+    }
+
+    /// The same, and how to reach the shop's people: a mail address, a telephone number, a page, or words.
+    #[must_use]
+    pub fn with_contact(self, contact: Option<&str>) -> Self {
+        Look { contact: contact.map(pieces).unwrap_or_default(), ..self }
     }
 
     pub(super) fn style_address(&self, path: &str) -> String {

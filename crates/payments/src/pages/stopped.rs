@@ -67,6 +67,7 @@ impl Pages {
             Text::StoppedPerson,
             &[("shop", &self.0.look.name), ("order", &payment.order)],
         ));
+        page.reach = Some(self.reach(language));
         Ok(explained(status, Html(render(&page)?)))
     }
 }

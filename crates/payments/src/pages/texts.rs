@@ -23,6 +23,11 @@ text_keys! {
         Paid = "paid" {},
         GivenBack = "given_back" {},
         Over = "over" {},
+        Closed = "closed" { shop },
+        Ended = "ended" { shop },
+        NoWay = "no_way" { shop },
+        Reach = "reach" { shop },
+        ReachSite = "reach_site" { shop },
         NotReached = "not_reached" {},
         NotTaken = "not_taken" {},
         StoppedTooOften = "stopped_too_often" {},
@@ -57,6 +62,13 @@ text_keys! {
         OwnRemoved = "own.removed" {},
         OwnWrote = "own.wrote" {},
         OwnHint = "own.hint" {},
+    }
+}
+
+impl Text {
+    /// Whether it tells the buyer to ask the shop: how to reach it stands beside.
+    pub fn says_to_ask(self) -> bool {
+        matches!(self, Text::NotTaken | Text::PaidOtherwise | Text::Closed | Text::Ended)
     }
 }
 

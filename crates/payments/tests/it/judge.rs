@@ -93,7 +93,7 @@ pub async fn let_act(shop: &Shop, rule: RuleId, limits: &[f64]) {
     shop.payments.change_rule(wish, Actor::Staff { id: StaffId::from_bits(7) }).await.unwrap();
 }
 
-fn later(db: &TestDb, shop: &Shop, seconds: u64) {
+pub fn later(db: &TestDb, shop: &Shop, seconds: u64) {
     db.clock.advance(Duration::from_secs(seconds));
     shop.emulators.control.advance_s(i64::try_from(seconds).unwrap());
 }
@@ -273,8 +273,12 @@ fn answer_bank(shop: &Shop, begun: &Begun) {
 /// A payment that waits for a decision.
 async fn waiting(shop: &Shop, order: &str) -> Payment {
     let of = |order: &str| NewPayment { email: Some("ada@mail.example".to_owned()), ..guest(order) };
-    let payment = create(shop, of(order)).await;
-    let begun = begin(shop, &payment, &far(order.as_bytes()[2])).await.unwrap();
+    waiting_for(shop, of(order), &far(order.as_bytes()[2])).await
+}
+
+pub async fn waiting_for(shop: &Shop, new: NewPayment, front: &Front) -> Payment {
+    let payment = create(shop, new).await;
+    let begun = begin(shop, &payment, front).await.unwrap();
     pay(shop, &begun, crate::support::CARD).await.unwrap();
     answer_bank(shop, &begun);
     shop.payments.look(payment.id).await.unwrap()

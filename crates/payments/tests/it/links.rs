@@ -32,7 +32,7 @@ struct Page {
 async fn stand(db: &TestDb) -> Stand {
     let shop =
         Shop::prepared(db, "link_secret_files = ['link']", |folder| private(folder, "link", SECRET)).await;
-    let look = Look::new("The shop", None);
+    let look = Look::new("The shop", None).with_contact(Some("help@shop.example"));
     let router = Pages::new(shop.payments.clone(), look).router(&["shop.example".to_owned()]).unwrap();
     Stand { shop, router }
 }
@@ -75,6 +75,22 @@ impl Stand {
         let (status, location) = (answer.status().as_u16(), line("location"));
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
         Page { status, location, cookie, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// A page as somebody of this language reads it.
+    async fn read_in(&self, path: &str, language: &str) -> String {
+        let request = Request::get(path).header("host", "shop.example").header("accept-language", language);
+        let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    /// Opens a payment's page and chooses.
+    async fn presses(&self, path: &str, way: &str) -> Page {
+        let page = self.ask("GET", path, "", None).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        let form = format!("csrf={}&way={way}", hidden(&page, "csrf").unwrap());
+        self.ask("POST", &format!("{path}/begin"), &page.cookie, Some(form)).await
     }
 
     /// Opens the link and chooses.
@@ -238,6 +254,82 @@ both_engines!(an_order_that_costs_again_what_it_did_is_paid, MIGRATIONS, async |
     let page =
         stand.ask("GET", &format!("/.storeward/pay/link?{}", link(&db, "L-10", 45_000)), "", None).await;
     assert_eq!((page.status, page.location), (303, stand.shop.payments.page_path(open.id)));
+    // The buyer read for ever that they should begin again in the shop, which led here.
+    let path = stand.shop.payments.page_path(open.id);
+    for (language, words) in [
+        ("en", "The shop closed the payment of this order. Nothing was charged."),
+        ("de", "The shop hat die Zahlung dieser Bestellung geschlossen."),
+        ("fr", "The shop a clos le paiement de cette commande."),
+        ("es", "The shop ha cerrado el pago de este pedido."),
+    ] {
+        let text = stand.read_in(&path, language).await;
+        assert!(text.contains(words), "{language}: {text}");
+        assert!(text.contains("href=\"mailto:help@shop.example\""), "{language}: {text}");
+    }
+    // One whose place another took is over, and the order is paid anew.
+    let displaced = stand.shop.payments.of_order("L-10").await.unwrap().pop().unwrap();
+    let text = stand.read_in(&stand.shop.payments.page_path(displaced.id), "en").await;
+    assert!(text.contains("begin again in the shop") && !text.contains("mailto:"), "{text}");
+});
+
+// Nobody decided in time, and so nobody said no: a later link led to what was over, for ever.
+both_engines!(what_nobody_decided_about_is_paid_by_a_later_link, MIGRATIONS, async |db| {
+    use crate::judge::{far, let_act, past};
+    let stand = stand(&db).await;
+    past(&db, &stand.shop).await;
+    let_act(&stand.shop, storeward_fraud::RuleId::AttemptsPerEmail, &[0.0]).await;
+    let of = |order: &str| NewPayment {
+        customer: None,
+        email: Some("ada@mail.example".to_owned()),
+        ..crate::support::order_of(order, 2000, "EUR")
+    };
+    let waiting = crate::judge::waiting_for(&stand.shop, of("L-20"), &far(77)).await;
+    let voided = crate::judge::waiting_for(&stand.shop, of("L-21"), &far(78)).await;
+    assert_eq!((waiting.state, voided.state), (State::Authorized, State::Authorized));
+    // What a program set free waits for no decision any more.
+    stand.shop.payments.void(voided.id, crate::support::wish(None)).await.unwrap();
+    let open = stand.shop.payments.reviews(10).await.unwrap();
+    assert_eq!(open.iter().map(|one| one.payment).collect::<Vec<_>>(), [waiting.id]);
+    let review = stand.shop.payments.review_of(voided.id).await.unwrap().unwrap();
+    assert_eq!((review.state.as_str(), review.is_owed), ("voided", false));
+    assert!(crate::support::ledger_text(&db).await.contains("\"outcome\":\"voided\""));
+    crate::judge::later(&db, &stand.shop, 6 * 24 * 3600 + 60);
+    for _ in 0..2 {
+        stand.shop.payments.round().await.unwrap();
+    }
+    let over = stand.shop.payments.find(waiting.id).await.unwrap().unwrap();
+    assert_eq!(over.state, State::Voided);
+    let text = stand.read_in(&stand.shop.payments.page_path(waiting.id), "en").await;
+    assert!(text.contains("begin again in the shop"), "{text}");
+    let page = stand.chooses(&link(&db, "L-20", 2000), "stripe").await;
+    assert_ne!(page.status, 303, "{}", page.text);
+    let all = stand.shop.payments.of_order("L-20").await.unwrap();
+    assert!(all.len() == 2 && all[0].is_open() && all[1].id == waiting.id, "{all:?}");
+    // What the shop set free stays so.
+    let page = stand.ask("GET", &format!("/.storeward/pay/link?{}", link(&db, "L-21", 2000)), "", None).await;
+    assert_eq!((page.status, page.location), (303, stand.shop.payments.page_path(voided.id)));
+});
+
+// The page said to write to or call the shop, and not how.
+both_engines!(whoever_is_stopped_reads_how_to_reach_a_person, MIGRATIONS, async |db| {
+    use crate::judge::{begin, create, far, guest, let_act, past};
+    let stand = stand(&db).await;
+    past(&db, &stand.shop).await;
+    let_act(&stand.shop, storeward_fraud::RuleId::AttemptsPerAddress, &[1.0]).await;
+    begin(&stand.shop, &create(&stand.shop, guest("L-22")).await, &far(7)).await.unwrap();
+    let stopped = create(&stand.shop, guest("L-23")).await;
+    assert!(begin(&stand.shop, &stopped, &far(7)).await.is_err());
+    let path = stand.shop.payments.page_path(stopped.id);
+    let page = stand.presses(&path, "stripe").await;
+    assert_eq!(page.status, 429, "{}", page.text);
+    let reached = "How to reach The shop: <a href=\"mailto:help@shop.example\">help@shop.example</a>";
+    assert!(page.text.contains("name order L-23") && page.text.contains(reached), "{}", page.text);
+    // Without a contact in the config it is where the shop is.
+    let pages = Pages::new(stand.shop.payments.clone(), Look::new("The shop", None));
+    let bare = Stand { router: pages.router(&["shop.example".to_owned()]).unwrap(), ..stand };
+    let page = bare.presses(&path, "stripe").await;
+    let place = "The shop is at <a href=\"https://shop.example/\">shop.example</a>";
+    assert!(page.text.contains("name order L-23") && page.text.contains(place), "{}", page.text);
 });
 
 both_engines!(an_order_that_is_paid_with_another_amount_is_a_page, MIGRATIONS, async |db| {

@@ -1,0 +1,42 @@
+//! Why a payment that was set free is over: what its buyer reads, and whether a later link pays the order.
+
+use storeward_base::PaymentId;
+
+use crate::error::Error;
+use crate::model::{Operation, Payment};
+use crate::payments::Payments;
+use crate::sql;
+
+/// How it came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The order can be paid anew: another payment took its place, or nobody decided about it in time.
+    Again,
+    /// The shop's people, or a program of theirs, wanted it so.
+    ByShop,
+    /// What was set aside ended at the provider, and nobody here asked for it.
+    ByProvider,
+}
+
+impl Payments {
+    /// Of a payment that is void.
+    pub(crate) async fn ended(&self, payment: &Payment) -> Result<Ended, Error> {
+        let (id, order, was_set_aside) = (payment.id, payment.order.clone(), payment.authorized > 0);
+        self.0
+            .read(move |reader| {
+                let newest = sql::of_order(reader, &order, 1)?;
+                if newest.first().is_some_and(|one| one.id != id) || crate::judge::is_undecided(reader, id)? {
+                    return Ok(Ended::Again);
+                }
+                let calls = sql::calls_of(reader, id)?;
+                let is_ours = calls.iter().any(|call| call.operation == Operation::Void);
+                Ok(if was_set_aside && !is_ours { Ended::ByProvider } else { Ended::ByShop })
+            })
+            .await
+    }
+
+    /// Whether it was set free because nobody decided about it in time: nobody said no.
+    pub(crate) async fn is_undecided(&self, id: PaymentId) -> Result<bool, Error> {
+        self.0.read(move |reader| crate::judge::is_undecided(reader, id)).await
+    }
+}
