@@ -318,7 +318,8 @@ fn vault(dir: &Path, config: &Config) -> Vec<Finding> {
 fn payments(dir: &Path, config: &Config) -> Option<Finding> {
     config.payments.as_ref()?;
     Some(match crate::payments::look(dir, config) {
-        Ok(says) => Finding::good("payments", says),
+        Ok(Ok(says)) => Finding::good("payments", says),
+        Ok(Err((says, todo))) => Finding::look("payments", says, todo),
         Err(failure) => Finding::of("payments", failure, "see docs/payments.md"),
     })
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::CustomerId;
-use storeward_host::OwnPages;
+use storeward_host::{OwnPages, Stop};
 use storeward_identity::Identity;
 use storeward_payments::orders::{OrdersFile, OrdersSource};
 use storeward_payments::pages::{Look, Numbers, OWN_MEANS, OwnMeans, Pages};
 use storeward_payments::{
-    Error as PayError, Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows,
+    Error as PayError, Keys, Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows,
 };
 use storeward_store::jobs::Handler;
 use storeward_vault::Vault;
@@ -39,14 +39,35 @@ pub fn check(config: &Config) -> Done {
     Ok(())
 }
 
-/// For `storeward check`: reads the files that the section names.
-pub fn look(dir: &Path, config: &Config) -> Done<String> {
-    let Some(section) = &config.payments else { return Ok("none are taken".to_owned()) };
-    section.settings(dir).map_err(|fault| Failure::new(fault.to_string()).hint(HINT))?;
+/// For `storeward check`: reads the files that the section names, and asks PayPal whether it takes its keys in this mode, which nobody can
+/// see by how they look. `Ok(Err)` is what to look at, where it could not be asked: (finding, what to do).
+pub fn look(dir: &Path, config: &Config) -> Done<Result<String, (String, String)>> {
+    let Some(section) = &config.payments else { return Ok(Ok("none are taken".to_owned())) };
+    let settings = section.settings(dir).map_err(|fault| Failure::new(fault.to_string()).hint(HINT))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("a runtime")?;
+    let keys = runtime.block_on(settings.ask_paypal());
+    // A resolver that hangs must not hold up the end.
+    runtime.shutdown_background();
+    let taken = match keys {
+        None => "",
+        Some(Keys::Taken) => "; PayPal takes its keys",
+        Some(Keys::Refused) => {
+            let hint = "put the keys of this mode into [payments.paypal], or correct payments.mode; until then PayPal is not offered";
+            return Err(Failure::new(settings.paypals_refusal()).hint(hint));
+        }
+        Some(Keys::Unknown(why)) => {
+            return Ok(Err((
+                format!(
+                    "the keys can be read; PayPal could not be asked whether they are of this mode ({why})"
+                ),
+                "check again once PayPal can be reached; the running product asks by itself".to_owned(),
+            )));
+        }
+    };
     let ways = [("Stripe", section.stripe.is_some()), ("PayPal", section.paypal.is_some())];
     let ways: Vec<&str> = ways.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
     let mode = if section.mode == Mode::Live { "money moves" } else { "test payments, no money moves" };
-    Ok(format!("{}: the keys can be read; {mode}", ways.join(" and ")))
+    Ok(Ok(format!("{}: the keys can be read; {mode}{taken}", ways.join(" and "))))
 }
 
 /// Whether nothing changed.
@@ -85,6 +106,21 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Payments>, 
     };
     let own = own.with_inboxes(&WEBHOOKS);
     Ok((Some(payments), Some(own)))
+}
+
+/// Shows PayPal its keys while everything serves, and says in the log what comes of it.
+pub fn watch_keys(payments: &Payments, runtime: &tokio::runtime::Handle, stop: &Stop) {
+    let (payments, stop) = (payments.clone(), stop.clone());
+    runtime.spawn(async move {
+        let say = |words: &str| {
+            let level = if payments.keys_refused().is_some() { "error" } else { "info" };
+            crate::run::log(level, words, &[]);
+        };
+        tokio::select! {
+            () = stop.stopping() => {}
+            () = payments.watch_keys(say) => {}
+        }
+    });
 }
 
 /// By which numbers a shop names whoever is signed in: the id of the account (an identity provider's `sub`), the ids of the records that are
@@ -175,5 +211,45 @@ fn address(config: &Config) -> String {
     match config.listen.public_port.unwrap_or_else(|| config.listen.https.port()) {
         443 => format!("https://{host}"),
         port => format!("https://{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storeward_emulators::{Emulators, Options};
+
+    fn config(at: &Emulators, id: &str) -> Config {
+        let text = format!(
+            "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n\
+             [payments]\nmode = 'test'\n[payments.paypal]\naddress = '{}'\nclient_id = '{id}'\nsecret_file = 'paypal'\n\
+             webhook_id = 'WH-1'\ncertificate_roots_file = 'roots.pem'\n",
+            at.paypal.address
+        );
+        Config::parse(&text).unwrap()
+    }
+
+    // Keys of the other mode were "ok": nobody can see by their looks what they are.
+    #[test]
+    fn check_asks_paypal_whether_the_keys_are_of_this_mode() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let at = runtime.block_on(Emulators::start(Options::default())).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let key = |name: &str, text: &str| {
+            crate::data::write_atomically(&dir.path().join(name), text.as_bytes()).unwrap();
+        };
+        key("roots.pem", &at.paypal.authority);
+        key("paypal", &at.paypal.client_secret);
+        let own = config(&at, &at.paypal.client_id);
+        let says = look(dir.path(), &own).unwrap().unwrap();
+        assert!(says.contains("PayPal takes its keys"), "{says}");
+        let (id, secret) = at.paypal.other_keys.clone();
+        key("paypal", &secret);
+        let refused = look(dir.path(), &config(&at, &id)).unwrap_err().to_string();
+        assert!(refused.contains("are they live ones?"), "{refused}");
+        // Where PayPal cannot be reached nothing is wrong with the keys.
+        runtime.block_on(at.stop());
+        let (says, todo) = look(dir.path(), &own).unwrap().unwrap_err();
+        assert!(says.contains("could not be asked") && !todo.is_empty(), "{says}");
     }
 }

@@ -194,6 +194,7 @@ impl Running {
             let (identity, clock) = (self.customers.identity.clone(), self.opened.clock.clone());
             let access = self.access.reader();
             crate::witness::begin(payments, identity, clock, &access, self.runtime.handle(), &self.stop);
+            crate::payments::watch_keys(payments, self.runtime.handle(), &self.stop);
         }
         self.customers.began(places, self.edge.shared(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });

@@ -153,6 +153,12 @@ impl Control {
             .map_err(|error| error.answer().body)
     }
 
+    /// PayPal answers as its other mode does from now on: keys that were taken are refused with `invalid_client`, those of the other
+    /// mode are taken. Asked for again it is as before.
+    pub fn turn_paypal(&self) {
+        self.world.paypal().turn();
+    }
+
     /// Pays a Checkout Session as a buyer would on its page. Returns where the buyer is sent: back to the shop, or to the bank.
     ///
     /// # Errors

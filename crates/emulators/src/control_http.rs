@@ -129,6 +129,10 @@ fn at_paypal(control: &Control, method: &str, rest: &[&str], body: &Value) -> Ou
         ("POST", ["webhooks"]) => {
             control.paypal_webhook(text(body, "url")).map(|id| json!({ "id": id })).map_err(refused)
         }
+        ("POST", ["turn"]) => {
+            control.turn_paypal();
+            Ok(json!({}))
+        }
         ("POST", ["approve"]) => {
             let declines = body.get("declines") == Some(&Value::Bool(true));
             let source = if declines { Source::Declines } else { Source::Pays };

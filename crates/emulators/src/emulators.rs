@@ -70,6 +70,8 @@ pub struct PaypalSide {
     pub address: String,
     pub client_id: String,
     pub client_secret: String,
+    /// Id and secret of the same merchant in PayPal's other mode: refused here, until [`Control::turn_paypal`].
+    pub other_keys: (String, String),
     /// The authority that webhooks' certificates lead to, PEM.
     pub authority: String,
 }
@@ -110,6 +112,7 @@ impl Emulators {
             address: paypal_address.clone(),
             client_id: merchant.client_id.clone(),
             client_secret: merchant.client_secret.clone(),
+            other_keys: merchant.other.clone(),
             authority: merchant.signer.authority.clone(),
         };
         let world = Arc::new(World::new(

@@ -277,6 +277,8 @@ vocabulary! {
     PaymentUnsure(payment::PaymentUnsure) = "payment.unsure", Medium, Security;
     PaymentResolved(payment::PaymentResolved) = "payment.resolved", Informational, Security;
     SettledByHand(payment::SettledByHand) = "payment.settled_by_hand", Medium, Security;
+    KeysRefused(payment::KeysRefused) = "payment.keys_refused", High, Security;
+    KeysTaken(payment::KeysTaken) = "payment.keys_taken", Informational, Security;
     PaymentRefused(payment::PaymentRefused) = "payment.refused", Medium, Security;
     PaymentMismatch(payment::PaymentMismatch) = "payment.mismatch", High, Security;
     PaidTwice(payment::PaidTwice) = "payment.paid_twice", High, Security;

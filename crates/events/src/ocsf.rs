@@ -205,6 +205,8 @@ fn class_of_payments(event: &Event) -> Option<Class> {
         | Event::PaymentExpired(_)
         | Event::PaymentResolved(_)
         | Event::SettledByHand(_)
+        | Event::KeysRefused(_)
+        | Event::KeysTaken(_)
         | Event::DisputeAnswered(_)
         | Event::DisputeNoted(_)
         | Event::MethodKept(_)

@@ -234,6 +234,21 @@ pub struct WebhookRefused {
     pub count: u64,
 }
 
+/// A provider does not take the keys of the config: not of this mode, or no keys at all. It is not offered until it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysRefused {
+    pub provider: String,
+    /// `live`, `test`: what the config says.
+    pub mode: String,
+}
+
+/// It takes them again, and is offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysTaken {
+    pub provider: String,
+    pub mode: String,
+}
+
 /// A day of a provider was compared with the books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayReconciled {
@@ -304,6 +319,11 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             "found" => format!("Named what {} has of {} ({})", p.provider, p.payment, p.operation),
             why => format!("Said that {} did nothing of {} ({}): {why}", p.provider, p.payment, p.operation),
         },
+        Event::KeysRefused(p) => {
+            let other = if p.mode == "live" { "are they the sandbox's" } else { "are they live ones" };
+            format!("{} refuses the keys of the config in {} mode; {other}?", p.provider, p.mode)
+        }
+        Event::KeysTaken(p) => format!("{} takes the keys of the config again ({} mode)", p.provider, p.mode),
         Event::PaymentRefused(p) => {
             format!("{} refused to {} {}: {}", p.provider, p.operation, p.payment, p.code)
         }

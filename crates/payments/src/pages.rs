@@ -473,7 +473,7 @@ impl Pages {
             Ok(begun) => begun,
             Err(Error::Stopped { category }) => return pages.stopped(payment, language, category).await,
             // The page says how it stands.
-            Err(Error::Unsure | Error::State(_)) => {
+            Err(Error::Unsure | Error::State(_) | Error::NoProvider) => {
                 return Ok(redirect(&pages.0.payments.page_path(payment.id)));
             }
             Err(why @ (Error::Refused { .. } | Error::NotReached { .. } | Error::Raced)) => {

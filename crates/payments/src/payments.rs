@@ -139,18 +139,32 @@ impl Payments {
         }))
     }
 
-    /// Which ways to pay a payment has: those that are set up and take its currency and amount.
+    /// Which ways to pay a payment has at the moment: those that are set up, whose keys are not refused, and that take its currency and
+    /// amount.
     pub fn ways(&self, payment: &Payment) -> Vec<Provider> {
         self.ways_for(payment.amount)
     }
 
-    /// Which ways to pay an amount has.
+    /// Which ways to pay an amount has at the moment.
     pub fn ways_for(&self, amount: crate::money::Money) -> Vec<Provider> {
-        let takes = |gateway: &&Gateway| match gateway {
+        let is_offered = |gateway: &&Gateway| match gateway {
+            Gateway::Stripe(_) => true,
+            Gateway::PayPal(paypal) => !paypal.are_keys_refused(),
+        };
+        self.set_up_for(amount).filter(is_offered).map(Gateway::provider).collect()
+    }
+
+    /// Whether any way to pay that is set up takes an amount, now or once its keys are mended.
+    pub(crate) fn can_take(&self, amount: crate::money::Money) -> bool {
+        self.set_up_for(amount).next().is_some()
+    }
+
+    fn set_up_for(&self, amount: crate::money::Money) -> impl Iterator<Item = &Gateway> {
+        let takes = move |gateway: &&Gateway| match gateway {
             Gateway::Stripe(_) => amount.is_taken_by_stripe(),
             Gateway::PayPal(_) => amount.to_paypal().is_ok(),
         };
-        self.0.gateways.iter().filter(takes).map(Gateway::provider).collect()
+        self.0.gateways.iter().filter(takes)
     }
 
     /// Whether money moves.

@@ -1,10 +1,12 @@
 //! PayPal's Orders v2 and Payments v2, as far as a shop needs them.
 
 mod find;
+mod keys;
 mod read;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -24,6 +26,7 @@ use crate::provider::{
 };
 use crate::webhooks::Certificates;
 
+pub use keys::Keys;
 pub(crate) use read::Way;
 
 /// Orders: six hours (Orders v2, `PayPal-Request-Id`). With a margin.
@@ -50,6 +53,10 @@ struct Inner {
     certificates: Certificates,
     /// The token, and until when it is good. Asked for by one at a time.
     token: Mutex<Option<(Secret<String>, Instant)>>,
+    /// PayPal said that these keys are none of this mode, and has not taken them since.
+    are_refused: AtomicBool,
+    /// The ledger says so.
+    is_told: AtomicBool,
 }
 
 impl fmt::Debug for PayPal {
@@ -111,6 +118,8 @@ impl PayPal {
             merchant_id: section.merchant_id.clone(),
             certificates,
             token: Mutex::new(None),
+            are_refused: AtomicBool::new(false),
+            is_told: AtomicBool::new(false),
         }))
     }
 
@@ -144,6 +153,7 @@ impl PayPal {
         .header("authorization", basic.expose())?;
         // Whatever goes wrong here, the call itself was not sent.
         let body = exchange(&self.0.client, request, code_of).await;
+        self.note_keys(&body);
         let body = body.map_err(|why| Trouble::NotSent(why.code().to_owned()))?;
         let none = || Trouble::NotSent("payments.no_token".to_owned());
         let token = Secret::new(text(&body, "/access_token").ok_or_else(none)?.to_owned());

@@ -45,6 +45,8 @@ struct PaymentsPage {
 #[derive(Template)]
 #[template(path = "payments_state.html", askama = storeward_web::askama)]
 struct StateOf {
+    /// PayPal refuses the keys of the config.
+    keys: Option<&'static str>,
     to_look_at: usize,
     rows: Vec<Row>,
     older: Option<String>,
@@ -122,6 +124,7 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
     let shown = u64::try_from(differences.len()).unwrap_or(0);
     let (unknown, unknown_count) = payments.unknown(DIFFERENCES).await?;
     Ok(StateOf {
+        keys: payments.keys_refused(),
         to_look_at: payments.reviews(LINES).await?.len(),
         rows: found.iter().map(|payment| judged_row(payment, of(payment))).collect(),
         older,

@@ -41,6 +41,8 @@ const TOKEN_S: i64 = 32_400;
 pub struct Paypal {
     pub client_id: String,
     pub client_secret: String,
+    /// The same merchant's keys of the other mode: refused here, as each mode refuses what is the other's.
+    pub other: (String, String),
     pub signer: Arc<Signer>,
     tokens: HashMap<String, i64>,
     shelves: BTreeMap<&'static str, Shelf>,
@@ -57,12 +59,20 @@ impl Paypal {
         Paypal {
             client_id: format!("A{}", chance::word(79)),
             client_secret: format!("E{}", chance::word(79)),
+            other: (format!("A{}", chance::word(79)), format!("E{}", chance::word(79))),
             signer: Arc::new(signer),
             tokens: HashMap::new(),
             shelves: BTreeMap::new(),
             keys: Keys::default(),
             list_shape: None,
         }
+    }
+
+    /// From now on it is PayPal in its other mode: what was taken is refused, and the other keys are taken.
+    pub fn turn(&mut self) {
+        std::mem::swap(&mut self.client_id, &mut self.other.0);
+        std::mem::swap(&mut self.client_secret, &mut self.other.1);
+        self.tokens.clear();
     }
 
     pub fn get(&self, kind: &str, id: &str) -> Option<&Value> {

@@ -224,7 +224,7 @@ impl Payments {
             return Err(Error::NoProvider);
         }
         // Else its page would offer nothing, and say nothing.
-        if self.ways_for(new.amount).is_empty() {
+        if !self.can_take(new.amount) {
             return Err(misfit("amount", "no way to pay that is set up takes this amount in this currency"));
         }
         Ok(())

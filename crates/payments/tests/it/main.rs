@@ -15,6 +15,7 @@ mod invented;
 mod janitor;
 mod judge;
 mod kept;
+mod keys;
 mod links;
 mod listed;
 mod lists;
