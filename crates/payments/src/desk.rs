@@ -4,6 +4,7 @@
 pub use crate::disputes::{
     Checks, Dispute, EvidenceFile, Fact, FactKind, FileAbout, MOST_FILE_BYTES, Pack, Reply,
 };
+pub use crate::inbox::Heard;
 pub use crate::janitor::Unknown;
 pub use crate::judge::{Judgement, Review, RuleWish, Scorer, TrialFigures, Verdict, Weight};
 pub use crate::ledger::{Posting, balances};

@@ -9,6 +9,7 @@ use storeward_store::jobs::{Claim, Failed, Job, NewJob, enqueue};
 use storeward_store::{Error as StoreError, Reader, Row, Tx, params, statements};
 
 use crate::believed::Keys;
+use crate::claims::Claims;
 use crate::config::Mode;
 use crate::error::Error;
 use crate::model::{Attempt, Provider};
@@ -18,20 +19,21 @@ use crate::sql;
 use crate::webhooks::{self, MOST_BODY_BYTES, Message, Refusal};
 
 statements! {
-    TAKE_IN = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8) ON CONFLICT DO NOTHING";
-    KNOWN_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag FROM payment_inbox \
+    TAKE_IN = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag, body) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8, $9) ON CONFLICT DO NOTHING";
+    KNOWN_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused FROM payment_inbox \
                WHERE provider = $1 AND (event = $2 OR transmission = $3) LIMIT 10";
-    SOME_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag FROM payment_inbox \
+    SOME_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused FROM payment_inbox \
                WHERE provider = $1 AND event > $2 ORDER BY event LIMIT $3";
     DROP_MESSAGE = "DELETE FROM payment_inbox WHERE provider = $1 AND event = $2";
     MESSAGE_BOUND = "UPDATE payment_inbox SET tag = $3 WHERE provider = $1 AND event = $2";
-    MESSAGE_DONE = "UPDATE payment_inbox SET done_at = $3, payment = COALESCE($4, payment) WHERE provider = $1 AND event = $2 AND done_at IS NULL";
+    MESSAGE_DONE = "UPDATE payment_inbox SET done_at = $3, payment = COALESCE($4, payment), refused = $5 WHERE provider = $1 AND event = $2 AND done_at IS NULL";
     FORGET_MESSAGES = "DELETE FROM payment_inbox WHERE received_at < $1";
-    FIND_MESSAGE = "SELECT provider, event, transmission, kind, object, received_at, tag FROM payment_inbox WHERE provider = $1 AND event = $2";
+    FIND_MESSAGE = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused FROM payment_inbox WHERE provider = $1 AND event = $2";
     READ_UNTIL = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag) \
                VALUES ($1, $2, NULL, $2, '', NULL, $3, $3, $4) ON CONFLICT (provider, event) DO UPDATE SET transmission = NULL, \
-               kind = excluded.kind, object = '', received_at = excluded.received_at, done_at = excluded.done_at, tag = excluded.tag";
+               kind = excluded.kind, object = '', received_at = excluded.received_at, done_at = excluded.done_at, tag = excluded.tag, body = NULL, refused = NULL";
+    OF_PAYMENT = "SELECT provider, event, kind, received_at, done_at, refused FROM payment_inbox WHERE payment = $1 ORDER BY received_at DESC, event LIMIT 50";
     COUNT_WAITING = "SELECT COUNT(*) FROM payment_inbox WHERE done_at IS NULL";
 }
 
@@ -42,7 +44,7 @@ pub(crate) const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// No provider's name of a message: up to when its own list was read, sealed as messages are.
 const LIST_READ: &str = "storeward.list_read";
 
-/// What is kept in the job's row: nothing of the body.
+/// What is kept in the job's row: of the body what is held against the provider's own object, and nothing else.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Note {
     provider: String,
@@ -51,6 +53,34 @@ struct Note {
     object: String,
     others: Vec<String>,
     payment: Option<PaymentId>,
+    #[serde(default)]
+    claims: Option<Claims>,
+}
+
+/// A message as staff see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub provider: Provider,
+    pub kind: String,
+    pub at: Timestamp,
+    pub is_done: bool,
+    /// The code of why it was not believed after all.
+    pub refused: Option<String>,
+}
+
+/// Those that were about a payment, newest first.
+pub(crate) fn heard(reader: &mut Reader<'_>, payment: PaymentId) -> Result<Vec<Heard>, StoreError> {
+    let asked: (&str, &[_]) = (OF_PAYMENT, params![payment]);
+    crate::believed::listed(reader, ("payment_inbox", 1), asked, |row| {
+        let wrong = StoreError::Column { index: 0, wanted: "a provider" };
+        Ok(Heard {
+            provider: Provider::of_word(&row.get::<String>(0)?).ok_or(wrong)?,
+            kind: row.get(2)?,
+            at: row.get(3)?,
+            is_done: row.get::<Option<Timestamp>>(4)?.is_some(),
+            refused: row.get(5)?,
+        })
+    })
 }
 
 impl Payments {
@@ -58,13 +88,14 @@ impl Payments {
     /// first and changes nothing.
     pub async fn receive(&self, provider: Provider, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
         let now = self.0.now();
-        match self.verified(provider, headers, body, now).await {
+        let taken = match self.verified(provider, headers, body, now).await {
             Ok(message) => self.take_in(message).await,
-            Err(why) => {
-                self.told_refusal(provider, why, now).await;
-                Err(why)
-            }
+            Err(why) => Err(why),
+        };
+        if let Err(why) = taken {
+            self.told_refusal(provider, why, now).await;
         }
+        taken
     }
 
     async fn verified(
@@ -77,7 +108,7 @@ impl Payments {
         if body.len() > MOST_BODY_BYTES {
             return Err(Refusal::Form);
         }
-        let message = match self.0.gateway(provider).map_err(|_| Refusal::NoProvider)? {
+        let mut message = match self.0.gateway(provider).map_err(|_| Refusal::NoProvider)? {
             Gateway::Stripe(stripe) => webhooks::of_stripe(stripe, headers, body, now)?,
             Gateway::PayPal(paypal) => webhooks::of_paypal(paypal, headers, body, now).await?,
         };
@@ -85,16 +116,20 @@ impl Payments {
         if message.is_live.is_some_and(|live| live != is_live) {
             return Err(Refusal::Mode);
         }
+        if message.transmission.is_some() {
+            message.body = Some(self.0.keys.tag_of_message(&[b"body", body]));
+        }
         Ok(message)
     }
 
     pub(crate) async fn take_in(&self, message: Message) -> Result<(), Refusal> {
         let keys = self.0.keys.clone();
         let kept = self.0.write(move |tx| take_in(tx, &keys, &message)).await;
-        for event in kept.map_err(|_: Error| Refusal::Storage)? {
-            self.0.tell_harm("payment_inbox", &event).await;
+        let kept = kept.map_err(|_: Error| Refusal::Storage)?;
+        for event in &kept.dropped {
+            self.0.tell_harm("payment_inbox", event).await;
         }
-        Ok(())
+        if kept.is_other { Err(Refusal::OtherBody) } else { Ok(()) }
     }
 
     async fn told_refusal(&self, provider: Provider, why: Refusal, now: Timestamp) {
@@ -125,12 +160,18 @@ impl Payments {
             self.bring_order(provider, &objects, payment).await?;
             self.0.read(move |reader| find_attempt(reader, provider, &objects, payment)).await?
         };
+        let mut refused = None;
         let payment = match found {
             Found::Attempt(attempt) => {
                 if note.kind.contains("dispute") || note.kind.contains("DISPUTE") {
                     self.look_at_dispute(provider, &note.object, attempt.payment).await?;
                 }
                 self.look_with(attempt.payment, Some(attempt.number)).await?;
+                refused = self.untrue(note.claims.as_ref(), (attempt.payment, attempt.number)).await?;
+                // PayPal may show a little later what it sent already.
+                if refused.is_some() && job.attempt() < 6 {
+                    return Err(Failed::after("payments.too_early", Duration::from_secs(5)));
+                }
                 Some(attempt.payment)
             }
             // The answer that brings the object's id is still on its way (mistake 1: a message may come before it).
@@ -139,22 +180,41 @@ impl Payments {
             }
             Found::TooEarly | Found::Nothing => None,
         };
-        self.message_done(provider, note.event, payment, Some(job.claim())).await?;
+        if let Some(why) = refused {
+            self.told_refusal(provider, why, self.0.now()).await;
+        }
+        self.message_done(provider, note.event, (payment, refused), Some(job.claim())).await?;
         Ok(())
+    }
+
+    /// Why a message cannot be true, by what was read from the provider just now. Where that itself is not what was asked for, it was told.
+    async fn untrue(
+        &self,
+        claims: Option<&Claims>,
+        (payment, number): (PaymentId, u32),
+    ) -> Result<Option<Refusal>, Error> {
+        let Some(claims) = claims.cloned() else { return Ok(None) };
+        self.0
+            .read(move |reader| {
+                let attempt = sql::find_attempt(reader, payment, number)?.ok_or(Error::Form("an attempt"))?;
+                if attempt.mismatch.is_some() { Ok(None) } else { claims.misfit(reader, &attempt) }
+            })
+            .await
     }
 
     async fn message_done(
         &self,
         provider: Provider,
         event: String,
-        payment: Option<PaymentId>,
+        (payment, refused): (Option<PaymentId>, Option<Refusal>),
         claim: Option<Claim>,
     ) -> Result<(), Error> {
+        let refused = refused.map(|why| storeward_base::Fault::code(&why).to_owned());
         self.0
             .write(move |tx| {
                 tx.commit_silent("what a message led to is told by other facts");
                 let now = tx.now();
-                tx.execute(MESSAGE_DONE, params![provider.word(), &event, now, payment])?;
+                tx.execute(MESSAGE_DONE, params![provider.word(), &event, now, payment, refused.clone()])?;
                 if let Some(claim) = claim {
                     claim.finish(tx)?;
                 }
@@ -173,15 +233,20 @@ impl Payments {
 struct Kept {
     provider: String,
     event: String,
+    transmission: Option<String>,
+    body: Option<Vec<u8>>,
+    is_refused: bool,
     parts: Vec<Vec<u8>>,
     tag: Option<Vec<u8>>,
 }
 
 /// What is sealed of a message. Which payment it turned out to be about, and when it was done, is written later and decides nothing.
-fn sealed(texts: [&str; 4], transmission: Option<&str>, at: Timestamp) -> Vec<Vec<u8>> {
+fn sealed(texts: [&str; 4], transmission: Option<&str>, at: Timestamp, body: Option<&[u8]>) -> Vec<Vec<u8>> {
     let mut parts: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     parts.push(transmission.map_or_else(Vec::new, |text| [b"=", text.as_bytes()].concat()));
     parts.push(crate::believed::moment(at).to_vec());
+    // Those of before have none.
+    parts.extend(body.map(<[u8]>::to_vec));
     parts
 }
 
@@ -193,8 +258,11 @@ fn kept(row: &Row<'_>) -> Result<Kept, StoreError> {
     let [provider, event]: [String; 2] = [row.get(0)?, row.get(1)?];
     let (transmission, kind, object): (Option<String>, String, String) =
         (row.get(2)?, row.get(3)?, row.get(4)?);
-    let parts = sealed([&provider, &event, &kind, &object], transmission.as_deref(), row.get(5)?);
-    Ok(Kept { provider, event, parts, tag: row.get(6)? })
+    let body: Option<Vec<u8>> = row.get(7)?;
+    let parts =
+        sealed([&provider, &event, &kind, &object], transmission.as_deref(), row.get(5)?, body.as_deref());
+    let is_refused = row.get::<Option<String>>(8)?.is_some();
+    Ok(Kept { provider, event, transmission, body, is_refused, parts, tag: row.get(6)? })
 }
 
 /// Up to when a provider's own list was read whole. What somebody else wrote there says nothing.
@@ -219,7 +287,7 @@ pub(crate) fn set_read_until(
     until: Timestamp,
 ) -> Result<(), Error> {
     tx.commit_silent("up to when a provider's list was read; what it led to is told");
-    let parts = sealed([provider.word(), LIST_READ, LIST_READ, ""], None, until);
+    let parts = sealed([provider.word(), LIST_READ, LIST_READ, ""], None, until, None);
     let tag = keys.tag_of_message(&slices(&parts));
     tx.execute(READ_UNTIL, params![provider.word(), LIST_READ, until, tag])?;
     Ok(())
@@ -264,29 +332,49 @@ pub(crate) fn bind(tx: &mut Tx<'_>, keys: &Keys) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Rows that keep a message out and were not written by Storeward go: their names.
-fn drop_harmed(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String>, Error> {
+/// What became of a message.
+#[derive(Default)]
+struct Taken {
+    /// Rows that stood in its way and that somebody else had written: their names.
+    dropped: Vec<String>,
+    /// Its transmission brought another body before.
+    is_other: bool,
+}
+
+/// Rows that keep a message out go where they were not written by Storeward, or are of a message that was refused: the forged one came
+/// first.
+fn make_room(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Taken, Error> {
     let provider = message.provider.word();
     let known = params![provider, &message.event, message.transmission.clone()];
-    let mut dropped = Vec::new();
+    let mut taken = Taken::default();
     for one in tx.query_many(KNOWN_MESSAGES, known, kept)? {
         if !keys.fits_message(one.tag.as_deref(), &slices(&one.parts)) {
             tx.execute(DROP_MESSAGE, params![provider, &one.event])?;
-            dropped.push(one.event);
+            taken.dropped.push(one.event);
+            continue;
+        }
+        let has_other_body = one.body.is_some() && message.body.is_some() && one.body != message.body;
+        if has_other_body && one.is_refused {
+            tx.execute(DROP_MESSAGE, params![provider, &one.event])?;
+        } else if has_other_body && one.transmission == message.transmission {
+            taken.is_other = true;
         }
     }
-    Ok(dropped)
+    Ok(taken)
 }
 
-/// Which rows stood in its way that somebody else had written.
-fn take_in(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String>, Error> {
+fn take_in(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Taken, Error> {
     tx.commit_silent("a message is a hint; what it leads to is told");
     let now = tx.now();
-    let dropped = drop_harmed(tx, keys, message)?;
+    let taken = make_room(tx, keys, message)?;
+    if taken.is_other {
+        return Ok(taken);
+    }
     let parts = sealed(
         [message.provider.word(), &message.event, &message.kind, &message.object],
         message.transmission.as_deref(),
         now,
+        message.body.as_deref(),
     );
     let payment = message.payment.as_deref().and_then(|id| id.parse::<PaymentId>().ok());
     let values = params![
@@ -297,10 +385,11 @@ fn take_in(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String
         &message.object,
         payment,
         now,
-        keys.tag_of_message(&slices(&parts))
+        keys.tag_of_message(&slices(&parts)),
+        message.body.clone()
     ];
     if tx.execute(TAKE_IN, values)? == 0 {
-        return Ok(dropped);
+        return Ok(taken);
     }
     let note = Note {
         provider: message.provider.word().to_owned(),
@@ -309,11 +398,12 @@ fn take_in(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Vec<String
         object: message.object.clone(),
         others: message.others.clone(),
         payment,
+        claims: message.claims.clone(),
     };
     let payload = serde_json::to_vec(&note).unwrap_or_default();
     let key = format!("{}/{}", note.provider, note.event);
     enqueue(tx, &NewJob::new(JOB, payload).unique(key))?;
-    Ok(dropped)
+    Ok(taken)
 }
 
 enum Found {

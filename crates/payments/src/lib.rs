@@ -15,6 +15,7 @@
 mod apply;
 mod believed;
 mod bound;
+mod claims;
 mod config;
 pub mod desk;
 mod disposable;
@@ -51,6 +52,7 @@ pub use config::{
     CaptureWord, ConfigFault, HookSection, Mode, PayPalSection, PaymentsSection, Settings, StripeSection,
 };
 pub use error::Error;
+pub use inbox::Heard;
 pub use janitor::{Round, Unknown};
 pub use judge::{
     Account, Front, INVENTED_ORDER, Invented, InventedCard, Judgement, OrderFacts, Review, RuleWish, Scorer,
@@ -133,5 +135,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 13,
         sql: include_str!("../migrations/0013_moved_payments.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 14,
+        sql: include_str!("../migrations/0014_refused_messages.sql"),
     },
 ];

@@ -102,6 +102,8 @@ pub struct Whole {
     pub postings: Vec<crate::ledger::Posting>,
     pub disputes: Vec<crate::disputes::Dispute>,
     pub news: Vec<crate::news::Delivery>,
+    /// Messages of providers that were about it.
+    pub heard: Vec<crate::inbox::Heard>,
     pub judgements: Vec<Judgement>,
     pub review: Option<crate::judge::Review>,
 }
@@ -202,6 +204,7 @@ impl Payments {
                     postings: crate::ledger::postings(reader, id)?,
                     disputes: crate::disputes::of(reader, id)?,
                     news: crate::news::of(reader, id)?,
+                    heard: crate::inbox::heard(reader, id)?,
                     judgements: crate::judge::of(reader, id)?,
                     review: crate::judge::review_of(reader, id)?,
                 }))

@@ -15,6 +15,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use storeward_base::{Blame, Fault, FaultKind, Timestamp};
 
+use crate::claims::Claims;
 use crate::model::Provider;
 use crate::provider::text;
 
@@ -40,6 +41,13 @@ pub enum Refusal {
     Form,
     /// Of test payments where money moves, or the other way round.
     Mode,
+    /// PayPal's transmission brought another body before: one of the two is forged.
+    OtherBody,
+    /// What it says is not what the provider itself shows: there is no such object of that payment; it has another amount; it cannot stand
+    /// so. Found out once it was taken in.
+    OtherObject,
+    OtherAmount,
+    OtherState,
     /// This provider is not set up.
     NoProvider,
     /// It could not be kept: the provider sends again.
@@ -58,7 +66,11 @@ impl Refusal {
             | Refusal::Certificate
             | Refusal::Algorithm
             | Refusal::Form
-            | Refusal::Mode => 400,
+            | Refusal::Mode
+            | Refusal::OtherBody
+            | Refusal::OtherObject
+            | Refusal::OtherAmount
+            | Refusal::OtherState => 400,
         }
     }
 }
@@ -98,6 +110,10 @@ impl Fault for Refusal {
             Refusal::Algorithm => "payments.algorithm",
             Refusal::Form => "payments.message",
             Refusal::Mode => "payments.mode",
+            Refusal::OtherBody => "payments.other_body",
+            Refusal::OtherObject => "payments.other_object",
+            Refusal::OtherAmount => "payments.other_amount",
+            Refusal::OtherState => "payments.other_state",
             Refusal::NoProvider => "payments.no_provider",
             Refusal::Storage => "payments.storage",
         }
@@ -118,6 +134,10 @@ pub(crate) struct Message {
     /// Our id, as it says; believed once the provider says so, too.
     pub payment: Option<String>,
     pub is_live: Option<bool>,
+    /// What it says of money, where nothing but PayPal's word stands for it.
+    pub claims: Option<Claims>,
+    /// A keyed mark of the body, where the signature does not cover it.
+    pub body: Option<Vec<u8>>,
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -177,6 +197,8 @@ pub(crate) fn stripe_event(event: &Value) -> Option<Message> {
         others: ["/payment_intent", "/charge"].into_iter().filter_map(|at| id(object, at)).collect(),
         payment: payment.map(str::to_owned),
         is_live: event.pointer("/livemode").and_then(Value::as_bool),
+        claims: None,
+        body: None,
     })
 }
 
@@ -191,15 +213,19 @@ fn paypal_message(body: &[u8]) -> Option<Message> {
         format!("{related}/capture_id"),
         "/disputed_transactions/0/seller_transaction_id".to_owned(),
     ];
+    let kind = text(&event, "/event_type").filter(|kind| is_kind(kind))?.to_owned();
+    let object = id(resource, "/id").or_else(|| id(resource, "/dispute_id"))?;
     Some(Message {
         provider: Provider::PayPal,
         event: id(&event, "/id")?,
         transmission: None,
-        kind: text(&event, "/event_type").filter(|kind| is_kind(kind))?.to_owned(),
-        object: id(resource, "/id").or_else(|| id(resource, "/dispute_id"))?,
+        claims: Claims::of_paypal(&kind, &object, resource),
+        kind,
+        object,
         others: places.iter().filter_map(|place| id(resource, place)).collect(),
         payment: payment.map(str::to_owned),
         is_live: None,
+        body: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod differences;
 pub mod disputes;
+mod heard;
 pub mod live;
 mod unknown;
 
@@ -245,6 +246,7 @@ struct PaymentPage<'a> {
     postings: Vec<PostingLine>,
     disputes: Vec<disputes::Line>,
     news: Vec<NewsLine>,
+    heard: Vec<heard::Line>,
     judged: Vec<JudgedLine>,
     waits: bool,
     icons: &'static str,
@@ -316,7 +318,7 @@ async fn content<'a>(
     fault: Option<String>,
 ) -> Result<PaymentPage<'a>, Failure> {
     let missing = || Failure::missing("payments.no_payment", "There is no such payment.");
-    let Whole { payment, calls, postings, disputes, news, judgements, review, .. } =
+    let Whole { payment, calls, postings, disputes, news, heard, judgements, review, .. } =
         payments(app)?.whole(read_id(id)?).await?.ok_or_else(missing)?;
     let unlearnt = payments(app)?.unlearnt(payment.id).await?;
     let entropy: &dyn Entropy = &SystemEntropy;
@@ -358,6 +360,7 @@ async fn content<'a>(
         postings: postings.iter().filter_map(posting_line).collect(),
         disputes: disputes.iter().map(|one| disputes::line(one, app.clock.now())).collect(),
         news: news.iter().map(news_line).collect(),
+        heard: heard.iter().map(heard::line).collect(),
         waits: review.is_some_and(|one| one.state == "open"),
         judged: judgements.iter().map(judged_line).collect(),
         row: row(&payment),

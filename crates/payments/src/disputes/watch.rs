@@ -136,6 +136,8 @@ impl Payments {
             others: told.about,
             payment: None,
             is_live: None,
+            claims: None,
+            body: None,
         })
     }
 }

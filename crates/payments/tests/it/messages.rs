@@ -329,42 +329,153 @@ both_engines!(what_is_not_paypals_is_refused, MIGRATIONS, async |db| {
     assert_eq!(Sent { time: now.rfc3339(), ..sent("t-19") }.to(&payments).await, Ok(()));
 });
 
-// PayPal signs a check sum. A body of the same sum passes, and nothing follows from it.
-both_engines!(a_forgery_with_the_same_check_sum_changes_nothing, MIGRATIONS, async |db| {
-    let at = free_address();
-    let emulators = Emulators::start(Options::default()).await.unwrap();
-    let shop = Shop::at(&db, emulators, "", "", &format!("http://{at}")).await;
-    let (certificates, authority) = (Recorder::start().unwrap(), Authority::new("root"));
-    let (payments, _folder) = paypal_shop(&db, &certificates, &authority);
-    let leaf = authority.leaf(SIGNER, 2025..2035);
-    certificates.answer_at("/v1/notifications/certs/CERT-1", Answer::new(200, leaf.chain.clone()));
+/// A shop at the stand-ins, and the same payments with certificates of PayPal's that a test signs by.
+struct Forge {
+    shop: Shop,
+    payments: Payments,
+    till: Till,
+    leaf: Leaf,
+    url: String,
+    _kept: (tempfile::TempDir, Recorder),
+}
+
+impl Forge {
+    async fn open(db: &TestDb) -> Forge {
+        let at = free_address();
+        let emulators = Emulators::start(Options::default()).await.unwrap();
+        let shop = Shop::at(db, emulators, "", "", &format!("http://{at}")).await;
+        let (certificates, authority) = (Recorder::start().unwrap(), Authority::new("root"));
+        let (payments, folder) = paypal_shop(db, &certificates, &authority);
+        let leaf = authority.leaf(SIGNER, 2025..2035);
+        certificates.answer_at("/v1/notifications/certs/CERT-1", Answer::new(200, leaf.chain.clone()));
+        let url = format!("{}/v1/notifications/certs/CERT-1", certificates.url());
+        let till = Till::open(at, &shop.payments, db).await;
+        Forge { shop, payments, till, leaf, url, _kept: (folder, certificates) }
+    }
+
+    /// As it arrives: signed over one body, with another one.
+    async fn sends(
+        &self,
+        db: &TestDb,
+        transmission: &str,
+        signed_body: &str,
+        body: &str,
+    ) -> Result<(), Refusal> {
+        let sent = Sent {
+            leaf: &self.leaf,
+            transmission,
+            time: db.clock.now().rfc3339(),
+            webhook: WEBHOOK,
+            algorithm: "SHA256withRSA",
+            url: self.url.clone(),
+            signed_body,
+            body,
+        };
+        sent.to(&self.payments).await
+    }
+
+    async fn is_worked_on(&self, db: &TestDb) {
+        until("it was worked on", async || {
+            db.clock.advance(Duration::from_secs(5));
+            self.shop.payments.waiting().await.unwrap() == 0
+        })
+        .await;
+    }
+
+    /// What became of the messages about a payment, oldest first.
+    async fn heard(&self, id: storeward_base::PaymentId) -> Vec<Option<String>> {
+        let mut heard = self.shop.payments.whole(id).await.unwrap().unwrap().heard;
+        heard.reverse();
+        assert!(heard.iter().all(|one| one.is_done), "{heard:?}");
+        heard.into_iter().map(|one| one.refused).collect()
+    }
+}
+
+async fn refusals(db: &TestDb) -> Vec<String> {
+    let text = crate::support::ledger_text(db).await;
+    let words = ["other_body", "other_object", "other_amount", "other_state"];
+    words.into_iter().filter(|word| text.contains(&format!("payments.{word}"))).map(str::to_owned).collect()
+}
+
+// PayPal signs a check sum. A body of the same sum passes the signature: it was answered with 200, and nothing told it from a message of
+// PayPal's own but that nothing followed.
+both_engines!(a_forgery_with_the_same_check_sum_is_refused, MIGRATIONS, async |db| {
+    let forge = Forge::open(&db).await;
     // A payment that nobody has paid.
-    let payment = shop.create("F-1", 1999).await;
-    let order = shop.begin(&payment, Provider::PayPal).await;
+    let payment = forge.shop.create("F-1", 1999).await;
+    let order = forge.shop.begin(&payment, Provider::PayPal).await;
     let draft = format!(
         r#"{{"id":"WH-2","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{{"id":"9XX","status":"COMPLETED","custom_id":"{}","supplementary_data":{{"related_ids":{{"order_id":"{order}"}}}}}},"pad":"@"}}"#,
         payment.id
     );
     let forged = collide(BODY, &draft);
     assert_eq!(crc32(forged.as_bytes()), crc32(BODY.as_bytes()));
-    let url = format!("{}/v1/notifications/certs/CERT-1", certificates.url());
-    let sent = Sent {
-        leaf: &leaf,
-        transmission: "t-1",
-        time: db.clock.now().rfc3339(),
-        webhook: WEBHOOK,
-        algorithm: "SHA256withRSA",
-        url,
-        signed_body: BODY,
-        body: &forged,
-    };
-    assert_eq!(sent.to(&payments).await, Ok(()), "the signature holds: that is the point");
-    let till = Till::open(at, &shop.payments, &db).await;
-    until("it was worked on", async || shop.payments.waiting().await.unwrap() == 0).await;
-    let after = shop.payments.find(payment.id).await.unwrap().unwrap();
+    // Under a transmission that brought its own body it is refused at the door, and the one that came stays.
+    assert_eq!(forge.sends(&db, "t-1", BODY, BODY).await, Ok(()));
+    assert_eq!(forge.sends(&db, "t-1", BODY, &forged).await, Err(Refusal::OtherBody));
+    assert_eq!(Refusal::OtherBody.status(), 400);
+    assert_eq!(forge.sends(&db, "t-1", BODY, BODY).await, Ok(()), "the first one again is no other");
+    forge.is_worked_on(&db).await;
+    assert_eq!(refusals(&db).await, ["other_body"]);
+    // Where it comes first the signature holds: that is the point. PayPal shows no such capture.
+    assert_eq!(forge.sends(&db, "t-2", BODY, &forged).await, Ok(()));
+    forge.is_worked_on(&db).await;
+    assert_eq!(forge.heard(payment.id).await, [Some("payments.other_object".to_owned())]);
+    assert_eq!(refusals(&db).await, ["other_body", "other_object"]);
+    let after = forge.shop.payments.find(payment.id).await.unwrap().unwrap();
     assert_eq!(after.captured, 0);
-    assert!(shop.effects("capture").is_empty());
-    drop(till);
+    assert!(forge.shop.effects("capture").is_empty());
+    // PayPal's own message, which comes behind it, is taken.
+    assert_eq!(forge.sends(&db, "t-2", BODY, BODY).await, Ok(()));
+    forge.is_worked_on(&db).await;
+    assert!(forge.heard(payment.id).await.is_empty(), "it is in the place of the forged one");
+    drop(forge.till);
+});
+
+// What a message says is held against what PayPal shows; what is true, or was when it was sent, passes.
+both_engines!(a_message_that_says_what_cannot_be_is_marked, MIGRATIONS, async |db| {
+    let forge = Forge::open(&db).await;
+    let payment = forge.shop.create("F-2", 1999).await;
+    let order = forge.shop.begin(&payment, Provider::PayPal).await;
+    forge.shop.pay(Provider::PayPal, &order).await;
+    let paid = forge.shop.payments.look(payment.id).await.unwrap();
+    assert_eq!(paid.captured, 1999);
+    let capture = forge.shop.payments.whole(payment.id).await.unwrap().unwrap().captures[0].reference.clone();
+    forge.is_worked_on(&db).await;
+    let own = forge.heard(payment.id).await;
+    assert!(!own.is_empty() && own.iter().all(Option::is_none), "PayPal's own are believed: {own:?}");
+    let body = |event: &str, kind: &str, id: &str, status: &str, value: &str| {
+        format!(
+            r#"{{"id":"{event}","event_type":"{kind}","resource":{{"id":"{id}","status":"{status}","custom_id":"{}",
+            "amount":{{"currency_code":"EUR","value":"{value}"}},"purchase_units":[{{"amount":{{"currency_code":"EUR","value":"{value}"}}}}],
+            "supplementary_data":{{"related_ids":{{"order_id":"{order}"}}}}}}}}"#,
+            payment.id
+        )
+    };
+    let taken = "PAYMENT.CAPTURE.COMPLETED";
+    let cases = [
+        (body("F1", taken, &capture, "COMPLETED", "19.99"), None),
+        (body("F2", "PAYMENT.CAPTURE.PENDING", &capture, "PENDING", "19.99"), None),
+        (body("F3", taken, &capture, "COMPLETED", "0.01"), Some("payments.other_amount")),
+        (body("F4", "PAYMENT.CAPTURE.DENIED", &capture, "DECLINED", "19.99"), Some("payments.other_state")),
+        (body("F5", taken, "8XX", "COMPLETED", "19.99"), Some("payments.other_object")),
+        (
+            body("F6", "CHECKOUT.ORDER.COMPLETED", &order, "COMPLETED", "1999.00"),
+            Some("payments.other_amount"),
+        ),
+        (body("F7", "CHECKOUT.ORDER.APPROVED", &order, "APPROVED", "19.99"), None),
+        (body("F8", "PAYMENT.CAPTURE.REVERSED", "7XX", "COMPLETED", "0.01"), None),
+    ];
+    for (number, (body, expected)) in cases.iter().enumerate() {
+        let sent = forge.sends(&db, &format!("c-{number}"), body, body).await;
+        assert_eq!(sent, Ok(()), "{body}");
+        forge.is_worked_on(&db).await;
+        assert_eq!(forge.heard(payment.id).await.pop().unwrap().as_deref(), *expected, "{body}");
+    }
+    let after = forge.shop.payments.find(payment.id).await.unwrap().unwrap();
+    assert_eq!((after.captured, after.refunded, after.state), (1999, 0, State::Captured));
+    books(&db).await;
+    drop(forge.till);
 });
 
 /// `draft` with its @ replaced by letters such that its sum is that of `target`: found by trying, with the sum's linearity
