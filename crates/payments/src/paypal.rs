@@ -38,6 +38,8 @@ pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// A token is not used in its last minute.
 const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 const MOST_PAGES: u64 = 100;
+/// The list of transactions has more pages than are read: it is never read whole, however often it is asked for.
+pub(crate) const NEVER_WHOLE: &str = "payments.list_never_whole";
 
 /// The account of one shop at PayPal.
 #[derive(Clone)]
@@ -338,7 +340,7 @@ impl PayPal {
                 return Ok(());
             }
         }
-        Err(Trouble::Unsure("payments.too_long".to_owned()))
+        Err(Trouble::Unsure(NEVER_WHOLE.to_owned()))
     }
 
     pub(crate) async fn dispute(&self, id: &str) -> Result<Value, Trouble> {

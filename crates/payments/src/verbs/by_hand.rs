@@ -9,7 +9,7 @@ use storeward_events::payment as facts;
 use crate::error::Error;
 use crate::model::{Attempt, Call, CallState, words};
 use crate::payments::Payments;
-use crate::paypal::{LISTED_WITHIN, PayPal, Way};
+use crate::paypal::{LISTED_WITHIN, NEVER_WHOLE, PayPal, Way};
 use crate::provider::{Found, Gateway, Opened, Trouble};
 use crate::unlearnt::unlearnt;
 
@@ -101,7 +101,7 @@ impl Payments {
             }
             Ok(Found::Nothing | Found::Unsaid) => {}
             // A list that is never read whole is no trouble that goes by.
-            Err(why) if why.code() == "payments.too_long" => {}
+            Err(why) if why.code() == NEVER_WHOLE => {}
             Err(why) => return Err(Error::NotReached { code: why.code().to_owned() }),
         }
         let fact = fact(&call, why.word());
