@@ -265,7 +265,7 @@ pub struct DifferenceFound {
     /// `stripe`, `paypal`; `shop` where an order of the shop is held against its payments.
     pub provider: String,
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `line_not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
     /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

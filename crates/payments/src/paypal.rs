@@ -21,8 +21,8 @@ use crate::machine::{Seen, short};
 use crate::model::{Attempt, Call, Operation, Payment};
 use crate::money::Money;
 use crate::provider::{
-    Movement, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts,
-    read as read_reply, text,
+    Listed, Opened, Opening, Saved, Trouble, WITH_FILES, exchange, is_later, list, parts, read as read_reply,
+    text,
 };
 use crate::webhooks::Certificates;
 
@@ -303,14 +303,18 @@ impl PayPal {
         self.call(Method::Post, &path, Some(&call.key), Some(&body)).await.map(drop)
     }
 
-    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
-        let mut found = Vec::new();
+    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Listed, Trouble> {
+        let mut listed = Listed::default();
         let take = |one: &Value| {
-            found.push(read::movement(one).ok_or_else(unreadable)?);
+            let line = read::movement(one);
+            // Fees and payouts are not compared, whether they can be read or not.
+            if line.is_some() || read::is_compared(one) {
+                listed.take(line, text(one, "/transaction_info/transaction_id"));
+            }
             Ok(())
         };
         self.transactions(from, to, "", take).await?;
-        Ok(found)
+        Ok(listed)
     }
 
     /// Whether this is an order, and of this payment.

@@ -157,6 +157,23 @@ pub(crate) struct Movement {
     pub about: Vec<String>,
 }
 
+/// A provider's list of movements, as far as it can be read: a line that cannot be holds none of the others up.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub movements: Vec<Movement>,
+    /// What the other lines are called there; nothing of a line that has no name.
+    pub unread: Vec<Option<String>>,
+}
+
+impl Listed {
+    pub fn take(&mut self, line: Option<Movement>, name: Option<&str>) {
+        match line {
+            Some(movement) => self.movements.push(movement),
+            None => self.unread.push(name.filter(|name| crate::stripe::is_id(name)).map(str::to_owned)),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MovementKind {
     Capture,
@@ -264,7 +281,7 @@ impl Gateway {
     }
 
     /// What moved on one day, UTC.
-    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
+    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Listed, Trouble> {
         match self {
             Gateway::Stripe(stripe) => stripe.movements(from, to).await,
             Gateway::PayPal(paypal) => paypal.movements(from, to).await,

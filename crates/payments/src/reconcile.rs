@@ -15,7 +15,7 @@ use crate::believed;
 use crate::error::Error;
 use crate::model::{Piece, Provider};
 use crate::payments::{Payments, Shared};
-use crate::provider::{Gateway, Movement, MovementKind};
+use crate::provider::{Gateway, Listed, Movement, MovementKind};
 use crate::{ledger, sql};
 
 statements! {
@@ -57,7 +57,7 @@ pub struct Difference {
     pub provider: String,
     /// `YYYY-MM-DD`, UTC.
     pub day: String,
-    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
+    /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `line_not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`,
     /// `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
     pub what: String,
     /// The provider's object (of a dispute the dispute), the piece of news, or the shop's order.
@@ -78,6 +78,8 @@ pub struct Compared {
     pub differences: u64,
     /// Disputes of which it is not known how they stand: the day is not compared whole. Each that was asked for is a difference (`not_read`).
     pub unread: u64,
+    /// Lines of the provider's list that cannot be read: each is a difference (`line_not_read`), and all others are compared.
+    pub unread_lines: u64,
 }
 
 pub(crate) struct Found {
@@ -158,7 +160,9 @@ impl Payments {
         let end = start.plus(DAY);
         let provider = gateway.provider();
         let listed = gateway.movements(start.minus(MARGIN), end.plus(MARGIN)).await;
-        let mut listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
+        let Listed { movements: mut listed, unread } =
+            listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
+        let unread = Arc::new(unread);
         // What a lost message kept from us is read before it is called a difference: first what was taken, by which it is known whose
         // money went back.
         for kind in [MovementKind::Capture, MovementKind::Refund] {
@@ -171,7 +175,12 @@ impl Payments {
         let shown = Arc::new(self.shown_elsewhere(gateway, &listed, (start, end)).await?);
         let shared = Arc::clone(&self.0);
         let listed = Arc::new(listed);
-        self.0.write(move |tx| shared.compare(tx, provider, (start, end), &listed, &moved, &shown)).await
+        self.0
+            .write(move |tx| {
+                let day = shared.compare(tx, provider, (start, end), &listed, &moved, &shown)?;
+                tell_unread_lines(tx, provider, &day_of(start), &unread, day)
+            })
+            .await
     }
 
     /// Whose money a movement is that does not say it, such as a refund that was made in the provider's own pages: by what was taken.
@@ -315,7 +324,8 @@ impl Shared {
         }
         let provider = provider.word().to_owned();
         tx.append(Actor::System, None, facts::DayReconciled { provider, day, compared, differences })?;
-        Ok(Compared { compared, differences, unread: u64::try_from(unread).unwrap_or(u64::MAX) })
+        let unread = u64::try_from(unread).unwrap_or(u64::MAX);
+        Ok(Compared { compared, differences, unread, unread_lines: 0 })
     }
 }
 
@@ -359,6 +369,35 @@ pub(crate) fn settle_told(tx: &mut Tx<'_>, news: &str) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(SETTLE_TOLD, params![news, now])?;
     Ok(())
+}
+
+/// Lines of a list that could not be read, under the provider's name for them; those that have none are one difference of their day. Once a
+/// line is read it is settled as any other is.
+fn tell_unread_lines(
+    tx: &mut Tx<'_>,
+    provider: Provider,
+    day: &str,
+    unread: &[Option<String>],
+    compared: Compared,
+) -> Result<Compared, Error> {
+    let nameless = format!("list-of-{day}");
+    let names: BTreeSet<&str> = unread.iter().map(|name| name.as_deref().unwrap_or(&nameless)).collect();
+    let mut differences = compared.differences;
+    for name in &names {
+        let one = Found {
+            what: "line_not_read",
+            reference: (*name).to_owned(),
+            payment: None,
+            there: None,
+            here: None,
+            currency: None,
+        };
+        differences += u64::from(write_down(tx, provider, day, &one)?);
+    }
+    if !names.contains(nameless.as_str()) {
+        settle_one(tx, provider.word(), &nameless, "line_not_read")?;
+    }
+    Ok(Compared { differences, unread_lines: u64::try_from(unread.len()).unwrap_or(u64::MAX), ..compared })
 }
 
 /// The same; a payment that is not what Storeward wrote is a difference of its own, and holds none of the others up.

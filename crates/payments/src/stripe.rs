@@ -19,7 +19,8 @@ use crate::machine::{Seen, SeenCapture, SeenRefund, Stage, short};
 use crate::model::{Attempt, Call, Operation, Payment, Piece, Strength};
 use crate::money::Money;
 use crate::provider::{
-    Movement, MovementKind, Opened, Opening, Trouble, WITH_FILES, exchange, is_later, list, parts, text,
+    Listed, Movement, MovementKind, Opened, Opening, Trouble, WITH_FILES, exchange, is_later, list, parts,
+    text,
 };
 
 use form::Form;
@@ -282,12 +283,16 @@ impl Stripe {
     }
 
     /// Balance transactions of some hours (`GET /v1/balance_transactions`).
-    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Movement>, Trouble> {
+    pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Listed, Trouble> {
         let (from, to) = (from.seconds(), to.seconds());
         let path =
             format!("/v1/balance_transactions?created[gte]={from}&created[lt]={to}&expand[]=data.source");
         let found = self.all(&path).await?;
-        found.iter().map(|one| movement(one).ok_or_else(unreadable)).collect()
+        let mut listed = Listed::default();
+        for one in &found {
+            listed.take(movement(one), id_of(one, "/source").or_else(|| text(one, "/id")));
+        }
+        Ok(listed)
     }
 
     /// Events up to a moment, or all since, for what webhooks lost (`GET /v1/events`).

@@ -229,18 +229,27 @@ fn payment_of(info: &Value) -> Option<String> {
     names.clone().find(is_ours).or_else(|| names.clone().next()).map(str::to_owned)
 }
 
+fn kind_of(code: &str) -> MovementKind {
+    match code {
+        "T1107" => MovementKind::Refund,
+        "T1106" | "T1110" | "T1111" | "T1201" | "T1202" => MovementKind::Dispute,
+        _ if code.starts_with("T00") => MovementKind::Capture,
+        _ => MovementKind::Other,
+    }
+}
+
+/// Whether a line, be it readable or not, may be of what is compared.
+pub(super) fn is_compared(one: &Value) -> bool {
+    text(one, "/transaction_info/transaction_event_code")
+        .is_none_or(|code| kind_of(code) != MovementKind::Other)
+}
+
 /// A line of the transaction search. Codes: T00xx are payments, T11xx reversals of which T1107 is a refund; T1106 is a reversal by
 /// PayPal, T1110 and T1111 a hold for a dispute and its end, T1201 and T1202 a chargeback and its reversal (PayPal, "Transaction
 /// event codes").
 pub(super) fn movement(one: &Value) -> Option<Movement> {
     let info = one.pointer("/transaction_info")?;
-    let code = text(info, "/transaction_event_code").unwrap_or_default();
-    let kind = match code {
-        "T1107" => MovementKind::Refund,
-        "T1106" | "T1110" | "T1111" | "T1201" | "T1202" => MovementKind::Dispute,
-        _ if code.starts_with("T00") => MovementKind::Capture,
-        _ => MovementKind::Other,
-    };
+    let kind = kind_of(text(info, "/transaction_event_code").unwrap_or_default());
     let amount = money(info, "/transaction_amount")?;
     let fee = money(info, "/fee_amount").map(|fee| Money { minor: fee.minor.saturating_abs(), ..fee });
     Some(Movement {

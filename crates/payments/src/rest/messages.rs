@@ -304,7 +304,7 @@ message! {
 message! {
     /// Where provider, books and shop do not say the same.
     answer DifferenceMessage {
-        /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`, `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
+        /// `missing_here`, `missing_there`, `amount`, `not_in_the_books`, `not_read`, `line_not_read`, `row_harmed`, `shop_not_told`; of orders `order_missing`, `order_unpaid`, `order_cancelled`, `order_without_payment`, `order_amount`, `order_currency`, `order_not_refunded`, `payment_not_refunded`.
         what: String,
         /// `stripe` or `paypal`; `shop` where an order is held against payments.
         provider: String,

@@ -1,7 +1,10 @@
 //! What the providers' own lists have and no message brought, and what the shop was not told: each is found, and nothing holds the rest up.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use storeward_base::Clock;
 use storeward_emulators::{Emulators, Fault, Options, Provider as At, What};
 use storeward_outbound::recorder::{Answer, Recorder};
@@ -328,6 +331,45 @@ both_engines!(a_day_is_compared_behind_disputes_that_the_hourly_list_told, MIGRA
     later(&shop, &db, HOUR);
     heard(&shop, &db).await.unwrap();
     assert_eq!(count().await, 25);
+});
+
+// One line that cannot be read, and the whole day was not compared.
+both_engines!(a_line_that_cannot_be_read_holds_no_other_up, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for order in ["Z-1", "Z-2"] {
+        shop.paid(order, 1999, Provider::PayPal).await;
+    }
+    // Another's, of which nobody here knows anything.
+    shop.emulators.control.moved_elsewhere(700, "EUR", Some("invoice 56"));
+    let first = shop.payments.of_order("Z-1").await.unwrap().remove(0).id;
+    let capture = shop.payments.whole(first).await.unwrap().unwrap().captures[0].reference.clone();
+    let (name, hides) = (capture.clone(), Arc::new(AtomicBool::new(false)));
+    let hidden = Arc::clone(&hides);
+    shop.emulators.control.shape_list(move |line: &mut Value| {
+        if line["transaction_id"] == name.as_str() {
+            line["transaction_amount"]["value"] = "much".into();
+            if hidden.load(Ordering::Relaxed) {
+                line["transaction_id"] = Value::Null;
+            }
+        }
+    });
+    let open = async || {
+        let open = shop.payments.differences().await.unwrap();
+        open.into_iter().map(|one| (one.what, one.reference)).collect::<Vec<_>>()
+    };
+    let day = shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap();
+    assert_eq!((day.differences, day.unread_lines, day.unread), (1, 1, 0), "{:?}", open().await);
+    assert_eq!(open().await, [("line_not_read".to_owned(), capture.clone())]);
+    // Told once; and one that has no name, too.
+    hides.store(true, Ordering::Relaxed);
+    for differences in [1, 0] {
+        let day = shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap();
+        assert_eq!((day.differences, day.unread_lines), (differences, 1), "{:?}", open().await);
+    }
+    // Once they are read they are settled.
+    shop.emulators.control.shape_list(|_| {});
+    shop.payments.reconcile(Provider::PayPal, db.clock.now()).await.unwrap();
+    assert_eq!(open().await, []);
 });
 
 // More events in one stretch than a list has pages: nothing behind it was ever read.

@@ -64,6 +64,10 @@ fn words(what: &str) -> (&'static str, &'static str) {
             "The provider did not show a dispute: what it took for it is not compared with the books",
             "It is asked again by itself, and the line goes once the dispute was read. If it is still here tomorrow, look the dispute up in the provider's dashboard and answer it there in time; if there are many, see whether the provider is down, or its key in the config may no longer read disputes.",
         ),
+        "line_not_read" => (
+            "A line of the provider's list cannot be read: it is not compared with the books",
+            "Look it up in the provider's dashboard under this number, and compare it with the payment here. All other lines are compared.",
+        ),
         "row_harmed" => (
             "The database holds something of this payment that Storeward did not write",
             "Nothing is done with it. Run storeward audit verify, and find out who can write to the database.",
@@ -119,6 +123,7 @@ mod tests {
             "amount",
             "not_in_the_books",
             "not_read",
+            "line_not_read",
             "row_harmed",
             "shop_not_told",
             "order_missing",
