@@ -93,17 +93,16 @@ impl Pages {
 
     fn fault(&self, failure: &Failure, headers: &HeaderMap) -> Option<Response> {
         let language = language(headers);
-        // In English as exactly as whoever puts the shop's links together wants it; buyers elsewhere read what they can do.
-        let words = match (language, failure.code()) {
-            (Language::En, _) => failure.detail().to_owned(),
-            (_, "payments.no_payment") => say(language, Text::FaultNoPayment, &[]),
-            (_, "payments.link") => say(language, Text::FaultLink, &[]),
-            (_, "payments.way") => say(language, Text::FaultWay, &[]),
-            _ => say(language, Text::FaultOther, &[]),
+        let words = match failure.code() {
+            "payments.no_payment" => Text::FaultNoPayment,
+            "payments.link" => Text::FaultLink,
+            "payments.way" => Text::FaultWay,
+            _ => Text::FaultOther,
         };
         let page = FaultPage {
             frame: self.frame(language, Text::FaultTitle),
-            words,
+            words: say(language, words, &[]),
+            exact: (language == Language::En).then(|| failure.detail().to_owned()),
             home: say(language, Text::Home, &[]),
             code: failure.code(),
         };
@@ -225,6 +224,8 @@ struct LeadsPage {
 struct FaultPage {
     frame: Frame,
     words: String,
+    /// As exactly as whoever puts the shop's links together wants it; there is no other language for it.
+    exact: Option<String>,
     home: String,
     code: &'static str,
 }

@@ -126,6 +126,7 @@ both_engines!(what_is_wrong_with_a_link_is_said_in_the_buyers_language, MIGRATIO
         let text = told(bad(), language).await;
         assert!(text.contains(words), "{language}: {text}");
         assert_eq!(text.contains("not whole"), language == "en", "{text}");
+        assert_eq!(text.contains("This link to pay is not good"), language == "en", "{text}");
     }
     let nothing = told("/.storeward/pay/nothing".to_owned(), "de").await;
     assert!(nothing.contains("gibt es keine Zahlung"), "{nothing}");
