@@ -4,6 +4,7 @@
 //! [`HOLD`] bytes from it on, which is what lets [`StreamMasker`] hold back only a short tail.
 
 mod fields;
+mod groups;
 mod iban;
 mod query;
 mod runs;
@@ -16,6 +17,7 @@ mod wide;
 use std::borrow::Cow;
 
 pub use fields::mask_fields;
+pub(crate) use groups::join as join_groups;
 pub use query::mask_query;
 pub use stream::StreamMasker;
 pub(crate) use typed::FOREIGN_DIGITS_BEGIN;
@@ -88,6 +90,33 @@ pub fn masked_copy(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     masker.push(bytes, &mut copy);
     masker.finish(&mut copy);
     (masker.masked() > 0).then(|| (copy, masker.masked()))
+}
+
+/// Masks each cookie whose whole value is a card's number of 15 or 16 digits, but for those that `keeps` names; says how many. Nothing that is
+/// longer, or holds a number among other signs: that is a session's or a basket's.
+pub fn mask_cookies(line: &mut [u8], keeps: &dyn Fn(&[u8]) -> bool) -> usize {
+    let (mut count, mut at) = (0, 0);
+    while at < line.len() {
+        let rest = line.get(at..).unwrap_or_default();
+        let length = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let pair = rest.get(..length).unwrap_or_default();
+        let sign = memchr::memchr(b'=', pair).unwrap_or(length);
+        let value = pair.get(sign + 1..).unwrap_or_default();
+        let begins = at + sign + 1 + value.iter().take_while(|byte| matches!(byte, b' ' | b'"')).count();
+        let value = value.trim_ascii();
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        at += length + 1;
+        let number = CardSpan { start: begins, end: begins + value.len(), json_number: false };
+        let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if !(15..=16).contains(&digits) || keeps(pair.get(..sign).unwrap_or_default().trim_ascii()) {
+            continue;
+        }
+        if matches!(find(value).as_slice(), [one] if one.start == 0 && one.end == value.len()) {
+            mask_span(line, number);
+            count += 1;
+        }
+    }
+    count
 }
 
 /// As [`mask_in_place`], for text; borrows when there is nothing to mask.

@@ -1,4 +1,4 @@
-//! Values of one name, joined as shops join them: PHP's `implode(',', $_GET['q'])`, Django's `','.join(getlist('q'))`.
+//! Values of one name (and a card's number in four fields, `cards/groups.rs`), joined as shops join them: PHP's `implode(',', $_GET['q'])`, Django's `','.join(getlist('q'))`.
 //!
 //! An attack spread over a list is in none of its parts. The comma between them stands where SQL wants one, or is commented
 //! out; some shops set a blank, or nothing. Lists of plain words, which most are, are not joined.
@@ -12,6 +12,7 @@ const MOST_GLUED: usize = 64;
 
 /// Adds the joined lists among the values from `first` on.
 pub(crate) fn join(first: usize, values: &mut Values) {
+    crate::cards::join_groups(first, values);
     let mut lists: Vec<(Collection, Vec<u8>)> = Vec::new();
     for value in values.iter().skip(first) {
         let listed = matches!(value.collection, Collection::ArgsGet | Collection::ArgsPost);

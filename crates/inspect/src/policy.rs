@@ -221,6 +221,17 @@ impl Policy {
         (in_body && crate::values::is_secret_name(name)) || self.excepts(&place)
     }
 
+    /// Whether a cookie goes to the shop as it is, whatever number it is: the owner made an exception of it.
+    pub fn keeps_cookie(&self, path: &str, name: &[u8]) -> bool {
+        self.excepts(&Place {
+            rule_id: crate::rules::card::RULE,
+            category: Category::CardNumber,
+            path,
+            collection: Collection::RequestCookies.as_str(),
+            name,
+        })
+    }
+
     pub(crate) fn excepts(&self, place: &Place<'_>) -> bool {
         self.exceptions.iter().any(|exception| exception.covers(place))
     }

@@ -189,6 +189,26 @@ impl<'e> Inspection<'e> {
         HeaderValue::from_bytes(&[page.as_bytes(), b"?", &query].concat()).ok()
     }
 
+    /// The cookies as the shop hears them where one is a card's number, and how many are. Where an order is paid, too: refused, somebody with
+    /// such a cookie could never pay again.
+    pub(super) fn masked_cookies(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<(Vec<HeaderValue>, usize)> {
+        if self.policy.mode != Mode::Block || self.policy.cards.elsewhere == CardAction::Report {
+            return None;
+        }
+        let keeps = |name: &[u8]| self.policy.keeps_cookie(path, name);
+        let (mut lines, mut count) = (Vec::new(), 0);
+        for line in headers.get_all(header::COOKIE) {
+            let mut bytes = line.as_bytes().to_vec();
+            count += cards::mask_cookies(&mut bytes, &keeps);
+            lines.push(HeaderValue::from_bytes(&bytes).ok()?);
+        }
+        (count > 0).then_some((lines, count))
+    }
+
     /// In detect mode: the match that would have led to a block.
     pub(super) fn would_block(&self) -> Option<RuleMatch> {
         let transaction = self.transaction.as_ref()?;

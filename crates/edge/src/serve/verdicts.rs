@@ -149,6 +149,13 @@ impl Exchange<'_> {
         }
         self.flag(inspection.would_block(), &parts.method);
         self.note_card_number(inspection, (parts, target), body);
+        if let Some((lines, count)) = inspection.masked_cookies(&target.path, &parts.headers) {
+            parts.headers.remove(header::COOKIE);
+            for line in lines {
+                parts.headers.append(header::COOKIE, line);
+            }
+            self.ending.masked_in_request += count;
+        }
         if let Some(masked) = inspection.masked_referer(&parts.headers) {
             parts.headers.insert(header::REFERER, masked);
         }

@@ -403,3 +403,75 @@ async fn what_becomes_of_card_numbers_is_the_owner_s_choice() {
     assert!(!edge.emitted.of_kind("edge.request_flagged").is_empty());
     edge.stop();
 }
+
+/// Old forms have four fields for it. The shop heard the number whole, in four pieces.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_in_four_fields_is_one() {
+    let shop = FakeShop::start(|_| Reply::ok("ok")).await;
+    let edge = TestEdge::start(&[shop.url()], "");
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let json = "Content-Type: application/json\r\n";
+    let number = card(4);
+    let groups = [&number[..4], &number[4..8], &number[8..12], &number[12..]];
+    let named = |name: &dyn Fn(usize) -> String, groups: [&str; 4]| {
+        let pairs = groups.iter().enumerate().map(|(at, group)| format!("{}={group}", name(at)));
+        pairs.collect::<Vec<_>>().join("&")
+    };
+    let numbered = |at: usize| format!("cc{}", at + 1);
+    let listed = |_: usize| "cc%5B%5D".to_owned();
+    let text = |groups: [&str; 4]| format!("{{\"cc\":[\"{}\"]}}", groups.join("\",\""));
+    for (headers, body) in
+        [(form, named(&numbered, groups)), (form, named(&listed, groups)), (json, text(groups))]
+    {
+        let answer = edge.ask(&request("POST /checkout", headers, &body)).await;
+        assert_eq!(answer.status, 422, "{body}");
+    }
+    let query = edge.ask(&request(&format!("GET /checkout?{}", named(&numbered, groups)), "", "")).await;
+    assert_eq!(query.status, 422);
+    assert!(shop.asked().is_empty(), "the shop heard of it");
+    let masked = ["****", "****", "****", groups[3]];
+    for (headers, body, heard) in [
+        (form, named(&numbered, groups), named(&numbered, masked)),
+        (form, named(&listed, groups), named(&listed, masked)),
+        (json, text(groups), text(masked)),
+    ] {
+        assert_eq!(edge.ask(&request("POST /a", headers, &body)).await.status, 200);
+        assert_eq!(String::from_utf8_lossy(&shop.asked().last().unwrap().body), heard);
+    }
+    edge.ask(&request(&format!("GET /a?{}", named(&numbered, groups)), "", "")).await;
+    assert_eq!(shop.asked().last().unwrap().target(), format!("/a?{}", named(&numbered, masked)));
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 4);
+    // Years, quantities and what is not called alike are none.
+    let apart = named(&|at| ["year", "from", "to", "pin"][at].to_owned(), groups);
+    for body in ["y%5B%5D=2024&y%5B%5D=2025&y%5B%5D=2026&y%5B%5D=2027".to_owned(), apart] {
+        assert_eq!(edge.ask(&request("POST /checkout", form, &body)).await.status, 200, "{body}");
+        assert_eq!(shop.asked().last().unwrap().body, body.as_bytes());
+    }
+    edge.stop();
+}
+
+/// A cookie that is a card's number and nothing else: masked, and not refused, also where an order is paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_that_is_a_card_number_is_masked() {
+    let shop = FakeShop::start(|_| Reply::ok("ok")).await;
+    let edge =
+        TestEdge::start(&[shop.url()], "[[inspect.exceptions]]\nrule = 28100\nparameter = \"visitor\"\n");
+    let number = card(5);
+    let last = &number[12..];
+    let cookies = format!(
+        "session=a1b2; last={number}; q=\"{number}\"; visitor={number}; basket={number}.17; token=x{number}"
+    );
+    let heard = format!(
+        "session=a1b2; last=************{last}; q=\"************{last}\"; visitor={number}; basket={number}.17; token=x{number}"
+    );
+    for line in ["GET /a", "GET /checkout"] {
+        let answer = edge.ask(&request(line, &format!("Cookie: {cookies}\r\n"), "")).await;
+        assert_eq!(answer.status, 200, "{line}");
+        assert_eq!(shop.asked().last().unwrap().header("cookie"), [heard.as_str()]);
+    }
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 2);
+    let plain = "Cookie: id=1234567812345678; t=1795541880123456\r\n";
+    edge.ask(&request("GET /a", plain, "")).await;
+    assert_eq!(shop.asked().last().unwrap().header("cookie"), ["id=1234567812345678; t=1795541880123456"]);
+    edge.stop();
+}

@@ -1,7 +1,7 @@
 //! Masking of a request's body, field by field: what a field is called says whether its number may be changed.
 
 use super::query::decode_with_places;
-use super::{CardSpan, find, mask_span};
+use super::{CardSpan, find, groups, mask_span};
 use crate::content_type::{BodyKind, body_kind};
 use crate::decode::{JsonNames, looks_like_form, looks_like_json, part_head, url_decode_into};
 use crate::values::Values;
@@ -16,8 +16,13 @@ pub fn mask_fields(bytes: &mut [u8], content_type: &[u8], keeps: &dyn Fn(&[u8]) 
         BodyKind::Raw if looks_like_form(bytes) => BodyKind::Form,
         kind => kind,
     };
+    let in_groups = match kind {
+        BodyKind::Form => groups::mask_form(bytes, keeps),
+        BodyKind::Json => groups::mask_json(bytes, keeps),
+        BodyKind::Multipart(_) | BodyKind::Xml | BodyKind::Binary | BodyKind::Raw => 0,
+    };
     if matches!(kind, BodyKind::Form) {
-        return mask_form(bytes, keeps);
+        return in_groups + mask_form(bytes, keeps);
     }
     let mut spans = find(bytes);
     // In order, and what was read for one number is not read again for the next.
@@ -34,7 +39,7 @@ pub fn mask_fields(bytes: &mut [u8], content_type: &[u8], keeps: &dyn Fn(&[u8]) 
     for span in &spans {
         mask_span(bytes, *span);
     }
-    spans.len()
+    in_groups + spans.len()
 }
 
 /// A form is read as what it says: a number may stand right behind an escape, and its digits may be written as escapes, which become
