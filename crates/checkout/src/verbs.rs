@@ -287,12 +287,15 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
             "code in the address of a link or a form runs nowhere by an approval: move it into a file",
         );
     }
+    let is_file = row.kind == Kind::Script && row.address.contains("://");
+    if what.scope == Scope::Exact && is_file && row.hash.is_none() {
+        return misfit("it was not fetched yet: try again in a moment, or approve the address");
+    }
     if what.scope == Scope::Exact && what.hash.as_ref().is_some_and(|seen| row.hash.as_ref() != Some(seen)) {
         return Err(Error::Raced);
     }
     let unseen =
         Error::Misfit { field: "hash", why: "`exact` approves the hash that somebody looked at: name it" };
-    let is_file = row.kind == Kind::Script && row.address.contains("://");
     let hash = match what.scope {
         Scope::Exact if is_file || matches!(row.kind, Kind::Inline | Kind::Handler) => match &row.hash {
             Some(_) if what.hash.is_none() => return Err(unseen),

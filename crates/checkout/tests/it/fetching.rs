@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use storeward_checkout::MIGRATIONS;
-use storeward_checkout::desk::{Scope, Status};
+use storeward_checkout::desk::{NewApproval, Scope, Status};
 use storeward_events::Event;
 use storeward_store::both_engines;
 use storeward_testkit::{FakeShop, Reply};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, STAFF, because};
 
 /// A server whose script a test can change, and how often it was asked.
 async fn server(lines: &'static str) -> (FakeShop, Arc<Mutex<String>>, Arc<AtomicUsize>) {
@@ -44,6 +44,11 @@ both_engines!(a_changed_file_is_told_within_the_round, MIGRATIONS, async |db| {
     let address = format!("{}/a.js", cdn.url());
     let page = format!("<head><script src=\"{address}?v=1\"></script>");
     bench.settled(&page).await;
+    // Whoever names a hash before the first fetch read that somebody else had changed the script.
+    let early = bench.row(&address).await;
+    let named = NewApproval { hash: Some("YWFh".to_owned()), ..because(Scope::Exact) };
+    let refused = bench.checkout.approve(&early.id, named, STAFF).await;
+    assert!(refused.unwrap_err().to_string().contains("not fetched yet: try again in a moment"));
     assert_eq!(bench.checkout.fetch_due().await.unwrap(), 1);
     let row = bench.row(&address).await;
     assert!(row.hash.is_some() && row.is_shared && row.fetched_at.is_some());
