@@ -454,8 +454,10 @@ async fn a_number_in_four_fields_is_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cookie_that_is_a_card_number_is_masked() {
     let shop = FakeShop::start(|_| Reply::ok("ok")).await;
-    let edge =
-        TestEdge::start(&[shop.url()], "[[inspect.exceptions]]\nrule = 28100\nparameter = \"visitor\"\n");
+    let edge = TestEdge::start(
+        &[shop.url()],
+        "[[inspect.exceptions]]\nrule = 28100\nparameter = \"REQUEST_COOKIES:visitor\"\n",
+    );
     let number = card(5);
     let last = &number[12..];
     let cookies = format!(
