@@ -199,6 +199,9 @@ impl<'e> Inspection<'e> {
         if self.policy.mode != Mode::Block || self.policy.cards.elsewhere == CardAction::Report {
             return None;
         }
+        if !headers.get_all(header::COOKIE).iter().any(|line| may_hold_card(line.as_bytes())) {
+            return None;
+        }
         let keeps = |name: &[u8]| self.policy.keeps_cookie(path, name);
         let (mut lines, mut count) = (Vec::new(), 0);
         for line in headers.get_all(header::COOKIE) {
@@ -229,6 +232,14 @@ pub(super) fn from_reason(reason: &Reason) -> RuleMatch {
         matched: reason.matched.clone(),
         message: "".into(),
     }
+}
+
+/// Whether a cookie has as many digits as a card's number: nearly no request's has, and nothing of it is copied then.
+fn may_hold_card(cookies: &[u8]) -> bool {
+    cookies.split(|byte| *byte == b';').any(|pair| {
+        let value = pair.iter().skip_while(|byte| **byte != b'=');
+        (15..=16).contains(&value.filter(|byte| byte.is_ascii_digit()).count())
+    })
 }
 
 #[cfg(test)]
