@@ -89,7 +89,12 @@ pub fn faults(reader: &mut Reader<'_>) -> Result<Vec<String>, Error> {
     if reader.conn.engine() == Engine::Postgres {
         return Ok(Vec::new());
     }
-    let mut found: Vec<String> = reader.query_many("PRAGMA integrity_check(20)", &[], |row| row.get(0))?;
+    // Of a file so harmed that the check itself fails the failure is what is told; what else was found is told beside it.
+    let mut found: Vec<String> = match reader.query_many("PRAGMA integrity_check(20)", &[], |row| row.get(0))
+    {
+        Ok(found) => found,
+        Err(why) => vec![why.to_string()],
+    };
     found.retain(|words| words != "ok");
     Ok(found)
 }
@@ -246,5 +251,22 @@ mod tests {
         assert_eq!(look_into(&path).unwrap().fault, None);
         let fault = look_closely(&path).unwrap().fault.unwrap();
         assert!(fault.contains("missing from index i"), "{fault}");
+    }
+
+    // The check itself ended with an error, and the look over the records with it, in words that name no file and nothing else that was found.
+    #[test]
+    fn a_check_that_cannot_go_on_is_a_fault_like_another() {
+        let place = crate::testing::fresh(Engine::Sqlite).unwrap();
+        let clock = std::sync::Arc::new(storeward_base::FixedClock::at(storeward_base::Timestamp::EPOCH));
+        let db = crate::testing::TestDb::at(std::sync::Arc::clone(&place), &[], clock);
+        assert_eq!(db.read_blocking(faults).unwrap(), [""; 0]);
+        // An index of another table's name in the schema: the pages are whole, and what reads the schema is not.
+        db.tamper("CREATE TABLE t (n); CREATE INDEX i ON t (n)");
+        db.tamper(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t (gone' WHERE name = 'i'",
+        );
+        let found = db.read_blocking(faults).unwrap();
+        assert!(found.iter().any(|words| words.contains("malformed")), "{found:?}");
+        (*db).clone().close();
     }
 }
