@@ -11,6 +11,7 @@ use storeward_base::{BackupId, Secret, SystemClock, Timestamp};
 use storeward_seal::LogKey;
 
 use crate::manifest::{self, Manifest};
+use crate::needed;
 use crate::owner::{Mark, Whose};
 use crate::place::local::Local;
 use crate::place::s3::{S3, S3Account};
@@ -330,12 +331,20 @@ impl Backups {
         Ok(runs)
     }
 
-    /// What is wrong at the target, in words; empty where all is well.
+    /// What is wrong at the target, in words; empty where all is well. Behind the faults of a repository stands which backups need what is
+    /// damaged.
     pub fn verify(&self, reading: Reading) -> Result<Vec<String>, Error> {
         let mut faults = Vec::new();
         for part in Part::ALL {
             let Some(repo) = self.perhaps(part)? else { continue };
-            let found = repo.check(reading)?;
+            let mut found = repo.check(reading)?;
+            let packs = needed::packs_in(&found);
+            if let Some(last) = found.last_mut() {
+                last.push_str(&match repo.needing(&packs) {
+                    Ok(snapshots) => format!("\n      {}", needed::words(&snapshots)),
+                    Err(why) => format!("\n      which backups need it cannot be told: {why}"),
+                });
+            }
             faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", part.folder())));
         }
         Ok(faults)

@@ -18,6 +18,7 @@ mod engine;
 mod error;
 pub mod freeze;
 pub mod manifest;
+mod needed;
 mod owner;
 mod place;
 pub mod postgres;

@@ -1,22 +1,20 @@
 //! One repository in restic's format: made, written into, read out of, checked, thinned out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use bytesize::ByteSize;
 use rustic_core::jiff::Zoned;
-use rustic_core::repofile::{
-    Chunker, IndexFile, MasterKey, Metadata, Node, NodeType, SnapshotFile, SnapshotId,
-};
+use rustic_core::repofile::{Chunker, IndexFile, MasterKey, Metadata, NodeType, SnapshotFile, SnapshotId};
 use rustic_core::{
     BackupOptions, CheckOptions, CheckResults, ConfigOptions, Credentials, FileType, Id, KeyOptions,
     LimitOption, LsOptions, OpenStatus, ParentOptions, PathList, ProgressBars, PruneOptions,
     ReadSubsetOption, RepairIndexOptions, Repository, RepositoryBackends, RepositoryOptions, RusticError,
-    SnapshotOptions, TreeId,
+    SnapshotOptions,
 };
 use storeward_base::{BackupId, Secret, Timestamp};
 
@@ -33,6 +31,8 @@ use crate::{Before, Tell};
 const PAGE: u64 = 16 * 1024;
 /// How often a check is begun that `rustic_core` does not bring to its end.
 const CHECKS: u32 = 3;
+/// Signs of a fault's words.
+const LONGEST_LINE: usize = 300;
 
 /// Which of the repositories at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -153,12 +153,12 @@ impl Repo {
     }
 
     /// Anew each time: what another program wrote meanwhile counts.
-    fn repository(&self) -> Result<Repository<OpenStatus>, Error> {
+    pub(crate) fn repository(&self) -> Result<Repository<OpenStatus>, Error> {
         let credentials = Credentials::Masterkey(self.key.clone());
         self.asked(|| unopened(&self.place, &self.bars)?.open(&credentials))
     }
 
-    fn asked<T>(&self, work: impl FnOnce() -> Result<T, Box<RusticError>>) -> Result<T, Error> {
+    pub(crate) fn asked<T>(&self, work: impl FnOnce() -> Result<T, Box<RusticError>>) -> Result<T, Error> {
         asked(&self.place.shown(), work)
     }
 
@@ -200,7 +200,7 @@ impl Repo {
         Ok(found)
     }
 
-    fn snapshot(&self, file: &SnapshotFile) -> Option<Snapshot> {
+    pub(crate) fn snapshot(&self, file: &SnapshotFile) -> Option<Snapshot> {
         let summary = file.summary.clone().unwrap_or_default();
         Some(Snapshot {
             id: file.id.to_hex().as_str().to_owned(),
@@ -248,13 +248,16 @@ impl Repo {
         options: CheckOptions,
         check: impl Fn(CheckOptions) -> Result<CheckResults, Box<RusticError>>,
     ) -> Result<Vec<String>, Error> {
+        quiet();
         for _ in 0..CHECKS {
             if let Ok(found) = catch_unwind(AssertUnwindSafe(|| check(options))) {
                 return self.asked(|| found).map(|found| faults(&found));
             }
         }
-        let mut found = faults(&self.asked(|| check(options.read_data(false)))?);
-        found.push("it could not be read to its end".to_owned());
+        let without = catch_unwind(AssertUnwindSafe(|| check(options.read_data(false))));
+        let mut found =
+            without.map_or(Ok(Vec::new()), |found| self.asked(|| found).map(|found| faults(&found)))?;
+        found.push("a folder in it is damaged, and it could not be read to its end".to_owned());
         Ok(found)
     }
 
@@ -405,43 +408,6 @@ impl Repo {
         }
     }
 
-    /// Those of `snapshots` of which the index does not name every piece.
-    pub(crate) fn lacking(&self, snapshots: &[String]) -> Result<Vec<String>, Error> {
-        let repo = self.repository()?;
-        let repo = self.asked(|| repo.to_indexed())?;
-        let flat = LsOptions::default().recursive(false);
-        // Snapshots share most of their folders: those of a whole one are not looked into again.
-        let mut whole: BTreeSet<TreeId> = BTreeSet::new();
-        let mut is_whole = |tree: TreeId| -> Result<bool, Box<RusticError>> {
-            let (mut open, mut seen) = (vec![tree], BTreeSet::new());
-            while let Some(tree) = open.pop() {
-                if whole.contains(&tree) || !seen.insert(tree) {
-                    continue;
-                }
-                if repo.get_index_entry(&tree).is_err() {
-                    return Ok(false);
-                }
-                let folder = Node { node_type: NodeType::Dir, subtree: Some(tree), ..Node::default() };
-                for node in repo.ls(&folder, &flat)? {
-                    let (_, node) = node?;
-                    if node.content.iter().flatten().any(|piece| repo.get_index_entry(piece).is_err()) {
-                        return Ok(false);
-                    }
-                    open.extend(node.subtree);
-                }
-            }
-            whole.append(&mut seen);
-            Ok(true)
-        };
-        let mut lacking = Vec::new();
-        for file in self.asked(|| repo.get_snapshots(snapshots))? {
-            if !self.asked(|| is_whole(file.tree))? {
-                lacking.push(file.id.to_hex().as_str().to_owned());
-            }
-        }
-        Ok(lacking)
-    }
-
     /// One small file of a snapshot.
     pub(crate) fn read_file(&self, snapshot: &str, path: &str) -> Result<Vec<u8>, Error> {
         self.read_files(&[snapshot], path)?.pop().unwrap_or_else(|| Err(Error::NoRun(snapshot.to_owned())))
@@ -489,12 +455,27 @@ impl Repo {
 /// Whatever is asked of `rustic_core`. It has places in which it panics, on damaged data among others: an error like any other here, or it
 /// would end a backup without a word in the ledger, and a drill without a report.
 pub(crate) fn asked<T>(place: &str, work: impl FnOnce() -> Result<T, Box<RusticError>>) -> Result<T, Error> {
+    quiet();
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => done.map_err(|why| told(place, why)),
         Err(_) => Err(Error::Damaged(format!(
             "{place} could not be read or written to the end; storeward backup verify may say more"
         ))),
     }
+}
+
+/// What `rustic_core` says when it gives up (its index as a whole, a stack) is for its developers: whoever looks hears of it as of any other
+/// fault. Panics of anybody else are told as before.
+fn quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !info.location().is_some_and(|at| at.file().contains("rustic_core")) {
+                before(info);
+            }
+        }));
+    });
 }
 
 fn unopened(place: &Arc<dyn Place>, bars: &Bars) -> Result<Repository<()>, Box<RusticError>> {
@@ -535,5 +516,12 @@ fn told(place: &str, why: Box<RusticError>) -> Error {
 /// otherwise one day is one.
 fn faults(found: &CheckResults) -> Vec<String> {
     let is_fault = |level: &dyn std::fmt::Debug| format!("{level:?}") != "Warn";
-    found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| fault.to_string()).collect()
+    found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| line(&fault.to_string())).collect()
+}
+
+/// The first line of what may be a page, and of that as much as somebody reads.
+fn line(words: &str) -> String {
+    let first = words.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let cut: String = first.chars().take(LONGEST_LINE).collect();
+    if cut.len() < first.len() { cut + " …" } else { cut }
 }

@@ -435,3 +435,62 @@ fn the_shops_files_come_back_as_whose_and_of_when_they_were() {
         }
     }
 }
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn packs(target: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(target.join("files/data")).unwrap();
+    let packs = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    packs.map(|pack| pack.unwrap().path()).collect()
+}
+
+// `backup verify` printed the library's panics with its index, and no backup's name: nobody knew which one still holds.
+#[test]
+fn a_damaged_pack_is_told_in_a_line_with_the_backups_that_need_it() {
+    static PANICS: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    // Whatever would come to the screen.
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("{info}");
+        PANICS.lock().unwrap().push(info.to_string());
+    }));
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    pictures(&house, "a", 12);
+    house.run(&backups, 1).unwrap();
+    let before = packs(&target);
+    pictures(&house, "b", 30);
+    house.run(&backups, 2).unwrap();
+    let runs = [1, 2].map(|hour| run_of(hour).to_string());
+    let length = |path: &PathBuf| std::fs::metadata(path).unwrap().len();
+    let of_second = packs(&target).into_iter().filter(|pack| !before.contains(pack));
+    // The largest of each time holds pictures, and every other folders or what is Storeward's own.
+    let (first, second) =
+        (before.iter().max_by_key(|pack| length(pack)).unwrap(), of_second.max_by_key(length).unwrap());
+    let said = || backups.verify(Reading::All).unwrap();
+    assert_eq!(said(), [""; 0]);
+    flip(&second, 20_000);
+    let found = said();
+    assert!(found.iter().any(|fault| fault.contains(&runs[1])), "{found:?}");
+    assert!(found.iter().all(|fault| !fault.contains(&runs[0])), "the first needs none of it: {found:?}");
+    flip(&second, 20_000);
+    flip(first, 20_000);
+    let found = said();
+    assert!(runs.iter().all(|run| found.iter().any(|fault| fault.contains(run))), "{found:?}");
+    flip(first, 20_000);
+    // Each of the others in turn: folders among them, of which the library gives up.
+    for pack in packs(&target) {
+        let middle = usize::try_from(length(&pack) / 2).unwrap();
+        flip(&pack, middle);
+        let found = said();
+        assert!(found.iter().any(|fault| runs.iter().any(|run| fault.contains(run))), "{found:?}");
+        assert!(found.iter().all(|fault| fault.len() < 1_000), "{found:?}");
+        flip(&pack, middle);
+    }
+    let panics = PANICS.lock().unwrap().clone();
+    assert_eq!(panics, [""; 0], "they came to the screen");
+}
