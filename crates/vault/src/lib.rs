@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod asking;
+mod cards;
 pub mod catalogue;
 pub mod copy;
 mod error;

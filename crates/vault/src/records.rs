@@ -9,6 +9,7 @@ use storeward_seal::envelope::CustomerKey;
 use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
+use crate::cards::name_holds_card;
 use crate::catalogue::Field;
 use crate::import::{Cells, Told};
 use crate::indexes::Plan;
@@ -19,7 +20,6 @@ use crate::rules::RulesFrom;
 use crate::sights::{self, Sight};
 use crate::sql::{self, CustomerRow, FieldRow};
 use crate::taken::{Taken, Writes, seal_one};
-use crate::values::name_holds_card;
 use crate::walks::Walks;
 use crate::whose;
 
