@@ -228,11 +228,21 @@ impl TestDb {
 
     /// Runs statements past the store that do no harm.
     pub fn raw(&self, sql: &str) {
+        self.try_raw(sql).expect("the statement runs");
+    }
+
+    /// As [`TestDb::tamper`], where the database itself may refuse it; whether it did not.
+    pub fn try_tamper(&self, sql: &str) -> bool {
+        self.place.tampered.store(true, Ordering::SeqCst);
+        self.try_raw(sql).is_ok()
+    }
+
+    fn try_raw(&self, sql: &str) -> Result<(), String> {
         match url(&self.place.address).0 {
             Target::Sqlite(path) => {
                 let conn = rusqlite::Connection::open(path).expect("the file is there");
                 conn.busy_timeout(std::time::Duration::from_secs(10)).expect("a wait can be set");
-                conn.execute_batch(sql).expect("the statement runs");
+                conn.execute_batch(sql).map_err(|why| why.to_string())
             }
             Target::Postgres(server) => {
                 let config = server.config;
@@ -240,9 +250,9 @@ impl TestDb {
                 // A thread of its own: the driver blocks, and the test may be inside of a runtime.
                 let run = move || {
                     let mut client = config.connect(postgres::NoTls).expect("the server answers");
-                    client.batch_execute(&sql).expect("the statement runs");
+                    client.batch_execute(&sql).map_err(|why| format!("{why:?}"))
                 };
-                std::thread::spawn(run).join().expect("the statement runs");
+                std::thread::spawn(run).join().expect("the server answers")
             }
         }
     }

@@ -363,6 +363,19 @@ impl Request {
         self.kind != Grant::BreakGlass && self.tag.as_ref().is_some_and(|tag| equal(tag, &own))
     }
 
+    /// Whether its words open and its tag is the one it was given. One that was refused or taken back has none, and lets nobody see
+    /// anything; nor does one that nobody answered in time.
+    pub(crate) fn is_whole(&self, key: &CustomerKey, now: Timestamp) -> bool {
+        let (owner, id) = (self.customer.to_string(), self.id.to_string());
+        let opens = self.reason.is_empty() || key.open(&self.reason, &place(&owner, &id)).is_ok();
+        opens
+            && match (self.decided_at, &self.tag) {
+                (None, _) => now.since(self.asked_at) > ASKED_FOR || self.is_as_asked(key),
+                (Some(_), Some(_)) => self.is_ours(key),
+                (Some(_), None) => true,
+            }
+    }
+
     fn tag_until(&self, key: &CustomerKey, until: Timestamp) -> [u8; 16] {
         tag(key, self.id, self.kind, self.staff, self.purpose, &self.fields, until)
     }
@@ -404,6 +417,11 @@ pub fn active(
 pub fn forget(tx: &mut Tx<'_>) -> Result<(), Error> {
     let before = tx.now().minus(KEPT);
     Ok(tx.execute(FORGET, params![before]).map(drop)?)
+}
+
+/// Those that were asked since, as they lie there.
+pub(crate) fn since(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Request>, Error> {
+    Ok(flat(reader.query_many(PAST_AND_OPEN, params![since], request)?))
 }
 
 fn find(reader: &mut Reader<'_>, id: GrantId) -> Result<Option<Request>, Error> {
@@ -514,13 +532,24 @@ fn flat(rows: Vec<Option<Request>>) -> Vec<Request> {
     rows.into_iter().flatten().collect()
 }
 
-/// Nothing for a row in words that are not ours.
+/// Nothing for a row in words that are not ours, ids among them.
 fn request(row: &Row<'_>) -> Result<Option<Request>, storeward_store::Error> {
+    match read(row) {
+        Err(storeward_store::Error::Column { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<Option<Request>, storeward_store::Error> {
     let (purpose, fields, verdict): (String, String, Option<String>) =
         (row.get(4)?, row.get(5)?, row.get(14)?);
     let Some(purpose) = Purpose::of_name(&purpose) else { return Ok(None) };
     let fields: Option<Vec<&'static Field>> = fields.split(',').map(|name| Field::find(name).ok()).collect();
     let Some(fields) = fields else { return Ok(None) };
+    let is_known = verdict.as_deref().is_none_or(|word| Verdict::of_name(word).is_some());
+    if !is_known {
+        return Ok(None);
+    }
     let is_emergency: i64 = row.get(1)?;
     Ok(Some(Request {
         id: row.get(0)?,

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod asking;
+mod beside;
 mod cards;
 pub mod catalogue;
 pub mod copy;

@@ -362,6 +362,20 @@ pub(crate) fn forget(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(tx.execute(FORGET, params![before]).map(drop)?)
 }
 
+impl Plea {
+    /// Whether what was written beside it opens.
+    pub(crate) fn is_whole(&self, key: &CustomerKey) -> bool {
+        let texts = [(&self.said, "said"), (&self.extended, "extended"), (&self.proof, "proof")];
+        let opens = |sealed: &Vec<u8>, what| opened(key, self.customer, self.id, what, sealed).is_some();
+        texts.into_iter().all(|(text, what)| text.as_ref().is_none_or(|sealed| opens(sealed, what)))
+    }
+}
+
+/// All, as they lie there.
+pub(crate) fn all_rows(reader: &mut Reader<'_>) -> Result<Vec<Plea>, Error> {
+    Ok(flat(reader.query_many(ALL, &[], plea)?))
+}
+
 fn find(reader: &mut Reader<'_>, id: PleaId) -> Result<Option<Plea>, Error> {
     Ok(reader.query_optional(FIND, params![id], plea)?.flatten())
 }
@@ -370,9 +384,21 @@ fn flat(rows: Vec<Option<Plea>>) -> Vec<Plea> {
     rows.into_iter().flatten().collect()
 }
 
+/// Nothing for a row in words that are not ours, ids among them.
 fn plea(row: &Row<'_>) -> Result<Option<Plea>, storeward_store::Error> {
+    match read(row) {
+        Err(storeward_store::Error::Column { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<Option<Plea>, storeward_store::Error> {
     let (right, outcome): (String, Option<String>) = (row.get(2)?, row.get(11)?);
     let Some(right) = Right::of_name(&right) else { return Ok(None) };
+    let is_known = outcome.as_deref().is_none_or(|word| PleaOutcome::of_name(word).is_some());
+    if !is_known {
+        return Ok(None);
+    }
     Ok(Some(Plea {
         id: row.get(0)?,
         customer: row.get(1)?,

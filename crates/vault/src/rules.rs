@@ -1,5 +1,7 @@
 //! Rules that are saved at the console: every version is kept, the last is in force, and a text that does not fit never is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use storeward_base::{Actor, CustomerId, StaffId, Timestamp};
 use storeward_events::Event;
 use storeward_events::vault::RulesChanged;
@@ -10,6 +12,7 @@ use storeward_store::{Reader, Row, ledger, params, statements};
 use crate::Error;
 use crate::asking::Asker;
 use crate::catalogue::FIELDS;
+use crate::grants::told::near;
 use crate::manifest::{Flaw, Harm};
 use crate::records::Vault;
 
@@ -22,6 +25,7 @@ statements! {
     INSERT = "INSERT INTO vault_rules (version, at, staff, hash, text) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (version) DO NOTHING";
     LAST = "SELECT version, at, staff, hash, text FROM vault_rules ORDER BY version DESC LIMIT 1";
     FIND = "SELECT version, at, staff, hash, text FROM vault_rules WHERE version = $1";
+    ALL = "SELECT version, at, staff, hash, text FROM vault_rules ORDER BY version LIMIT 10000";
     LIST = "SELECT version, at, staff, hash, text FROM vault_rules ORDER BY version DESC LIMIT 50";
 }
 
@@ -93,7 +97,12 @@ impl Vault {
             let (customer, place) = (CustomerId::from_bits(0), "rules".to_owned());
             Error::Harmed(Box::new(Flaw { customer, place, harm: Harm::Rules }))
         };
-        let (told, last) = match found.await? {
+        let found = match found.await {
+            // A column that says nothing.
+            Err(Error::Store(storeward_store::Error::Column { .. })) => return Err(harmed()),
+            found => found?,
+        };
+        let (told, last) = match found {
             (None, None) => return Ok(None),
             (told, last) => (told.ok_or_else(harmed)?, last.ok_or_else(harmed)?),
         };
@@ -203,6 +212,41 @@ fn all_told(reader: &mut Reader<'_>) -> Result<Vec<RulesChanged>, Error> {
         _ => None,
     });
     Ok(facts.collect())
+}
+
+/// Versions that are not what was saved, by whom or when, are there and were not, or are gone.
+pub(crate) fn harms(reader: &mut Reader<'_>) -> Result<Vec<Flaw>, Error> {
+    let mut told = BTreeMap::new();
+    for (_, record) in ledger::told(reader, &["vault.rules_changed"])?.iter() {
+        if let Event::RulesChanged(fact) = &record.event
+            && fact.version > 0
+        {
+            // What came into force again later was saved once.
+            told.entry(fact.version).or_insert_with(|| (fact.hash.clone(), record.actor, record.at));
+        }
+    }
+    let mut odd: BTreeSet<u64> = BTreeSet::new();
+    for (version, row) in reader.query_many(ALL, &[], |row| Ok((row.get(0).unwrap_or(0), saved(row).ok())))? {
+        let fits = match (row, told.remove(&version)) {
+            (Some(saved), Some((said, actor, at))) => {
+                saved.hash == said
+                    && hash(&saved.text) == said
+                    && actor == (Actor::Staff { id: saved.staff })
+                    && near(saved.at, at)
+            }
+            _ => false,
+        };
+        if !fits {
+            odd.insert(version);
+        }
+    }
+    odd.extend(told.into_keys());
+    let flaw = |version| Flaw {
+        customer: CustomerId::from_bits(0),
+        place: format!("rules.{version}"),
+        harm: Harm::Row,
+    };
+    Ok(odd.into_iter().map(flaw).collect())
 }
 
 fn saved(row: &Row<'_>) -> Result<SavedRules, storeward_store::Error> {

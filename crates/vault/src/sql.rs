@@ -155,9 +155,10 @@ pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Page, Error> {
         reader.query_many(PAGE, params![after], |row| Ok(row.get(0).unwrap_or_default()))?;
     let mut page = Page { customers: Vec::new(), others: Vec::new(), last: None };
     for id in ids {
-        match id.parse() {
-            Ok(customer) => page.customers.push(customer),
-            Err(_) => page.others.push(id.clone()),
+        match id.parse::<CustomerId>() {
+            Ok(customer) if customer.text() == id => page.customers.push(customer),
+            // One that is read as somebody's and written otherwise is found by nobody.
+            Ok(_) | Err(_) => page.others.push(id.clone()),
         }
         // What is no text stands behind all that is one.
         if !id.is_empty() {

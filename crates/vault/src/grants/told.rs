@@ -177,28 +177,30 @@ fn is_request(row: &Request, record: &Record, fact: &AccessRequested) -> bool {
         && near(row.asked_at, record.at)
 }
 
-/// By whom and when requests were answered.
-fn decisions(
-    reader: &mut Reader<'_>,
-    since: Timestamp,
-) -> Result<BTreeMap<GrantId, (Actor, Timestamp)>, Error> {
+/// By whom and when a request was answered, and until when it lets somebody see something.
+type Decision = (Actor, Timestamp, Option<Timestamp>);
+
+fn decisions(reader: &mut Reader<'_>, since: Timestamp) -> Result<BTreeMap<GrantId, Decision>, Error> {
     let mut all = entries(reader, "vault.access_approved", Some(since), None)?;
     all.extend(entries(reader, "vault.access_refused", Some(since), None)?);
     Ok(all
         .into_iter()
         .filter_map(|record| match &record.event {
-            Event::AccessApproved(fact) => Some((fact.request, (record.actor, record.at))),
-            Event::AccessRefused(fact) => Some((fact.request, (record.actor, record.at))),
+            Event::AccessApproved(fact) => Some((fact.request, (record.actor, record.at, Some(fact.until)))),
+            Event::AccessRefused(fact) => Some((fact.request, (record.actor, record.at, None))),
             _ => None,
         })
         .collect())
 }
 
-/// Whether the row names who answered the request, and when, as the ledger does.
-fn is_decided(row: &Request, decision: Option<&(Actor, Timestamp)>) -> bool {
-    let Some((actor, at)) = decision else { return row.decided_by.is_none() && row.decided_at.is_none() };
+/// Whether the row names who answered the request, when, and until when it holds, as the ledger does. One without a tag holds no more.
+fn is_decided(row: &Request, decision: Option<&Decision>) -> bool {
+    let Some((actor, at, until)) = decision else {
+        return row.decided_by.is_none() && row.decided_at.is_none() && row.until.is_none();
+    };
     let is_by = matches!(actor, Actor::Staff { id } if row.decided_by == Some(*id));
-    is_by && row.decided_at.is_some_and(|decided| near(decided, *at))
+    let is_until = row.until == *until || (until.is_some() && row.until.is_some() && row.tag.is_none());
+    is_by && is_until && row.decided_at.is_some_and(|decided| near(decided, *at))
 }
 
 /// Whether the row has what was found about it, by whom, and when, as the ledger does.
@@ -216,5 +218,8 @@ fn is_alike(row: &Request, told: &Request) -> bool {
     (row.staff, row.customer, row.purpose) == (told.staff, told.customer, told.purpose)
         && (row.kind, row.fields.as_slice()) == (told.kind, told.fields.as_slice())
         && near(row.asked_at, told.asked_at)
+        && row.decided_by.is_none()
+        && row.decided_at.is_some_and(|decided| near(decided, told.asked_at))
+        && row.until.is_some()
         && (row.until == told.until || row.tag.is_none())
 }

@@ -11,12 +11,14 @@ statements! {
     PUT_INDEX = "INSERT INTO vault_index (root, field, state, position, done, left_out, begun_at) \
                  VALUES ($1, $2, $3, '', 0, 0, $4) ON CONFLICT (root, field) DO NOTHING";
     STEP = "UPDATE vault_index SET position = $3, done = done + $4, left_out = left_out + $5 \
-            WHERE root = $1 AND field = $2 AND state = $6 AND position = $7";
+            WHERE root = $1 AND field = $2 AND (state = $6 OR state NOT IN ('making', 'made', 'ending')) AND position = $7";
     SET_STATE = "UPDATE vault_index SET state = $3, position = '', done = 0, left_out = 0 WHERE root = $1 AND field = $2";
-    END = "UPDATE vault_index SET state = $3, position = '' WHERE root = $1 AND field = $2 AND state = $4 AND position = $5";
+    END = "UPDATE vault_index SET state = $3, position = '' WHERE root = $1 AND field = $2 \
+           AND (state = $4 OR state NOT IN ('making', 'made', 'ending')) AND position = $5";
     DROP_INDEX = "DELETE FROM vault_index WHERE root = $1 AND (field = $2 OR $2 = '')";
     ADD_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
                 ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
+    DELETE_ALL_MARKS = "DELETE FROM vault_mark";
     DELETE_OF_ROOT = "DELETE FROM vault_mark WHERE customer = $1 AND root = $2 AND (field = $3 OR $3 = '')";
     BY_THREES = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 \
                  AND mark IN ($3, $4, $5, $6, $7, $8, $9, $10) \
@@ -33,7 +35,7 @@ statements! {
 pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Row>, Error> {
     reader.query_many(INDEXES, &[], |row| {
         let state: String = row.get(2)?;
-        // A word that is none of ours says that somebody was at it: it is made anew.
+        // A word that is none of ours says that somebody was at it: it is made anew, and the walk writes over it (`STEP`, `END`).
         let state = State::ALL.into_iter().find(|known| known.name() == state).unwrap_or(State::Making);
         Ok(Row {
             root: row.get(0)?,
@@ -49,6 +51,11 @@ pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Row>, Error> {
 pub fn put(tx: &mut Tx<'_>, root: u32, field: &str, state: State) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(PUT_INDEX, params![root, field, state.name(), now]).map(drop)
+}
+
+/// Everybody's, and nobody's.
+pub fn delete_all_marks(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE_ALL_MARKS, &[]).map(drop)
 }
 
 /// From where the walk stood when `row` was read: another program that walks beside this one counts the same customers once.

@@ -79,19 +79,24 @@ impl Vault {
         Ok(begun)
     }
 
-    /// Makes all marks anew with the root that is there, as after a restore.
+    /// Makes all marks anew from what is sealed, with the roots that are there.
     pub async fn remake_index(&self, progress: impl FnMut(Making) + Send) -> Result<(), Error> {
+        self.forget_marks().await?;
+        self.make_indexes(progress).await
+    }
+
+    /// Takes all marks away, whoever made them, and has them made anew by [`Vault::make_indexes`]: those of a backup say what they said when it
+    /// was made, or what somebody wrote into it since. Until they are made nobody is found ([`Vault::can_find`]).
+    pub async fn forget_marks(&self) -> Result<(), Error> {
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             tx.commit_silent("that marks are made is told when they are");
-            for row in sql::all(tx)? {
-                if row.state == State::Made {
-                    sql::set_state(tx, row.root, &row.field, State::Making)?;
-                }
+            sql::delete_all_marks(tx)?;
+            for row in sql::all(tx)?.iter().filter(|row| row.state != State::Ending) {
+                sql::set_state(tx, row.root, &row.field, State::Making)?;
             }
             Ok(())
         });
-        written.await?;
-        self.make_indexes(progress).await
+        written.await
     }
 
     /// Goes on until all marks are made, and those of roots that are over are gone with them.
@@ -113,7 +118,12 @@ impl Vault {
                     made => made?,
                 }
             } else if let Some(row) = rows.iter().find(|row| row.state == State::Ending) {
-                self.end_some(row.clone(), &mut progress).await?;
+                if self.is_last(row) {
+                    // No renewal ends the root that all go by: somebody wrote that into the row.
+                    self.make_again(row.clone()).await?;
+                } else {
+                    self.end_some(row.clone(), &mut progress).await?;
+                }
             } else if !self.end_older(&rows).await? {
                 return Ok(());
             }
@@ -209,6 +219,20 @@ impl Vault {
                 .map_err(Error::from)
         });
         written.await.map(|()| true)
+    }
+
+    /// Whether the row is of all values, and of the newest root that lives.
+    fn is_last(&self, row: &Row) -> bool {
+        let newest = self.keys().indexes().last().map(|(version, _)| *version);
+        row.field.is_empty() && newest == Some(row.root)
+    }
+
+    async fn make_again(&self, row: Row) -> Result<(), Error> {
+        let written = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.commit_silent("that marks are made is told when they are");
+            Ok(sql::set_state(tx, row.root, &row.field, State::Making)?)
+        });
+        written.await
     }
 
     async fn end_some(&self, row: Row, progress: &mut (impl FnMut(Making) + Send)) -> Result<(), Error> {

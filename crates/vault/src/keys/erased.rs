@@ -84,12 +84,12 @@ fn bring_in_line(tx: &mut Tx<'_>) -> Result<(), Error> {
     for (customer, at) in &known {
         sql::note_destroyed(tx, *customer, *at)?;
     }
-    let (mut after, mut count) = (String::new(), 0);
-    loop {
-        let page = sql::destroyed(tx, &after)?;
-        let Some((last, _)) = page.last() else { break };
-        after = last.to_string();
-        for (customer, at) in page {
+    let (mut after, mut count) = (Some(String::new()), 0);
+    while let Some(from) = after {
+        let page = sql::destroyed(tx, &from)?;
+        after = page.last;
+        // One that names nobody is named by the look over the store.
+        for (customer, at) in page.rows.into_iter().flatten() {
             if !known.contains_key(&customer) && sql::find(tx, customer)?.is_none() {
                 tx.append_at(at, Actor::System, None, CustomerKeyDestroyed { customer })?;
                 count += 1;

@@ -113,9 +113,27 @@ pub fn rewrap(
     tx.execute(REWRAP, params![customer, from.0, to.0, wrapped]).map(drop)
 }
 
-/// The keys behind `after` in the order of their customers; the empty text begins.
-pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Vec<KeyRow>, Error> {
-    reader.query_many(PAGE, params![after], key)
+/// Rows in the order of their customers.
+pub struct Page<T> {
+    /// Nothing for one that does not say what a row says, such as an id as nobody writes it.
+    pub rows: Vec<Option<T>>,
+    /// Behind which the next page begins; nothing where this is the last.
+    pub last: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// What is no text has an empty one here, and stands behind all that is one.
+    fn of(found: Vec<(String, Option<T>)>) -> Self {
+        let last = found.iter().rev().map(|(id, _)| id).find(|id| !id.is_empty()).cloned();
+        Page { rows: found.into_iter().map(|(_, row)| row).collect(), last }
+    }
+}
+
+/// The keys behind `after`; the empty text begins.
+pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Page<KeyRow>, Error> {
+    let found =
+        reader.query_many(PAGE, params![after], |row| Ok((row.get(0).unwrap_or_default(), key(row).ok())));
+    Ok(Page::of(found?))
 }
 
 pub type IndexRow = (u32, EpochId, Vec<u8>);
@@ -197,7 +215,10 @@ pub fn destroyed_are_noted(tx: &mut Tx<'_>) -> Result<(), Error> {
     tx.execute(INSERT_DESTROYED_NOTED, params![now]).map(drop)
 }
 
-/// The notes behind `after` in the order of their customers, with the moment; the empty text begins.
-pub fn destroyed(reader: &mut Reader<'_>, after: &str) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
-    reader.query_many(DESTROYED, params![after], |row| Ok((row.get(0)?, row.get(1)?)))
+/// The notes behind `after`, with the moment; the empty text begins.
+pub fn destroyed(reader: &mut Reader<'_>, after: &str) -> Result<Page<(CustomerId, Timestamp)>, Error> {
+    let note = |row: &Row<'_>| -> Result<_, Error> { Ok((row.get(0)?, row.get(1)?)) };
+    let found = reader
+        .query_many(DESTROYED, params![after], |row| Ok((row.get(0).unwrap_or_default(), note(row).ok())));
+    Ok(Page::of(found?))
 }

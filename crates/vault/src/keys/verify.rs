@@ -25,6 +25,8 @@ pub enum KeyFault {
     Undestroyed(CustomerId),
     /// The store says that a key was destroyed, or when, and the ledger does not.
     Untold(CustomerId),
+    /// A row of this table names nobody as customers are written, or says nothing in another column: nobody finds it.
+    Row(&'static str),
     /// The store says of a record that it had come less far than the ledger tells.
     Older(CustomerId),
     /// The shelf holds an epoch that the ledger says was destroyed, or lacks the one that began last: it is of another time.
@@ -47,6 +49,7 @@ impl KeyFault {
             KeyFault::Undestroyed(customer) | KeyFault::Untold(customer) => {
                 (*customer, "vault_destroyed_key".to_owned())
             }
+            KeyFault::Row(table) => (nobody, (*table).to_owned()),
             KeyFault::Epoch(epoch) => (nobody, format!("epochs.{epoch}")),
             KeyFault::Index(version) => (nobody, format!("vault_index_root.{version}")),
             KeyFault::Name(name) => {
@@ -74,6 +77,11 @@ impl KeyFault {
             KeyFault::Older(customer) => format!("{customer}: an older note of the record was put back"),
             KeyFault::Untold(customer) => {
                 format!("{customer}: that the key was destroyed is noted otherwise than the ledger has it")
+            }
+            KeyFault::Row(table) => {
+                format!(
+                    "{table}: a row was changed: it names nobody as ids are written, or its columns say nothing"
+                )
             }
             KeyFault::Epoch(epoch) => format!("epoch {epoch}: the file of epoch keys is of another time"),
             KeyFault::Index(version) => {
@@ -118,14 +126,16 @@ impl KeyStore {
         if last_epoch > live.last() {
             faults.push(KeyFault::Epoch(last_epoch));
         }
-        let mut after = String::new();
-        loop {
-            let from = after.clone();
+        let mut after = Some(String::new());
+        while let Some(from) = after {
             let page =
                 self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::page(reader, &from)?) }).await?;
-            let Some(last) = page.last() else { break };
-            after = last.customer.to_string();
-            for row in &page {
+            after = page.last;
+            for row in &page.rows {
+                let Some(row) = row else {
+                    faults.push(KeyFault::Row("vault_customer_key"));
+                    continue;
+                };
                 match expected.remove(&row.customer) {
                     None => faults.push(KeyFault::Unknown(row.customer)),
                     Some(_) if self.unwrap(row).is_err() => faults.push(KeyFault::Damaged(row.customer)),
@@ -140,19 +150,22 @@ impl KeyStore {
             }
         }
         faults.extend(expected.into_keys().map(KeyFault::Missing));
-        let mut after = String::new();
-        loop {
-            let from = after.clone();
+        let mut after = Some(String::new());
+        while let Some(from) = after {
             let page = self
                 .0
                 .db
                 .read(move |reader| -> Result<_, Error> { Ok(sql::destroyed(reader, &from)?) })
                 .await?;
-            let Some((last, _)) = page.last() else { break };
-            after = last.to_string();
-            for (customer, at) in page {
-                if !destroyed_keys.remove(&customer).is_some_and(|told| is_moment(at, told)) {
-                    faults.push(KeyFault::Untold(customer));
+            after = page.last;
+            for row in page.rows {
+                match row {
+                    None => faults.push(KeyFault::Row("vault_destroyed_key")),
+                    Some((customer, at)) => {
+                        if !destroyed_keys.remove(&customer).is_some_and(|told| is_moment(at, told)) {
+                            faults.push(KeyFault::Untold(customer));
+                        }
+                    }
                 }
             }
         }
@@ -161,12 +174,15 @@ impl KeyStore {
         Ok(faults)
     }
 
-    /// Whose keys there are, in order: at most 500 behind `after`, with how far their records were noted.
-    pub(crate) async fn noted(&self, after: Option<CustomerId>) -> Result<Vec<(CustomerId, u64)>, Error> {
-        let after = after.map_or_else(String::new, |customer| customer.to_string());
-        let rows =
+    /// Whose keys there are, in order: at most 500 behind `after`, with how far their records were noted, and behind whom the next begin.
+    pub(crate) async fn noted(
+        &self,
+        after: String,
+    ) -> Result<(Vec<(CustomerId, u64)>, Option<String>), Error> {
+        let page =
             self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::page(reader, &after)?) }).await?;
-        Ok(rows.into_iter().map(|row| (row.customer, row.revision)).collect())
+        let rows = page.rows.into_iter().flatten().map(|row| (row.customer, row.revision));
+        Ok((rows.collect(), page.last))
     }
 
     async fn told(&self) -> Result<Told, Error> {

@@ -351,6 +351,21 @@ fn marks_of_a_root_that_is_gone_are_made_anew_after_a_restore() {
     });
 }
 
+// One word in the data took all marks away and destroyed the only root in the key store: nobody was found any more, and nothing said so.
+both_engines!(who_writes_the_data_ends_no_root, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    vault.settle_indexes(&[]).await.unwrap();
+    people(&vault, 5).await;
+    for change in ["state = 'ending'", "state = 'ENDING'", "state = 'made '", "root = 2"] {
+        db.tamper(&format!("UPDATE vault_index SET {change}"));
+        vault.settle_indexes(&[]).await.unwrap();
+        vault.make_indexes(|_| {}).await.unwrap();
+        assert_eq!(versions(&vault), [1], "{change}");
+        all_are_found(&vault, 5).await;
+        is_clean(&vault).await;
+    }
+});
+
 /// Statements past the vault on a database that no test database owns.
 struct TestDbAt<'a>(&'a Db);
 

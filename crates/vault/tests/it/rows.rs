@@ -41,10 +41,10 @@ const NOBODY: &[(&str, &str)] = &[
 /// The database itself lets nobody change these.
 const FIXED: &[&str] = &["ledger_head.id", "ledger_head.+"];
 
-type Columns = Vec<(String, String)>;
+pub type Columns = Vec<(String, String)>;
 
 /// The tables with their columns and their types, as they are.
-async fn tables(db: &TestDb) -> Vec<(String, Columns)> {
+pub async fn tables(db: &TestDb) -> Vec<(String, Columns)> {
     let sql = match db.engine() {
         Engine::Sqlite => {
             "SELECT m.name, c.name, LOWER(c.type) FROM sqlite_master m, pragma_table_info(m.name) c \
@@ -68,7 +68,7 @@ async fn tables(db: &TestDb) -> Vec<(String, Columns)> {
     tables
 }
 
-async fn count(db: &TestDb, table: &str) -> u64 {
+pub async fn count(db: &TestDb, table: &str) -> u64 {
     let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {table}");
     db.read(move |reader| -> Result<u64, Error> { reader.query_one(&sql, &[], |row| row.get(0)) })
         .await
@@ -76,7 +76,7 @@ async fn count(db: &TestDb, table: &str) -> u64 {
 }
 
 /// Row `at` of a table, from 0.
-fn row(engine: Engine, table: &str, at: u64) -> String {
+pub fn row(engine: Engine, table: &str, at: u64) -> String {
     let id = if engine == Engine::Sqlite { "rowid" } else { "ctid" };
     format!("{id} = (SELECT {id} FROM {table} ORDER BY {id} LIMIT 1 OFFSET {at})")
 }
