@@ -231,7 +231,13 @@ impl From<Taken> for RowTaken {
 impl Plan {
     pub fn new(mapping: &Mapping, header: &[String]) -> Result<Plan, Misfit> {
         let of = |column: &str| {
-            let found = header.iter().position(|name| name.trim() == column);
+            let mut named = header.iter().enumerate().filter(|(_, name)| name.trim() == column);
+            let found = named.next().map(|(at, _)| at);
+            if named.next().is_some() {
+                return Err(Misfit(format!(
+                    "the first line of the file names the column `{column}` twice; which of them is meant? Give the other one another name"
+                )));
+            }
             found.ok_or_else(|| {
                 // Of a file without a header the first line is somebody's data.
                 let count = header.len();

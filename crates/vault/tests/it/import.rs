@@ -46,6 +46,23 @@ fn a_file_without_a_header_is_told_without_its_first_line() {
     );
 }
 
+// The first of them was taken, whatever stood in the other.
+#[test]
+fn a_column_that_the_header_names_twice_is_refused_where_it_is_read() {
+    let twice = |at: usize| {
+        let mut header = cells(HEADER);
+        header.push(header[at].clone() + " ");
+        Plan::new(&mapping(), &header).map(drop).map_err(|why| why.to_string())
+    };
+    for (at, name) in cells(HEADER).iter().enumerate() {
+        let said = twice(at).unwrap_err();
+        assert!(said.contains(&format!("`{name}` twice")), "{said}");
+    }
+    // What nobody reads may stand there as often as it likes.
+    let header = cells(&format!("{HEADER}|other|other"));
+    assert!(Plan::new(&mapping(), &header).is_ok());
+}
+
 const ADA: &str = "17|ada@shop.example|+44 20 7946 0001|London|A-1001|1250|";
 
 both_engines!(a_row_is_taken_once_and_what_changed_takes_its_place, MIGRATIONS, async |db| {
