@@ -4,7 +4,7 @@ pub mod copies;
 mod csv;
 mod duties;
 mod import;
-mod indexes;
+pub mod indexes;
 mod root;
 mod sample;
 mod shops;
@@ -217,8 +217,15 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     };
     vault.set_rules(rules.0, rules.1);
     // What a crash left half-way is ended before anything serves: nobody is half erased.
-    finished(vault.finish_erasures())?.context("erasures that were begun")?;
-    indexes::settle(&vault, section)?;
+    let ended = finished(vault.finish_erasures())?.context("erasures that were begun")?;
+    if ended > 0 {
+        let words = format!(
+            "{ended} erasures were not at their end in the data, or undone there (an older copy, a stop half-way, or somebody at the database): \
+             they were ended again; vault.erasure_begun in the ledger names them"
+        );
+        log("warning", &words, &[]);
+    }
+    indexes::settle(&vault, section, data)?;
     let life = Duration::from_secs(u64::from(section.rotate_days) * 24 * 3_600);
     let (import, dir) = (section.import.clone(), data.path().to_owned());
     Ok(Some(Standing { vault, keys, life, import, dir }))

@@ -17,7 +17,7 @@ use crate::Done;
 use crate::data::{DataDir, is_new};
 use crate::failure::{Context, Failure};
 use crate::open::Opened;
-use crate::vault::copies;
+use crate::vault::{copies, indexes};
 
 /// What is wanted.
 pub struct Wanted {
@@ -80,6 +80,10 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     }
     lines.extend(lost(&restored));
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
+    if data.join("vault").is_dir() || restored.manifest.of_part(Part::Keys).next().is_some() {
+        indexes::make_at_start(data)?;
+        lines.push("its blind indexes are made anew from what is sealed when it is opened first".to_owned());
+    }
     step()?;
     since::tell(beside, data, &restored, is_erased, &mut lines)?;
     advise(data, wanted, &restored, &mut lines);

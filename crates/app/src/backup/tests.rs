@@ -584,6 +584,7 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
 }
 
 mod keys_apart;
+mod marks;
 mod old;
 mod rows;
 mod since;

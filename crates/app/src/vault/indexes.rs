@@ -1,13 +1,15 @@
 //! By what customers are found: settled at the start, made anew on request.
 
+use std::fs;
 use std::io::{IsTerminal, Write as _, stderr};
 
 use storeward_store::jobs;
 use storeward_vault::{Field, Making, Vault, renew_index};
 
-use super::{Standing, VaultSection};
+use super::{FOLDER, Standing, VaultSection};
 use crate::Done;
-use crate::failure::{Context, Failure};
+use crate::data::{DataDir, write_atomically};
+use crate::failure::{Context, Failure, IoContext};
 use crate::oidc::finished;
 use crate::open::Opened;
 
@@ -17,12 +19,29 @@ pub fn by_part(section: &VaultSection) -> Done<Vec<&'static Field>> {
     section.find_by_part.iter().map(one).collect()
 }
 
-/// Brings the indexes in line with roots and config. Where nobody could be found, as after a restore beside newer keys, all is made
-/// before anything serves; else a job does it.
-pub fn settle(vault: &Vault, section: &VaultSection) -> Done {
+/// Says of a restored directory that its marks are those of the backup. What opens the vault there first makes them anew from what is sealed.
+const OF_A_BACKUP: &str = "vault/marks-of-a-backup";
+
+/// Has the marks of a restored directory made anew.
+pub fn make_at_start(data: &DataDir) -> Done {
+    let (folder, mark) = (data.join(FOLDER), data.join(OF_A_BACKUP));
+    fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
+    write_atomically(&mark, b"The blind indexes are made anew when the vault is opened.\n")
+}
+
+/// Brings the indexes in line with roots and config. Where nobody could be found, as after a restore, all is made before anything serves;
+/// else a job does it.
+pub fn settle(vault: &Vault, section: &VaultSection, data: &DataDir) -> Done {
     let by_part = by_part(section)?;
+    finished(vault.settle_indexes(&by_part))?.context("the blind indexes")?;
+    let of_a_backup = data.join(OF_A_BACKUP);
+    if of_a_backup.exists() {
+        finished(vault.forget_marks())?.context("the blind indexes")?;
+        // From here on the data itself says that they have to be made, also after a kill.
+        let gone = fs::remove_file(&of_a_backup).or_else(is_gone);
+        gone.doing(format!("cannot delete {}", of_a_backup.display()))?;
+    }
     finished(async {
-        vault.settle_indexes(&by_part).await?;
         if !vault.can_find().await? {
             vault.make_indexes(told()).await?;
         }
@@ -30,6 +49,11 @@ pub fn settle(vault: &Vault, section: &VaultSection) -> Done {
         Ok::<_, storeward_vault::Error>(())
     })?
     .context("the blind indexes")
+}
+
+/// Another program opened it at the same moment.
+fn is_gone(why: std::io::Error) -> std::io::Result<()> {
+    if why.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(why) }
 }
 
 /// Another root for all of it; by the program that serves, where there is one.
