@@ -275,6 +275,15 @@ fn facts(opened: &Opened) -> Done<Facts> {
     opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")
 }
 
+/// Why no old backup is deleted, where that is so, and what to do about it.
+pub fn frozen(opened: &Opened) -> Done<Option<String>> {
+    Ok(facts(opened)?.frozen.map(|row| {
+        let (words, _) =
+            Trouble::Frozen { code: row.code, changed: row.changed, of_files: row.of_files }.words();
+        format!("LOOK  {words}. Look at the shop's files; were it you: storeward backup release")
+    }))
+}
+
 /// What the target lacked lately, or since a drill passed; nothing where that is over.
 pub fn lacked(opened: &Opened) -> Done<Option<String>> {
     Ok(facts(opened)?.is_lost.then(|| Trouble::Lost.words().0))

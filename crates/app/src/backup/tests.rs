@@ -509,6 +509,8 @@ fn files_that_turn_into_noise_stop_retention_until_somebody_has_looked() {
         })
     };
     assert_eq!(runs(&house).len(), 1, "one is kept");
+    let words = || house.with(|opened| super::restore::frozen(opened).unwrap());
+    assert_eq!(words(), None);
     // What an attack makes of them.
     for n in 0..30 {
         let entropy: &dyn storeward_base::Entropy = &SystemEntropy;
@@ -518,6 +520,9 @@ fn files_that_turn_into_noise_stop_retention_until_somebody_has_looked() {
     house.backup();
     assert_eq!(runs(&house).len(), 3, "a backup was deleted while retention stands still");
     assert!(house.kinds().contains(&"backup.retention_frozen".to_owned()));
+    // `backup now` said nothing of it.
+    let said = words().unwrap();
+    assert!(said.contains("no old backup is deleted") && said.contains("backup release"), "{said}");
     // The shop's files of before come back.
     let before = runs(&house)[0].run;
     assert_ne!(before, first);

@@ -126,6 +126,9 @@ fn now(at: &Directory, takes_over: bool) -> Done {
         size(made.read_bytes),
         size(made.added_bytes)
     ))?;
+    if let Some(words) = restore::frozen(&opened)? {
+        say(words)?;
+    }
     super::nothing_lost(&made)?;
     match made.unread {
         0 => Ok(()),
