@@ -9,7 +9,7 @@ use storeward_web::http::{HeaderValue, Method};
 use storeward_web::{Failure, Gate, WantsPage, redirect};
 
 use crate::state::ReturnTo;
-use crate::tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE};
+use crate::tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, session_cookie};
 use crate::verbs::{Granted, Identity};
 use crate::visit::Visit;
 
@@ -90,10 +90,10 @@ pub fn own(path: &str) -> String {
     format!("{OWN_PREFIX}{path}")
 }
 
-/// The cookies of whoever has signed in; what they began is over.
-pub fn cookies_of(granted: &Granted) -> Vec<HeaderValue> {
+/// The cookies of whoever has signed in, for longer than the browser runs or not; what they began is over.
+pub fn cookies_of(granted: &Granted, is_lasting: bool) -> Vec<HeaderValue> {
     const YEAR: u64 = 400 * 86_400;
-    let session = SESSION_COOKIE.set(granted.session.secret().expose(), Some(granted.session_seconds));
+    let session = session_cookie(&granted.session, is_lasting.then_some(granted.session_seconds));
     let held = granted.device.as_ref().map(|token| token.cookie_with(&granted.others));
     let device = held.and_then(|held| DEVICE_COOKIE.set(held.expose(), Some(YEAR)));
     [session, device, FLOW_COOKIE.clear()].into_iter().flatten().collect()

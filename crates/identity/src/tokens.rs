@@ -2,6 +2,7 @@
 
 use storeward_base::{Entropy, Secret, Timestamp};
 use storeward_seal::fingerprint::{equal, is_token, sha256_hex, token_hash};
+use storeward_web::http::HeaderValue;
 use storeward_web::{Cookie, CsrfToken, SameSite};
 
 use crate::marks::Marks;
@@ -53,6 +54,25 @@ macro_rules! token {
             }
         }
     };
+}
+
+/// Behind the token of a session that ends with its browser, in the cookie: what replaces the token does so, too.
+const ENDS_WITH_BROWSER: &str = "-b";
+
+/// What of a session's cookie is the token, and whether it outlives the browser.
+pub fn read_session(cookie: &str) -> (Option<SessionToken>, bool) {
+    match cookie.strip_suffix(ENDS_WITH_BROWSER) {
+        Some(token) => (SessionToken::parse(token), false),
+        None => (SessionToken::parse(cookie), true),
+    }
+}
+
+/// The line that sets a session's cookie, for so many seconds where it outlives the browser.
+pub fn session_cookie(token: &SessionToken, seconds: Option<u64>) -> Option<HeaderValue> {
+    match seconds {
+        Some(_) => SESSION_COOKIE.set(token.secret().expose(), seconds),
+        None => SESSION_COOKIE.set(&format!("{}{ENDS_WITH_BROWSER}", token.secret().expose()), None),
+    }
 }
 
 token!(SessionToken, "identity-session-csrf", "Of a signed-in browser: 256 random bits in hexadecimal.");

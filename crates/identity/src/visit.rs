@@ -11,7 +11,9 @@ use storeward_web::http::{HeaderMap, header};
 
 use crate::marks::Marks;
 use crate::model::DeviceId;
-use crate::tokens::{DEVICE_COOKIE, DeviceToken, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
+use crate::tokens::{
+    DEVICE_COOKIE, DeviceToken, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken, read_session,
+};
 
 /// A browser's request, as far as accounts care.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct Visit {
     /// What the browser likes best of the languages there are.
     pub language: Option<Language>,
     pub session: Option<SessionToken>,
+    /// Whether that session outlives the browser.
+    pub(crate) is_lasting: bool,
     /// As sent, cut; for the risk engine, which keeps keyed values of it only.
     pub(crate) user_agent: String,
     /// One for each of the last accounts that signed in on this browser, the latest first.
@@ -33,12 +37,14 @@ pub struct Visit {
 impl Visit {
     pub fn new(client: ClientIp, headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let (session, is_lasting) = SESSION_COOKIE.read(headers).map_or((None, true), read_session);
         Visit {
             client,
             label: agent::label(text(header::USER_AGENT)),
             language: Language::of_accept(text(header::ACCEPT_LANGUAGE)),
             user_agent: text(header::USER_AGENT).chars().take(512).collect(),
-            session: SESSION_COOKIE.read(headers).and_then(SessionToken::parse),
+            session,
+            is_lasting,
             devices: DEVICE_COOKIE.read(headers).map(DeviceToken::parse_all).unwrap_or_default(),
             flow: FLOW_COOKIE.read(headers).and_then(FlowToken::parse),
         }

@@ -14,7 +14,7 @@ use super::recover::{Asks, NewPasswordPage};
 use super::view::{Page, View, follow, show, show_again, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
-use crate::tokens::SESSION_COOKIE;
+use crate::tokens::session_cookie;
 use crate::verbs::{EnrolFault, Step};
 
 #[derive(Deserialize)]
@@ -82,7 +82,7 @@ pub async fn password(
     match app.identity.change_password(&view.visit, session, fields.current, fields.password).await {
         Ok(token) => {
             let seconds = app.identity.0.policy().absolute().as_secs();
-            let cookie = SESSION_COOKIE.set(token.secret().expose(), Some(seconds));
+            let cookie = session_cookie(&token, view.visit.is_lasting.then_some(seconds));
             Ok(with_cookies(redirect(&own("/account?done=password")), cookie.into_iter().collect()))
         }
         Err(EnrolFault::Misfit(misfit)) => {

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::gate::{cookies_of, flow_cookie, own};
 use crate::model::Misfit;
 use crate::texts::Texts;
-use crate::tokens::{FLOW_COOKIE, SESSION_COOKIE};
+use crate::tokens::{FLOW_COOKIE, session_cookie};
 use crate::verbs::current::CurrentSession;
 use crate::verbs::{Identity, Step};
 use crate::visit::Visit;
@@ -227,11 +227,11 @@ pub fn follow(step: Step) -> Response {
         }
         Step::SignedIn(granted) => {
             let to = granted.return_to.as_ref().map_or_else(account, |to| to.as_str().to_owned());
-            (to, cookies_of(&granted))
+            (to, cookies_of(&granted, true))
         }
         Step::Raised { token, return_to, seconds } => {
             let to = return_to.map_or_else(account, |to| to.as_str().to_owned());
-            let session = SESSION_COOKIE.set(token.secret().expose(), Some(seconds));
+            let session = session_cookie(&token, seconds);
             (to, [session, FLOW_COOKIE.clear()].into_iter().flatten().collect())
         }
         Step::Over(to) => (to.as_str().to_owned(), Vec::new()),

@@ -300,9 +300,9 @@ impl Guard {
         };
         entry.verified_at.store(self.identity.0.now().micros(), Ordering::SeqCst);
         let token = self.handles.rotate(entry).await?;
-        let mut cookies = passed.cookies();
-        cookies.extend(waited.iter().filter_map(|line| HeaderValue::from_bytes(line.as_bytes()).ok()));
         let is_lasting = entry.lock().jar.is_lasting();
+        let mut cookies = passed.cookies(is_lasting);
+        cookies.extend(waited.iter().filter_map(|line| HeaderValue::from_bytes(line.as_bytes()).ok()));
         cookies.extend(self.handle_cookie(&token, is_lasting));
         Ok(Verdict::Go { token: Some(token), cookies })
     }

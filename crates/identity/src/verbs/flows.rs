@@ -74,8 +74,8 @@ pub enum Step {
     NewPassword,
     /// Signed in.
     SignedIn(Granted),
-    /// The session has a new token.
-    Raised { token: SessionToken, return_to: Option<ReturnTo>, seconds: u64 },
+    /// The session has a new token, for so long where it outlives the browser.
+    Raised { token: SessionToken, return_to: Option<ReturnTo>, seconds: Option<u64> },
     /// The flow is over; on to this place.
     Over(ReturnTo),
     /// The password is new: sign in with it.

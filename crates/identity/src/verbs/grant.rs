@@ -137,7 +137,8 @@ impl Shared {
         let (device_draft, device_token, device_id) = self.device_draft(visit, &grant, now);
         // One that stands for nothing any more goes with the one that replaces it.
         let is_over = |id: DeviceId| device_id == Some(id) || grant.device.elsewhere() == Some(id);
-        let others = visit.devices.iter().filter(|token| !is_over(token.id)).cloned().collect();
+        let others: Vec<DeviceToken> =
+            visit.devices.iter().filter(|token| !is_over(token.id)).cloned().collect();
         let place = self.place(visit.client);
         let is_new_device = matches!(device_draft, DeviceDraft::New(_)) && grant.opens.is_none();
         let notice = self.sign_in_notice(visit, &grant, is_new_device, &place);
@@ -195,6 +196,7 @@ impl Shared {
         };
         let post = self.post.clone();
         let kept = self.db.write(move |tx| draft.write(tx, &*post, now)).await?;
+        let others = self.still_held(others).await?;
         Ok(Granted {
             customer: grant.account.id,
             session: token,
@@ -233,6 +235,18 @@ impl Shared {
         let purpose = if grant.door == Door::Shield { Purpose::Shield } else { Purpose::SignIn };
         let held = || self.held(grant.account.id, What::Noticed, purpose.word(), &grant.noticed);
         (!grant.noticed.is_empty()).then(held)
+    }
+
+    /// Those that are still their devices': of one that another tab has exchanged meanwhile the browser keeps the next one or none, for the
+    /// one of before would pass for a copy.
+    async fn still_held(&self, tokens: Vec<DeviceToken>) -> Result<Vec<DeviceToken>, Error> {
+        let mut held = Vec::new();
+        for token in tokens {
+            if self.owner_of_device(&token).await.is_some() {
+                held.push(token);
+            }
+        }
+        Ok(held)
     }
 
     /// What replaces the token that the browser shows of this device.

@@ -98,8 +98,9 @@ impl Passed {
     }
 
     /// `Set-Cookie` lines for the answer to the browser: its session with our own pages, and its device.
-    pub fn cookies(&self) -> Vec<HeaderValue> {
-        crate::gate::cookies_of(&self.granted)
+    /// The session outlives the browser where the shop's own does: `is_lasting`.
+    pub fn cookies(&self, is_lasting: bool) -> Vec<HeaderValue> {
+        crate::gate::cookies_of(&self.granted, is_lasting)
     }
 }
 

@@ -117,7 +117,7 @@ impl Identity {
             Ok(())
         });
         written.await?;
-        let seconds = shared.policy().absolute().as_secs();
+        let seconds = visit.is_lasting.then(|| shared.policy().absolute().as_secs());
         Ok(Step::Raised { token, return_to: flow.state.return_to, seconds })
     }
 

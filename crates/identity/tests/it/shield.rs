@@ -7,7 +7,7 @@ use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor, ShieldFault, Shie
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
-use super::bench::ORIGIN;
+use super::bench::{Answer, ORIGIN};
 
 const PROBLEM: [(&str, &str); 1] = [("accept", "application/json")];
 const FORM: [(&str, &str); 2] =
@@ -45,6 +45,24 @@ both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIG
     let line = &owner.handle_line;
     assert!(line.contains("HttpOnly"), "a handle was set: {line}");
     assert!(!line.contains("Max-Age") && !line.contains("Expires"), "{line}");
+    // So does the session with our own pages, where a stranger would add a factor of their own; also after a step up.
+    let lines = |answer: &Answer| -> Vec<String> {
+        let all = answer.headers.get_all("set-cookie").iter();
+        let all = all.map(|line| line.to_str().unwrap().to_owned());
+        all.filter(|line| line.starts_with("__Host-storeward-customer=")).collect()
+    };
+    owner.post("/logout", &[]).await;
+    let answer = owner.sign_in("ella").await;
+    answer.leads_to("/account");
+    let of_sign_in = lines(&answer);
+    let begun = owner.browser.post_from("/.storeward/step-up", "/.storeward/step-up", &[("next", "/")]).await;
+    begun.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    let of_step_up = lines(&owner.browser.prove("mail", &code).await);
+    for of in [of_sign_in, of_step_up] {
+        assert!(!of.is_empty() && of.iter().all(|line| !line.contains("Max-Age")), "{of:?}");
+    }
+    assert!(owner.browser.is_signed_in().await);
 });
 
 // Who shows a copy of a device is asked at once, whatever the policy; the owner's sessions end, and so the thief's.
