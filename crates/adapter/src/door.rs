@@ -61,14 +61,19 @@ impl Adapter {
 
     /// Whether programs sign in with a password where the shop may take the request to, by a parameter or by another method.
     pub fn is_door_for_programs(&self, reading: &Reading) -> bool {
-        let by_place = |door: &&Door| {
-            door.is_for_programs()
-                && matches!(door.body, BodyKind::Form | BodyKind::Json)
-                && door.place.query.is_empty()
-                // What stands at the same place without the mark is another form.
-                && door.marker.is_none()
-        };
-        self.doors.iter().filter(by_place).any(|door| reading.may_go_to(&door.place))
+        self.doors
+            .iter()
+            .filter(|door| self.is_for_programs_by_place(door))
+            .any(|door| reading.may_go_to(&door.place))
+    }
+
+    /// Whether whatever goes to the door's place is for programs.
+    pub(crate) fn is_for_programs_by_place(&self, door: &Door) -> bool {
+        door.is_for_programs()
+            && matches!(door.body, BodyKind::Form | BodyKind::Json)
+            && door.place.query.is_empty()
+            // What stands at the same place without the mark is another form.
+            && door.marker.is_none()
     }
 
     /// A sign-in by a form, or such as scripts send, where the file names no such door, and `known` is none: shops have more addresses

@@ -6,6 +6,7 @@
 use crate::body::fields;
 use crate::call::calls_operation;
 use crate::door::Asked;
+use crate::kind::Kind;
 use crate::model::{Adapter, DoorPlace};
 use crate::{place, text};
 
@@ -22,6 +23,8 @@ pub struct Reading {
     /// Those that a rule names, under the rule's name.
     fields: Vec<(String, String)>,
     is_routed: bool,
+    /// By a field that names a route with signs in it that are none of a route's.
+    is_odd: bool,
     is_partial: bool,
 }
 
@@ -40,15 +43,27 @@ impl Reading {
     }
 
     /// Whether the shop may take it for one to a door's place. Shops cut line ends off a path; of more methods or paths than are
-    /// looked at, any may be the one.
+    /// looked at, and of a route in odd signs, any may be the one.
     pub(crate) fn may_go_to(&self, door: &DoorPlace) -> bool {
         let takes = |method: &String| match door.methods.is_empty() {
             true => method.trim().eq_ignore_ascii_case("POST"),
             false => place::takes_method(&door.methods, method.trim()),
         };
         let is_there = |path: &String| door.paths.iter().any(|place| place::is(place, path.trim_end()));
-        let is_crowded = self.is_routed && self.is_crowded();
-        is_crowded || (self.methods.iter().any(takes) && self.paths.iter().any(is_there))
+        let is_any = self.is_odd || (self.is_routed && self.is_crowded());
+        is_any || (self.methods.iter().any(takes) && self.paths.iter().any(is_there))
+    }
+
+    /// A path, and what a shop may make of it: WordPress ends it at a `?` that was written as an escape, takes slashes off its end, and its
+    /// rules end before a last line end.
+    fn note_path(&mut self, path: String) {
+        let is_over = |sign: char| sign.is_whitespace() || sign.is_control() || ['/', '\\'].contains(&sign);
+        let bare = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches(is_over);
+        // One slash at its end is passed over anyway.
+        if path.len() > bare.len() + usize::from(path.ends_with('/')) {
+            self.paths.push(bare.to_owned());
+        }
+        self.paths.push(path);
     }
 
     fn is_crowded(&self) -> bool {
@@ -64,13 +79,12 @@ impl Reading {
 impl Adapter {
     /// Looks at the head. `overrides` are values of headers that name another method.
     pub fn reading(&self, asked: &Asked<'_>, overrides: &[&str]) -> Reading {
-        let mut reading = Reading {
-            methods: vec![asked.method.to_owned()],
-            paths: vec![asked.path.to_owned()],
-            ..Reading::default()
-        };
+        let mut reading = Reading { methods: vec![asked.method.to_owned()], ..Reading::default() };
+        reading.note_path(asked.path.to_owned());
         reading.methods.extend(overrides.iter().map(|method| method.trim().to_owned()));
-        reading.paths.extend(place::behind_scripts(asked.path));
+        for behind in place::behind_scripts(asked.path) {
+            reading.note_path(behind);
+        }
         let path = place::folded(asked.path);
         for routed in &self.routed {
             // Below a folder, a language or a script.
@@ -79,7 +93,7 @@ impl Adapter {
                 let inner = path.get(at..).unwrap_or_default();
                 if place::below(&start, inner) {
                     reading.is_routed = true;
-                    reading.paths.push(inner.to_owned());
+                    reading.note_path(inner.to_owned());
                 }
             }
         }
@@ -105,6 +119,21 @@ impl Adapter {
             Some(fields) => self.note_fields(reading, fields.into_iter()),
             None => reading.is_partial = true,
         }
+    }
+
+    /// Whether a form may go where programs sign in by a field that stands anywhere in it.
+    pub fn has_routed_doors(&self) -> bool {
+        !self.routed.is_empty() && self.doors.iter().any(|door| self.is_for_programs_by_place(door))
+    }
+
+    /// Whether such a field may stand behind what was read of it. Forms with files in them may be long.
+    pub fn may_hide_a_door(&self, content_type: &str) -> bool {
+        self.has_routed_doors() && matches!(Kind::of(content_type), Kind::Pairs | Kind::Doubtful)
+    }
+
+    /// Whether the back office stands here, whatever of it.
+    pub fn is_in_office(&self, path: &str) -> bool {
+        self.staff.paths.iter().any(|place| place::below(place, path))
     }
 
     /// Whether it has to be read which GraphQL field is called here: an act that is confirmed again may be among them.
@@ -133,7 +162,9 @@ impl Adapter {
             for routed in self.routed.iter().filter(|routed| text::is_field(&name, &routed.parameter)) {
                 reading.is_routed = true;
                 // Shops cut signs off its end, and rules of theirs end before a last line end.
-                reading.is_partial |= !value.bytes().all(is_routes);
+                let is_odd = !value.bytes().all(is_routes);
+                reading.is_odd |= is_odd;
+                reading.is_partial |= is_odd;
                 reading.paths.push(format!("{}/{}", routed.path, value.replace('\\', "/")));
             }
             let known =

@@ -27,6 +27,7 @@ use self::cookies::CameWith;
 use self::guest::Guest;
 use self::lines::Lines;
 use self::long::Room;
+use self::paced::Unread;
 use self::socket::{Ear, Socket};
 use self::token::Looks;
 use super::Guard;
@@ -88,7 +89,7 @@ pub struct Crossing {
     /// What is said on it is heard, and what is known of its language.
     heard: Option<Spoken>,
     /// A form that may sign somebody in is longer than what is read of it.
-    is_unread: bool,
+    unread: Unread,
     /// There is more of a form than what is read of it.
     is_cut_off: bool,
     /// What the shop may take the request for.
@@ -176,7 +177,7 @@ impl Crossing {
             wants: if head.wants_problem { Wants::Problem } else { Wants::Page },
             is_static,
             reads_body,
-            room: (reads_fields && !reads_body && has_handle)
+            room: (reads_fields && !reads_body && (has_handle || guard.adapter.has_routed_doors()))
                 .then(|| Room::for_form(head.client, head.headers))
                 .flatten(),
             reads_fields,
@@ -185,7 +186,7 @@ impl Crossing {
             is_socket,
             heard: socket::language(&guard, head).filter(|_| !is_lane),
             looks: Looks::of(&guard.adapter, is_static || is_lane),
-            is_unread: false,
+            unread: Unread::Nothing,
             is_cut_off: false,
             reading,
             guard,
@@ -259,7 +260,7 @@ impl Crossing {
         if let Some(passage) = self.find_jar(token, headers, body).await? {
             return Ok(passage);
         }
-        if self.is_unread
+        if self.unread != Unread::Nothing
             && let Some(refusal) = self.try_unread().await
         {
             return Ok(self.instead(&refusal));

@@ -22,7 +22,7 @@ use crate::verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unpr
 use crate::visit::Visit;
 
 /// An account's own session is looked up this often; what a person ends elsewhere ends here within this time.
-const VERIFY_STEP: Duration = Duration::from_secs(10);
+const VERIFY_STEP: Duration = Duration::from_secs(1);
 
 /// The request that a decision is made for.
 pub struct Cause<'a> {

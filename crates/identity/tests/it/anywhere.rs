@@ -77,6 +77,31 @@ both_engines!(a_form_that_is_too_long_to_be_read_is_counted, MIGRATIONS, async |
     assert_eq!(statuses(&mut thief, "/peat-mug/", &front, 1).await, [413], "it is a sign-in, and too large");
 });
 
+// Where WordPress has a plugin for tokens, a long form with its route at the end had one for a stolen password alone.
+both_engines!(no_form_hides_a_route_behind_what_is_read, MIGRATIONS, async |db| {
+    const MORE: &str = "[[routed]]\nparameter = \"rest_route\"\npath = \"/wp-json\"\n[[door]]\nname = \"token\"\nkind = \"api\"\n\
+                        paths = [\"/**/wp-json/jwt-auth/v1/token\"]\nuser = [\"username\"]\npassword = [\"password\"]\n";
+    let behind =
+        Behind::with_file(db, SecondFactor::Required, |file| format!("{}\n{MORE}", everywhere(file)));
+    let mut thief = behind.browser();
+    let routed = format!(
+        "username={ADDRESS}&password=x&{}rest_route=/jwt-auth/v1/token",
+        "pad=yyyyyyyy&".repeat(25_000)
+    );
+    assert_eq!(statuses(&mut thief, "/", &routed, 1).await, [413], "nobody");
+    thief.get("/").await;
+    assert_eq!(statuses(&mut thief, "/", &routed, 1).await, [413], "a guest");
+    assert_eq!(
+        statuses(&mut thief, "/", "username=a&password=x&rest_route=/jwt-auth/v1/token%0A/", 1).await,
+        [403]
+    );
+    assert_ne!(statuses(&mut thief, "/", "username=a&rest_route=/wc/store/v1/cart", 1).await, [403]);
+    // Whoever is signed in with an account of their own is no better off.
+    let mut own = behind.browser();
+    own.sign_in_with_code("").await;
+    assert_eq!(statuses(&mut own, "/account", &routed, 1).await, [413]);
+});
+
 // Whoever has rights in the back office was a customer on every page that no file names.
 both_engines!(who_has_rights_shows_more_on_every_page, MIGRATIONS, async |db| {
     let behind = Behind::with_file(db, SecondFactor::Offered, with_office);

@@ -7,7 +7,7 @@ use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor, ShieldFault, Shie
 use storeward_store::both_engines;
 
 use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD};
-use super::bench::{Answer, ORIGIN};
+use super::bench::ORIGIN;
 
 const PROBLEM: [(&str, &str); 1] = [("accept", "application/json")];
 const FORM: [(&str, &str); 2] =
@@ -35,34 +35,6 @@ both_engines!(our_sign_in_page_leads_to_the_shops, MIGRATIONS, async |db| {
     let page = behind.bench.browser().get("/.storeward/sign-in").await;
     assert!(page.body.contains("Sign in at the shop"), "{}", page.body);
     assert!(page.body.contains("Your password of the shop counts there"), "{}", page.body);
-});
-
-// The handle had an age of its own: at a shared computer whoever came next was in, where the shop's own session had ended with the browser.
-both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIGRATIONS, async |db| {
-    let behind = Behind::new(db, Elevation::Fresh);
-    let mut owner = behind.browser();
-    owner.sign_in_with_code("yes").await;
-    let line = &owner.handle_line;
-    assert!(line.contains("HttpOnly"), "a handle was set: {line}");
-    assert!(!line.contains("Max-Age") && !line.contains("Expires"), "{line}");
-    // So does the session with our own pages, where a stranger would add a factor of their own; also after a step up.
-    let lines = |answer: &Answer| -> Vec<String> {
-        let all = answer.headers.get_all("set-cookie").iter();
-        let all = all.map(|line| line.to_str().unwrap().to_owned());
-        all.filter(|line| line.starts_with("__Host-storeward-customer=")).collect()
-    };
-    owner.post("/logout", &[]).await;
-    let answer = owner.sign_in("ella").await;
-    answer.leads_to("/account");
-    let of_sign_in = lines(&answer);
-    let begun = owner.browser.post_from("/.storeward/step-up", "/.storeward/step-up", &[("next", "/")]).await;
-    begun.leads_to("/.storeward/challenge");
-    let code = behind.bench.code(LetterKind::SignInCode);
-    let of_step_up = lines(&owner.browser.prove("mail", &code).await);
-    for of in [of_sign_in, of_step_up] {
-        assert!(!of.is_empty() && of.iter().all(|line| !line.contains("Max-Age")), "{of:?}");
-    }
-    assert!(owner.browser.is_signed_in().await);
 });
 
 // Who shows a copy of a device is asked at once, whatever the policy; the owner's sessions end, and so the thief's.

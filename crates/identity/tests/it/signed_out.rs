@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use storeward_host::{AskShop, Asking, NoAnswer, Question};
-use storeward_identity::{MIGRATIONS, Policy, SecondFactor, ShieldFault};
+use storeward_identity::{LetterKind, MIGRATIONS, Policy, SecondFactor, ShieldFault};
 use storeward_store::{Reader, both_engines};
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, Method, Response};
 
-use super::behind::{ADDRESS, Behind, SECRET, SHOP_PASSWORD, Visitor};
-use super::bench::Bench;
+use super::behind::{ADDRESS, Behind, Elevation, SECRET, SHOP_PASSWORD, Visitor};
+use super::bench::{Answer, Bench};
 use super::class::{Serves, led, say};
 
 const FILE: &str = r#"
@@ -197,4 +197,32 @@ both_engines!(a_session_that_the_shop_keeps_is_told, MIGRATIONS, async |db| {
         assert_eq!((mended().await, behind.shield.fault()), (n + 1, None), "{leaves:?}");
         shop.sessions.lock().unwrap().clear();
     }
+});
+
+// The handle had an age of its own: at a shared computer whoever came next was in, where the shop's own session had ended with the browser.
+both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("yes").await;
+    let line = &owner.handle_line;
+    assert!(line.contains("HttpOnly"), "a handle was set: {line}");
+    assert!(!line.contains("Max-Age") && !line.contains("Expires"), "{line}");
+    // So does the session with our own pages, where a stranger would add a factor of their own; also after a step up.
+    let lines = |answer: &Answer| -> Vec<String> {
+        let all = answer.headers.get_all("set-cookie").iter();
+        let all = all.map(|line| line.to_str().unwrap().to_owned());
+        all.filter(|line| line.starts_with("__Host-storeward-customer=")).collect()
+    };
+    owner.post("/logout", &[]).await;
+    let answer = owner.sign_in("ella").await;
+    answer.leads_to("/account");
+    let of_sign_in = lines(&answer);
+    let begun = owner.browser.post_from("/.storeward/step-up", "/.storeward/step-up", &[("next", "/")]).await;
+    begun.leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::SignInCode);
+    let of_step_up = lines(&owner.browser.prove("mail", &code).await);
+    for of in [of_sign_in, of_step_up] {
+        assert!(!of.is_empty() && of.iter().all(|line| !line.contains("Max-Age")), "{of:?}");
+    }
+    assert!(owner.browser.is_signed_in().await);
 });

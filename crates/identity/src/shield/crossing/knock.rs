@@ -4,6 +4,7 @@ use storeward_adapter::{Asked, BodyKind, DoorKind, Unreadable, before_last_field
 use storeward_host::Seen;
 use storeward_web::http::{HeaderMap, StatusCode};
 
+use super::paced::Unread;
 use super::token::Looks;
 use super::{Crossing, Lines, closed};
 use crate::shield::Alarm;
@@ -68,12 +69,14 @@ impl Crossing {
             None => (known, None),
         };
         if is_cut && (self.reads_body || found.is_some()) {
-            let title = "The form is too large for a sign-in";
-            return Some(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title));
+            return Some(too_long());
         }
         let Some(door) = found else {
             // The fields that sign in may come behind what was read.
-            self.is_unread = is_cut && !is_lane && guard.adapter.may_go_on(&asked, bytes);
+            if is_cut && !is_lane && guard.adapter.may_go_on(&asked, bytes) {
+                let may_hide = guard.adapter.may_hide_a_door(asked.content_type);
+                self.unread = if may_hide { Unread::Door } else { Unread::Fields };
+            }
             return None;
         };
         self.door = Some(door.kind);
@@ -122,4 +125,10 @@ fn unreadable() -> Refusal {
 fn ambiguous() -> Refusal {
     let title = "The name and the password may stand in a form once each";
     Refusal::of(StatusCode::BAD_REQUEST, "identity.form_ambiguous", title)
+}
+
+/// A sign-in may stand where nobody reads it.
+pub(super) fn too_long() -> Refusal {
+    let title = "The form is too large for a sign-in";
+    Refusal::of(StatusCode::PAYLOAD_TOO_LARGE, "identity.form_too_large", title)
 }

@@ -5,12 +5,23 @@ use storeward_puzzle::Purpose;
 use storeward_web::http::{HeaderMap, StatusCode};
 
 use super::Crossing;
+use super::knock::too_long;
 use crate::marks::is_rewritten;
 use crate::pages::{answer_of, too_often};
 use crate::shield::answers::Refusal;
 use crate::throttle::{Key, Leave};
 use crate::tokens::{SOLVED_COOKIE, SOLVED_HEADER};
 use crate::verbs::Way;
+
+/// What of a form was not read, so that a sign-in may stand there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    Nothing,
+    /// More fields.
+    Fields,
+    /// One, too, that leads the shop to where programs sign in.
+    Door,
+}
 
 impl Crossing {
     /// Takes the answer to a puzzle out of the request, where a browser or a script brings one along.
@@ -54,8 +65,13 @@ impl Crossing {
 
     /// Counts a form that is too long to be read: by the network, and gently for whoever is signed in, such as a member of
     /// staff who sends pictures.
+    /// One that may lead on to where programs sign in is refused, but in the back office, which asks customers for more: there staff save
+    /// long pages.
     pub(super) async fn try_unread(&mut self) -> Option<Refusal> {
         let is_in = self.held.as_ref().is_some_and(|held| held.entry.lock().jar.is_active());
+        if self.unread == Unread::Door && !(is_in && self.guard.adapter.is_in_office(&self.path)) {
+            return Some(too_long());
+        }
         let network = if is_in { Key::Unread(self.client.block()) } else { self.network() };
         self.count(vec![network.clone()], vec![network], "").await
     }
