@@ -21,15 +21,15 @@ use crate::webhooks::{self, MOST_BODY_BYTES, Message, Refusal};
 statements! {
     TAKE_IN = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag, body) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8, $9) ON CONFLICT DO NOTHING";
-    KNOWN_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused FROM payment_inbox \
+    KNOWN_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused, done_at, payment FROM payment_inbox \
                WHERE provider = $1 AND (event = $2 OR transmission = $3) LIMIT 10";
-    SOME_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused FROM payment_inbox \
+    SOME_MESSAGES = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused, done_at, payment FROM payment_inbox \
                WHERE provider = $1 AND event > $2 ORDER BY event LIMIT $3";
     DROP_MESSAGE = "DELETE FROM payment_inbox WHERE provider = $1 AND event = $2";
     MESSAGE_BOUND = "UPDATE payment_inbox SET tag = $3 WHERE provider = $1 AND event = $2";
     MESSAGE_DONE = "UPDATE payment_inbox SET done_at = $3, payment = COALESCE($4, payment), refused = $5 WHERE provider = $1 AND event = $2 AND done_at IS NULL";
     FORGET_MESSAGES = "DELETE FROM payment_inbox WHERE received_at < $1";
-    FIND_MESSAGE = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused FROM payment_inbox WHERE provider = $1 AND event = $2";
+    FIND_MESSAGE = "SELECT provider, event, transmission, kind, object, received_at, tag, body, refused, done_at, payment FROM payment_inbox WHERE provider = $1 AND event = $2";
     READ_UNTIL = "INSERT INTO payment_inbox (provider, event, transmission, kind, object, payment, received_at, done_at, tag) \
                VALUES ($1, $2, NULL, $2, '', NULL, $3, $3, $4) ON CONFLICT (provider, event) DO UPDATE SET transmission = NULL, \
                kind = excluded.kind, object = '', received_at = excluded.received_at, done_at = excluded.done_at, tag = excluded.tag, body = NULL, refused = NULL";
@@ -235,7 +235,8 @@ struct Kept {
     event: String,
     transmission: Option<String>,
     body: Option<Vec<u8>>,
-    is_refused: bool,
+    /// It was refused, or was about nothing of ours once it was worked on.
+    is_void: bool,
     parts: Vec<Vec<u8>>,
     tag: Option<Vec<u8>>,
 }
@@ -262,7 +263,9 @@ fn kept(row: &Row<'_>) -> Result<Kept, StoreError> {
     let parts =
         sealed([&provider, &event, &kind, &object], transmission.as_deref(), row.get(5)?, body.as_deref());
     let is_refused = row.get::<Option<String>>(8)?.is_some();
-    Ok(Kept { provider, event, transmission, body, is_refused, parts, tag: row.get(6)? })
+    let is_done = row.get::<Option<Timestamp>>(9)?.is_some();
+    let is_void = is_refused || (is_done && row.get::<Option<PaymentId>>(10)?.is_none());
+    Ok(Kept { provider, event, transmission, body, is_void, parts, tag: row.get(6)? })
 }
 
 /// Up to when a provider's own list was read whole. What somebody else wrote there says nothing.
@@ -341,8 +344,8 @@ struct Taken {
     is_other: bool,
 }
 
-/// Rows that keep a message out go where they were not written by Storeward, or are of a message that was refused: the forged one came
-/// first.
+/// Rows that keep a message out go where they were not written by Storeward, or are of a message that was refused or led to nothing: the
+/// forged one came first.
 fn make_room(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Taken, Error> {
     let provider = message.provider.word();
     let known = params![provider, &message.event, message.transmission.clone()];
@@ -354,7 +357,7 @@ fn make_room(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Taken, E
             continue;
         }
         let has_other_body = one.body.is_some() && message.body.is_some() && one.body != message.body;
-        if has_other_body && one.is_refused {
+        if has_other_body && one.is_void {
             tx.execute(DROP_MESSAGE, params![provider, &one.event])?;
         } else if has_other_body && one.transmission == message.transmission {
             taken.is_other = true;

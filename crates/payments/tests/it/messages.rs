@@ -429,6 +429,12 @@ both_engines!(a_forgery_with_the_same_check_sum_is_refused, MIGRATIONS, async |d
     assert_eq!(forge.sends(&db, "t-2", BODY, BODY).await, Ok(()));
     forge.is_worked_on(&db).await;
     assert!(forge.heard(payment.id).await.is_empty(), "it is in the place of the forged one");
+    // So it is where the forged one is about nobody, and nothing is held against it.
+    let nobody =
+        r#"{"id":"WH-3","event_type":"PAYMENT.SALE.COMPLETED","resource":{"id":"NOBODY1"},"pad":"@"}"#;
+    assert_eq!(forge.sends(&db, "t-3", BODY, &collide(BODY, nobody)).await, Ok(()));
+    forge.is_worked_on(&db).await;
+    assert_eq!(forge.sends(&db, "t-3", BODY, BODY).await, Ok(()));
     drop(forge.till);
 });
 
