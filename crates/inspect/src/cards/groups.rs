@@ -1,6 +1,6 @@
 //! A card number whose groups stand in a field of their own each, in their order, as old forms of cards have it: `cc1=4242&cc2=4242&…`,
-//! `cc[]=4242&…`, `{"cc": ["4242", …]}`. The fields are called alike, but for a number that goes up by one, and there is none more of them:
-//! four years, numbers of articles or quantities in a longer list are none.
+//! `cc[]=4242&…`, `{"cc": ["4242", …]}`. The fields are called as a card is, and alike but for a number that goes up by one, and there is none
+//! more of them. A name that says nothing of a card is not enough: of lists of four ids of four digits one in ten would pass for a number.
 
 use super::query::decode_with_places;
 use super::scan;
@@ -79,7 +79,7 @@ impl<P> Run<P> {
         }
         let run = std::mem::take(self);
         let is_whole = run.count <= MOST_GROUPS && GROUPINGS.contains(&run.lengths.as_slice());
-        let is_number = is_whole && scan::is_card_number(&run.digits);
+        let is_number = is_whole && names_card(&run.first) && scan::is_card_number(&run.digits);
         is_number.then_some(Found {
             name: run.first,
             digits: run.digits,
@@ -87,6 +87,20 @@ impl<P> Run<P> {
             places: run.places,
         })
     }
+}
+
+/// Whether a field is called as one of a card's number is, in one of the four languages.
+fn names_card(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let mut words = lower.split(|byte| !byte.is_ascii_alphabetic());
+    words.any(|word| {
+        let has = |part: &[u8]| memchr::memmem::find(word, part).is_some();
+        matches!(word, b"cc" | b"pan" | b"karte" | b"carte" | b"tarjeta" | b"kk")
+            || word.starts_with(b"ccn")
+            || has(b"kreditk")
+            || has(b"kartenn")
+            || (has(b"card") && !has(b"discard") && !has(b"cardi"))
+    })
 }
 
 /// Whether a field comes next by its name: the same (of an array), or the same but for a number that is one more.
@@ -240,33 +254,53 @@ mod tests {
             check(&named(names), card);
         }
         check(
-            &[("n", "1"), ("c1", " 4242"), ("c2", "4242 "), ("c3", "4242"), ("c4", "4242"), ("m", "12")],
+            &[("n", "1"), ("cc1", " 4242"), ("cc2", "4242 "), ("cc3", "4242"), ("cc4", "4242"), ("m", "12")],
             card,
         );
-        check(&[("c1", "3782"), ("c2", "822463"), ("c3", "10005")], Some("3782 822463 10005"));
+        check(&[("cardNo1", "3782"), ("cardNo2", "822463"), ("cardNo3", "10005")], Some("3782 822463 10005"));
+        for names in [
+            ["Kreditkarte1", "Kreditkarte2", "Kreditkarte3", "Kreditkarte4"],
+            ["ccNum_1", "ccNum_2", "ccNum_3", "ccNum_4"],
+            ["tarjeta[0]", "tarjeta[1]", "tarjeta[2]", "tarjeta[3]"],
+        ] {
+            check(&named(names), card);
+        }
+        // Ids of four articles, orders or posts that pass for one: the shop does something to each of them.
+        for name in
+            ["post[]", "ids[]", "json.product_ids.0", "line_ids[]", "cart[]", "discard[]", "account[]", "c[]"]
+        {
+            check(&[(name, "4100"), (name, "4107"), (name, "4115"), (name, "4126")], None);
+        }
+        assert!(scan::is_card_number(&[4, 1, 0, 0, 4, 1, 0, 7, 4, 1, 1, 5, 4, 1, 2, 6]), "they do");
         // Not called alike, in another order, one that is more, or one between them.
         check(&named(["year", "from", "to", "pin"]), None);
         check(&named(["cc4", "cc3", "cc2", "cc1"]), None);
         check(&named(["cc1", "cc3", "cc5", "cc7"]), None);
-        check(&[("y[]", "4242"); 5], None);
-        check(&[("c1", "4242"), ("c2", "4242"), ("x", "y"), ("c3", "4242"), ("c4", "4242")], None);
+        check(&[("cc[]", "4242"); 5], None);
+        check(&[("cc1", "4242"), ("cc2", "4242"), ("x", "y"), ("cc3", "4242"), ("cc4", "4242")], None);
         // No card's number: not by its check digit, nor by its first digits.
-        check(&[("q[]", "2024"), ("q[]", "2025"), ("q[]", "2026"), ("q[]", "2027")], None);
-        check(&[("q[]", "0000"); 4], None);
-        check(&[("c1", "4242"), ("c2", "4242"), ("c3", "4242")], None);
+        check(&[("cc[]", "2024"), ("cc[]", "2025"), ("cc[]", "2026"), ("cc[]", "2027")], None);
+        check(&[("cc[]", "0000"); 4], None);
+        check(&[("cc1", "4242"), ("cc2", "4242"), ("cc3", "4242")], None);
     }
 
     #[test]
     fn all_but_the_last_group_is_masked() {
-        let keeps = |name: &[u8]| name.starts_with(b"voucher") || name.starts_with(b"json.voucher");
+        let keeps = |name: &[u8]| name.starts_with(b"giftcard") || name.starts_with(b"json.giftcard");
         let form = |text: &str, expected: &str, count: usize| {
             let mut bytes = text.as_bytes().to_vec();
             assert_eq!(mask_form(&mut bytes, &keeps), count, "{text}");
             assert_eq!(String::from_utf8(bytes).unwrap(), expected);
         };
-        form("a=b&c1=4242&c2=%34242&c3=+4242&c4=4242&d=1", "a=b&c1=****&c2=%2A***&c3=+****&c4=4242&d=1", 1);
-        form("c%5B%5D=4242&c[]=4242&c[]=4242&c[]=4242", "c%5B%5D=****&c[]=****&c[]=****&c[]=4242", 1);
-        let kept = "voucher1=4242&voucher2=4242&voucher3=4242&voucher4=4242";
+        form(
+            "a=b&cc1=4242&cc2=%34242&cc3=+4242&cc4=4242&d=1",
+            "a=b&cc1=****&cc2=%2A***&cc3=+****&cc4=4242&d=1",
+            1,
+        );
+        form("cc%5B%5D=4242&cc[]=4242&cc[]=4242&cc[]=4242", "cc%5B%5D=****&cc[]=****&cc[]=****&cc[]=4242", 1);
+        let ids = "post[]=4100&post[]=4107&post[]=4115&post[]=4126";
+        form(ids, ids, 0);
+        let kept = "giftcard1=4242&giftcard2=4242&giftcard3=4242&giftcard4=4242";
         form(kept, kept, 0);
         let json = |text: &str, expected: &str, count: usize| {
             let mut bytes = text.as_bytes().to_vec();
@@ -274,12 +308,12 @@ mod tests {
             assert_eq!(String::from_utf8(bytes).unwrap(), expected);
         };
         json(
-            r#"{"x": 1, "c1": "4242", "c2": "4242", "c3": "4242", "c4": "4242"}"#,
-            r#"{"x": 1, "c1": "****", "c2": "****", "c3": "****", "c4": "4242"}"#,
+            r#"{"x": 1, "cc1": "4242", "cc2": "4242", "cc3": "4242", "cc4": "4242"}"#,
+            r#"{"x": 1, "cc1": "****", "cc2": "****", "cc3": "****", "cc4": "4242"}"#,
             1,
         );
-        json(r#"{"c":[4242, 4242,4242,4242]}"#, r#"{"c":[1000, 1000,1000,4242]}"#, 1);
-        let years = r#"{"y":[2024,2025,2026,2027],"4242":"4242","voucher":[4242,4242,4242,4242]}"#;
-        json(years, years, 0);
+        json(r#"{"cc":[4242, 4242,4242,4242]}"#, r#"{"cc":[1000, 1000,1000,4242]}"#, 1);
+        let none = r#"{"y":[2024,2025,2026,2027],"4242":"4242","giftcard":[4242,4242,4242,4242],"ids":[4100,4107,4115,4126]}"#;
+        json(none, none, 0);
     }
 }
