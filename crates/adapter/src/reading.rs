@@ -50,8 +50,8 @@ impl Reading {
             false => place::takes_method(&door.methods, method.trim()),
         };
         let is_there = |path: &String| door.paths.iter().any(|place| place::is(place, path.trim_end()));
-        let is_any = self.is_odd || (self.is_routed && self.is_crowded());
-        is_any || (self.methods.iter().any(takes) && self.paths.iter().any(is_there))
+        let is_crowded = self.is_routed && self.is_crowded();
+        is_crowded || (self.methods.iter().any(takes) && (self.is_odd || self.paths.iter().any(is_there)))
     }
 
     /// A path, and what a shop may make of it: WordPress ends it at a `?` that was written as an escape, takes slashes off its end, and its

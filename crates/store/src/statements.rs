@@ -33,6 +33,7 @@ statements! {
 
     FIND_LAST_CHECKPOINT = "SELECT CAST(MAX(size) AS BIGINT) FROM ledger_checkpoint";
     FIND_LAST_SEQ = "SELECT CAST(MAX(seq) AS BIGINT) FROM ledger_entry";
+    FIND_FIRST_SEQ = "SELECT CAST(MIN(seq) AS BIGINT) FROM ledger_entry";
     FIND_TREE = "SELECT tree FROM ledger_entry WHERE seq = $1";
     FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1 AND LENGTH(body) > 0";
     FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 AND seq <= $3 AND LENGTH(body) > 0 ORDER BY seq LIMIT $2";

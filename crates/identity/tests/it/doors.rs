@@ -168,7 +168,9 @@ both_engines!(what_staff_do_by_an_interface_takes_a_second_factor, MIGRATIONS, a
         let told = owner.send(method, target, &form, body).await;
         assert_eq!(told.status, 403, "{method} {target} {body}");
         assert_eq!(told.headers["content-type"], "application/problem+json", "{method} {target}");
-        assert!(told.body.contains("identity.second_factor"), "{told:?}");
+        // A route in odd signs may be the one where programs sign in, too.
+        let code = if body.contains("%5C") { "identity.door_closed" } else { "identity.second_factor" };
+        assert!(told.body.contains(code), "{told:?}");
     }
     // What is longer than what is read may say anything at its end.
     let long = format!("{}&rest_route=/users", "pad=yyyyyyyy&".repeat(30_000));

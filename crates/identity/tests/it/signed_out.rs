@@ -213,6 +213,7 @@ both_engines!(the_handle_ends_with_the_browser_where_the_shops_session_does, MIG
         let all = all.map(|line| line.to_str().unwrap().to_owned());
         all.filter(|line| line.starts_with("__Host-storeward-customer=")).collect()
     };
+    assert!(owner.sees_account().await);
     owner.post("/logout", &[]).await;
     let answer = owner.sign_in("ella").await;
     answer.leads_to("/account");

@@ -9,7 +9,7 @@ use storeward_seal::{Checkpoint, CompactRange, Hash, Kept, VerifierKey, merkle};
 use super::forget::Runs;
 use super::query::{Head, read_checkpoints};
 use super::{head, to_column};
-use crate::statements::{FIND_LAST_CHECKPOINT, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
+use crate::statements::{FIND_FIRST_SEQ, FIND_LAST_CHECKPOINT, FIND_LAST_SEQ, FIND_WHOLE_ENTRIES};
 use crate::{Db, Error, Reader, params};
 
 const ENTRIES_AT_ONCE: u32 = 1000;
@@ -86,7 +86,9 @@ impl std::fmt::Display for LedgerFault {
             What::Emptied => write!(f, "entry {seq} was emptied, and not by being forgotten"),
             What::Column(name) => write!(f, "entry {seq} says something else in its column {name}"),
             What::Tree => write!(f, "entry {seq} or its nodes of the tree were changed"),
-            What::Uncounted => write!(f, "there are entries behind the head, which counts {seq}"),
+            What::Uncounted => {
+                write!(f, "there are entries that the head does not count, which counts {seq}")
+            }
             What::Head => write!(f, "the head at {seq} does not fit the entries"),
             What::Signature(why) => write!(f, "the checkpoint at {seq} is not good: {why}"),
             What::Checkpoint => write!(f, "the checkpoint at {seq} says something else than the entries"),
@@ -183,11 +185,16 @@ impl Pass {
             }))
         };
         let looked = db.read_blocking(|reader| {
-            let last: Option<u64> = reader.query_one(FIND_LAST_SEQ, &[], |row| row.get(0))?;
+            // Entries are counted from one: what stands before that is none, and stops whoever reads it.
+            let first: Option<i64> = reader.query_one(FIND_FIRST_SEQ, &[], |row| row.get(0))?;
+            let last: Option<i64> = reader.query_one(FIND_LAST_SEQ, &[], |row| row.get(0))?;
             let kept: Option<u64> = reader.query_one(FIND_LAST_CHECKPOINT, &[], |row| row.get(0))?;
-            Ok::<_, Error>((head(reader)?, last.unwrap_or(0), kept.unwrap_or(0)))
+            let head = head(reader)?;
+            let is_beyond =
+                first.is_some_and(|first| first < 1) || last.is_some_and(|last| last > to_column(head.size));
+            Ok::<_, Error>((head, is_beyond, kept.unwrap_or(0)))
         });
-        let (head, last, kept_size) = match looked {
+        let (head, is_beyond, kept_size) = match looked {
             Err(Error::Ledger(_) | Error::Column { .. }) => return bad(0, What::Head),
             other => other?,
         };
@@ -228,7 +235,7 @@ impl Pass {
             faults: Vec::new(),
             good_until: None,
         };
-        if last > pass.head.size {
+        if is_beyond {
             // Nothing goes by them; what is before them is looked through all the same.
             let grown = pass.range.clone();
             drop(pass.pass_over(pass.head.size, What::Uncounted, grown));

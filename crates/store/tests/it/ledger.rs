@@ -397,3 +397,14 @@ both_engines!(a_ledger_keeps_the_name_it_was_begun_with, async |db| {
     let refused = blocking(move || Db::open(options).map(Db::close)).await;
     assert!(matches!(refused, Err(Error::Ledger(_))), "{refused:?}");
 });
+
+// A row numbered below one stopped every reader, and "every signature holds".
+both_engines!(a_row_before_the_first_entry_is_told, async |db| {
+    append(&db, 3).await;
+    assert_eq!(verify(&db).await.first_fault, None);
+    db.tamper(
+        "INSERT INTO ledger_entry (seq, id, at, kind, severity, actor, request, body, tree) SELECT -5, \
+         'evt_00000000000000000000000009', at, kind, severity, actor, request, body, tree FROM ledger_entry WHERE seq = 1",
+    );
+    assert_eq!(verify(&db).await.first_fault, Some(LedgerFault { seq: 3, what: What::Uncounted }));
+});
