@@ -51,7 +51,8 @@ fn where_a_number_is_seen() {
         ("multipart, UTF-16", parts("\r\nContent-Type: text/plain; charset=utf-16le", &wide), "protocol"),
         ("a file", parts("; filename=\"a.txt\"", NUMBER.as_bytes()), "-"),
         ("the name of a field", order(form, format!("{NUMBER}=1")), "-"),
-        ("digits in an array", order(json, "{\"card\":[\"4111\",\"1111\",\"1111\",\"1111\"]}"), "-"),
+        ("groups in an array", order(json, "{\"card\":[\"4111\",\"1111\",\"1111\",\"1111\"]}"), "card"),
+        ("ids in an array", order(json, "{\"ids\":[4100,4107,4115,4126]}"), "-"),
         ("fields", order(form, "a=4111&b=1111&c=1111&d=1111"), "-"),
         ("full width", order(json, format!("{{\"card\":\"{full_width}\"}}")), "card"),
         (

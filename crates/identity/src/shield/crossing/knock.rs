@@ -74,8 +74,7 @@ impl Crossing {
         let Some(door) = found else {
             // The fields that sign in may come behind what was read.
             if is_cut && !is_lane && guard.adapter.may_go_on(&asked, bytes) {
-                let may_hide = guard.adapter.may_hide_a_door(asked.content_type);
-                self.unread = if may_hide { Unread::Door } else { Unread::Fields };
+                self.unread = Unread::of(guard.adapter.may_hide_a_door(asked.content_type));
             }
             return None;
         };

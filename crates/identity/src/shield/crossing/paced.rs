@@ -23,6 +23,12 @@ pub(super) enum Unread {
     Door,
 }
 
+impl Unread {
+    pub(super) fn of(may_hide_a_door: bool) -> Self {
+        if may_hide_a_door { Unread::Door } else { Unread::Fields }
+    }
+}
+
 impl Crossing {
     /// Takes the answer to a puzzle out of the request, where a browser or a script brings one along.
     pub(super) fn take_solved(&mut self, headers: &mut HeaderMap) {
