@@ -7,14 +7,11 @@ import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } f
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { database, root, storewardBinary } from '../browser/lib/paths.mjs';
+import { database, storewardBinary } from '../browser/lib/paths.mjs';
 import { freePort, output, Program } from '../browser/lib/processes.mjs';
 import { freshDatabase } from '../browser/lib/stand.mjs';
-
-const SOURCE = path.join(path.dirname(fileURLToPath(import.meta.url)), 'targets');
-const VENV = path.join(root, 'target/real-shops/targets');
+import { s3 } from './lib/s3.mjs';
 
 let dir;
 
@@ -69,18 +66,8 @@ async function refused(promise) {
 }
 
 test('S3: a server that checks every signature', async () => {
-  const python = path.join(VENV, 'bin/python');
-  if (!existsSync(python)) await output('python3', ['-m', 'venv', VENV], { log: log() });
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', path.join(SOURCE, 'requirements.txt')];
-  await output(python, pip, { log: log() });
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  // The four calls that make the account; whatever comes then is held against its key.
-  const env = { INITIAL_NO_AUTH_ACTION_COUNT: '4', AWS_DEFAULT_REGION: 'eu-central-1' };
-  const server = new Program(path.join(VENV, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], { log: path.join(dir, 'moto.log'), env });
+  const { server, url, made } = await s3(dir);
   try {
-    await server.until('port', async () => (await fetch(`${url}/moto-api/`).catch(() => null))?.ok, 60);
-    const made = JSON.parse(await output(python, [path.join(SOURCE, 'bucket.py'), url], { log: log() }));
     const secret = path.join(dir, 's3-secret');
     await writeFile(secret, made.secret, { mode: 0o600 });
     const account = `s3_access_key = "${made.key}"\ns3_secret_key_file = "${secret}"\ns3_region = "eu-central-1"\n`;

@@ -71,6 +71,8 @@ impl Bucket {
             &[
                 ("content-type", "text/plain; charset=utf-8"),
                 ("x-amz-checksum-sha256", &checksum),
+                // Without this (or Content-MD5) a server refuses any object that is to be locked (PutObject, "retention period").
+                ("x-amz-sdk-checksum-algorithm", "SHA256"),
                 ("x-amz-object-lock-mode", self.lock.name()),
                 ("x-amz-object-lock-retain-until-date", &until_text),
             ],

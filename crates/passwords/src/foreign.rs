@@ -66,6 +66,10 @@ impl Foreign {
         } else if text.starts_with("c2NyeXB0") {
             let (recipe, expected) = scrypt_kdf::parse(text)?;
             (Recipe::ScryptKdf(recipe), expected)
+        } else if let Some((salt, hash)) = text.strip_prefix("md5$").and_then(|rest| rest.split_once('$')) {
+            // Django's MD5 takes the salt as Magento's oldest does.
+            let (recipe, expected) = magento::parse(&format!("{hash}:{salt}:0"))?;
+            (Recipe::Magento(recipe), expected)
         } else if text.contains(':') {
             let (recipe, expected) = magento::parse(text)?;
             (Recipe::Magento(recipe), expected)

@@ -57,6 +57,7 @@ fn fast_hashes_are_wrapped_and_the_others_are_not() {
             "phpass-phpbb",
             "phpass-passlib",
             "magento-0",
+            "django-md5",
             "magento-1",
             "magento-0-1",
         ];

@@ -1,4 +1,5 @@
-"""Makes a bucket and an account that may use it, on the server that is named. Everything after that is checked by signature."""
+"""Makes two buckets, one of them with object lock, and an account that may use them, on the server that is named. Everything after that is
+checked by signature."""
 
 import json
 import sys
@@ -14,5 +15,7 @@ key = iam.create_access_key(UserName="storeward")["AccessKey"]
 allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
 iam.put_user_policy(UserName="storeward", PolicyName="backups", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
 place = {"LocationConstraint": "eu-central-1"}
-boto3.client("s3", **FIRST).create_bucket(Bucket="ward", CreateBucketConfiguration=place)
+buckets = boto3.client("s3", **FIRST)
+buckets.create_bucket(Bucket="ward", CreateBucketConfiguration=place)
+buckets.create_bucket(Bucket="proofs", CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
 print(json.dumps({"key": key["AccessKeyId"], "secret": key["SecretAccessKey"]}))

@@ -178,10 +178,11 @@ both_engines!(an_object_counts_only_where_its_lock_is_read_back, MIGRATIONS, asy
     assert_eq!(put.header("x-amz-object-lock-retain-until-date"), Some(until));
     let sum = storeward_seal::encoding::base64(&sha256(&put.body));
     assert_eq!(put.header("x-amz-checksum-sha256"), Some(sum.as_str()));
+    assert_eq!(put.header("x-amz-sdk-checksum-algorithm"), Some("SHA256"));
     let line = put.header("authorization").unwrap();
     let start = "AWS4-HMAC-SHA256 Credential=AKID/20261124/eu-central-1/s3/aws4_request, SignedHeaders=content-type;host;\
                  x-amz-checksum-sha256;x-amz-content-sha256;x-amz-date;x-amz-object-lock-mode;\
-                 x-amz-object-lock-retain-until-date, Signature=";
+                 x-amz-object-lock-retain-until-date;x-amz-sdk-checksum-algorithm, Signature=";
     assert!(line.starts_with(start), "{line}");
     bucket.answer_next(Answer::new(200, "").header("x-amz-version-id", "v7"));
     let note = db.read(ledger::head).await.unwrap_or_else(|why: Error| panic!("{why}")).note;

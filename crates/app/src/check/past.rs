@@ -7,12 +7,12 @@ use http::Uri;
 
 use super::Finding;
 
-const TODO: &str = "let the shop's server take connections from Storeward only: `listen 127.0.0.1:…`, or a firewall \
+const ADVICE: &str = "let the shop's server take connections from Storeward only: `listen 127.0.0.1:…`, or a firewall \
                     (docs/shield.md, \"Your shop must not be reachable past Storeward\")";
 
 /// What speaks for it, of a server that answers; nothing where nothing does.
 pub fn reachable(url: &str) -> Option<Finding> {
-    says(&addresses(url), &outward()).map(|says| Finding::look("upstream", format!("{url} {says}"), TODO))
+    says(&addresses(url), &outward()).map(|says| Finding::look("upstream", format!("{url} {says}"), ADVICE))
 }
 
 /// Where a server of the config stands.

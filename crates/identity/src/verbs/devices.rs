@@ -72,12 +72,13 @@ impl Known {
 
 impl Shared {
     /// Whose device a token is.
-    pub async fn owner_of_device(&self, token: &DeviceToken) -> Option<CustomerId> {
+    pub async fn owner_of_device(&self, token: &DeviceToken) -> Result<Option<CustomerId>, Error> {
         let (id, now) = (token.id, self.now());
-        let found = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await;
-        let row = found.ok()??;
+        let Some(row) = self.db.read(move |reader| sql::device::by_id(reader, id, now)).await? else {
+            return Ok(None);
+        };
         let is_own = storeward_seal::fingerprint::equal(row.token_hash.as_bytes(), token.hash().as_bytes());
-        is_own.then_some(row.customer)
+        Ok(is_own.then_some(row.customer))
     }
 
     /// Whether an account goes by this name at the shop: by the shop's own name for it, or by its address.

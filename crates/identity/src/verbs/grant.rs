@@ -196,7 +196,7 @@ impl Shared {
         };
         let post = self.post.clone();
         let kept = self.db.write(move |tx| draft.write(tx, &*post, now)).await?;
-        let others = self.still_held(others).await?;
+        let others = self.still_held(others).await;
         Ok(Granted {
             customer: grant.account.id,
             session: token,
@@ -239,14 +239,15 @@ impl Shared {
 
     /// Those that are still their devices': of one that another tab has exchanged meanwhile the browser keeps the next one or none, for the
     /// one of before would pass for a copy.
-    async fn still_held(&self, tokens: Vec<DeviceToken>) -> Result<Vec<DeviceToken>, Error> {
+    /// Where it cannot be looked up the browser keeps it: the sign-in has been written, and is not refused for another's device.
+    async fn still_held(&self, tokens: Vec<DeviceToken>) -> Vec<DeviceToken> {
         let mut held = Vec::new();
         for token in tokens {
-            if self.owner_of_device(&token).await.is_some() {
+            if !matches!(self.owner_of_device(&token).await, Ok(None)) {
                 held.push(token);
             }
         }
-        Ok(held)
+        held
     }
 
     /// What replaces the token that the browser shows of this device.

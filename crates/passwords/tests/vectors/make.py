@@ -11,6 +11,7 @@ settings.configure(PASSWORD_HASHERS=[
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "django.contrib.auth.hashers.BCryptPasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.MD5PasswordHasher",
 ])
 django.setup()
 from django.contrib.auth.hashers import get_hasher, make_password  # noqa: E402
@@ -30,6 +31,7 @@ for password in ("Lantern & Moth 1887", "päßwörd-漢字-🦉"):
     line("django-pbkdf2_sha1", password, sha1.encode(password, sha1.salt(), iterations=20000))
     line("django-bcrypt_sha256", password, make_password(password, hasher="bcrypt_sha256"))
     line("django-bcrypt", password, make_password(password, hasher="bcrypt"))
+    line("django-md5", password, make_password(password, hasher="md5"))
     line("phpass-passlib", password, phpass.using(rounds=9).hash(password))
     line("bcrypt-2b-passlib", password, bcrypt.using(rounds=5).hash(password))
     line("bcrypt-2a-passlib", password, bcrypt.using(rounds=5, ident="2a").hash(password))

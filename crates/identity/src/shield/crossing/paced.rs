@@ -137,7 +137,7 @@ impl Crossing {
     async fn known_device(&self, typed: &str) -> Option<Key> {
         let shared = &self.guard.identity.0;
         for device in self.visit.as_ref()?.own_devices(&shared.marks) {
-            let Some(owner) = shared.owner_of_device(device).await else { continue };
+            let Ok(Some(owner)) = shared.owner_of_device(device).await else { continue };
             if shared.is_named(owner, typed).await {
                 return Some(Key::KnownDevice(format!("{} {}", device.id, shared.marks.attempt(typed))));
             }
