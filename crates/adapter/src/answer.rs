@@ -134,6 +134,11 @@ impl Probe {
 }
 
 impl Adapter {
+    /// Whether the shop may sign a session in without a new cookie.
+    pub fn elevates(&self) -> bool {
+        self.signed_in.cookie.as_ref().is_none_or(|rule| rule.subject.is_none())
+    }
+
     /// What the answer to a probe says. A shop that leads to the page of its sign-in leads visitors there.
     pub fn probe_says(&self, probe: &Probe, told: &ProbeTold<'_>) -> ProbeAnswer {
         probe.read(told, |address| {

@@ -278,6 +278,7 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
                 ))
                 .hint("the events themselves are sound; take the addresses from a backup, and find out who wrote to the database"));
             }
+            look_at_tables(&opened)?;
             crate::payments::look_at_rows(&opened)?;
             open::rows::look(&opened)?;
             crate::anchor::look_for_receipts(&opened)?;
@@ -291,6 +292,20 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
                 .hint(format!("{sound}compare with a backup and find out who wrote to the database")))
         }
     }
+}
+
+/// Whether the database still does with rows what this program makes it do: keeps those of the ledger, and swallows none.
+fn look_at_tables(opened: &Opened) -> Done {
+    let unlike = storeward_store::schema::unlike(&opened.db).context("the tables")?;
+    let Some(first) = unlike.first() else { return Ok(()) };
+    let more = match unlike.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    Err(Failure::new(format!("the ledger holds, and the database is not made as Storeward makes it: {first}{more}")).hint(
+        "somebody was at the database past Storeward: `storeward vault verify` names all; restore a backup, or put right what is named, and \
+         find out who can write there",
+    ))
 }
 
 /// What of the ledger can be said to hold: what was read, and stands before the fault.

@@ -453,6 +453,7 @@ fn copy_epochs(opened: &Opened, begin: &Begin) -> Done {
     if !shelf.exists() {
         return Ok(());
     }
+    Shelf::at(&shelf).note_copy(copy).context("where copies of the epochs' keys lie")?;
     let bytes = fs::read(&shelf).context(shelf.display())?;
     if fs::read(copy).is_ok_and(|there| there == bytes) {
         return Ok(());
@@ -487,6 +488,19 @@ fn told(error: &storeward_backup::Error) -> Failure {
 
 type Looked = Result<String, (String, &'static str)>;
 
+/// A copy of the epochs' keys that was put somewhere before, and opens what no copy may open any more.
+fn earlier_copy(data: &DataDir, now: Option<PathBuf>) -> Done<Option<(String, &'static str)>> {
+    let earlier = Shelf::at(data.join(copies::SHELF_FILE)).with_copy(now).earlier_copies();
+    let earlier = earlier.context("where copies of the epochs' keys lie")?;
+    Ok(earlier.first().map(|path| {
+        let words = format!(
+            "an earlier copy of the epochs' keys, {}, still opens older backups, or cannot be read: nobody who was erased since is beyond backups",
+            path.display()
+        );
+        (words, "destroy it and say so: storeward vault copy-gone PATH; or name it in backup.epochs_copy again")
+    }))
+}
+
 /// For `storeward check`: what is well, or what is to be looked at; an error where the target cannot be opened.
 pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     let Some(section) = &config.backup else {
@@ -514,6 +528,9 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
             format!("{shown} opens; but {} lies on this disk alone", copies::SHELF_FILE),
             "name a file on another disk with backup.epochs_copy: without it no restored customer's data opens",
         )));
+    }
+    if let Some(told) = earlier_copy(&data, section.epochs_copy.clone())? {
+        return Ok(Err(told));
     }
     if let Some(copy) = section.epochs_copy.as_ref().filter(|_| crate::vault::exists(&data))
         && Shelf::at(data.join(copies::SHELF_FILE)).ended_in(copy).is_err()

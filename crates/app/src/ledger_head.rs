@@ -38,6 +38,11 @@ impl KeptHead {
         KeptHead(data.join(FILE))
     }
 
+    /// Of another ledger.
+    pub fn at(path: PathBuf) -> Self {
+        KeptHead(path)
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -106,7 +111,7 @@ impl LedgerHealth {
     }
 
     /// True where nothing was known before.
-    fn tell(&self, why: String) -> bool {
+    pub fn tell(&self, why: String) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = known.is_none();
         known.get_or_insert(why);

@@ -196,6 +196,9 @@ impl Running {
             crate::witness::begin(payments, identity, clock, &access, self.runtime.handle(), &self.stop);
             crate::payments::watch_keys(payments, self.runtime.handle(), &self.stop);
         }
+        if let Some(vault) = &self.customers.vault {
+            vault.follow_keys(self.ledger_watch.health(), self.runtime.handle(), &self.stop);
+        }
         self.customers.began(places, self.edge.shared(), self.runtime.handle(), &self.stop);
         self.say(system::Started { version: env!("CARGO_PKG_VERSION").to_owned() });
         self

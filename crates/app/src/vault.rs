@@ -3,6 +3,7 @@
 pub mod copies;
 mod csv;
 mod duties;
+mod head;
 mod import;
 pub mod indexes;
 mod root;

@@ -21,6 +21,7 @@ use crate::guard::Connection;
 use crate::guard::connection::InFlight;
 use crate::record::Ending;
 use crate::response;
+use crate::tunnel::{MindedBody, SESSION_OVER, is_session_over};
 use crate::upstream::UpstreamBody;
 
 /// Where the bytes come from.
@@ -63,6 +64,8 @@ pub struct EdgeBody {
     rewriting: Rewriting,
     gzip: Option<Gzip>,
     stall: Option<Stall>,
+    /// By the session behind an answer that goes on.
+    minded: Option<MindedBody>,
     held_trailers: Option<Frame<Bytes>>,
     ended: bool,
     /// Bytes to come, where the length was announced; masking changes no length. hyper asks no further than that, so the
@@ -89,7 +92,7 @@ impl EdgeBody {
     }
 
     pub fn stream(flow: Flow, connection: Arc<Connection>, in_flight: InFlight, ending: Box<Ending>) -> Self {
-        let Flow { ahead, rest, mask, masks_keys, rewrite, gzip, stall } = flow;
+        let Flow { ahead, rest, mask, masks_keys, rewrite, gzip, stall, minded } = flow;
         let masking = match mask {
             Mask::Nothing => Masking::None,
             Mask::WhereText => Masking::WhereText,
@@ -98,6 +101,7 @@ impl EdgeBody {
         };
         let mut body = EdgeBody::new(Source::Stream { ahead, rest }, masking, connection, in_flight, ending);
         body.stall = stall.map(Stall::new);
+        body.minded = minded;
         body.keys = masks_keys.then(KeyMasker::default);
         if gzip.is_some() || rewrite.is_some() {
             // What was announced is the length of the other form.
@@ -117,6 +121,7 @@ impl EdgeBody {
             rewriting: Rewriting::None,
             gzip: None,
             stall: None,
+            minded: None,
             held_trailers: None,
             ended: true,
             left: None,
@@ -148,6 +153,7 @@ impl EdgeBody {
             rewriting: Rewriting::None,
             gzip: None,
             stall: None,
+            minded: None,
             held_trailers: None,
             ended: false,
             left,
@@ -298,6 +304,14 @@ impl EdgeBody {
         }
     }
 
+    /// The next frame, once the session behind it lets it go.
+    fn poll_minded(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(mut minded) = self.minded.take() else { return self.poll_coded(cx) };
+        let polled = minded.poll(cx, |cx| self.poll_coded(cx));
+        self.minded = Some(minded);
+        polled
+    }
+
     /// The next frame as it goes out: compressed, where that was promised.
     fn poll_coded(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Some(mut gzip) = self.gzip.take() else { return self.poll_rewritten(cx) };
@@ -391,6 +405,8 @@ pub struct Flow {
     pub gzip: Option<Gzip>,
     /// How long the shop may pause.
     pub stall: Option<Duration>,
+    /// By the session that it was asked for in.
+    pub minded: Option<MindedBody>,
 }
 
 /// How card numbers are masked in a body.
@@ -436,7 +452,7 @@ impl Body for EdgeBody {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
         this.taken();
-        let frame = ready!(this.poll_coded(cx));
+        let frame = ready!(this.poll_minded(cx));
         match &frame {
             Some(Ok(frame)) => {
                 let count = frame.data_ref().map_or(0, |d| length(d.len()));
@@ -456,8 +472,8 @@ impl Body for EdgeBody {
                     ending.note_late_block(found);
                 } else if let Some(ending) = &mut this.ending {
                     let stalled = error.kind() == io::ErrorKind::TimedOut && this.stall.is_some();
-                    ending.record.reason =
-                        if stalled { "response.stalled" } else { "response.broken_off" }.into();
+                    let why = if stalled { "response.stalled" } else { "response.broken_off" };
+                    ending.record.reason = if is_session_over(error) { SESSION_OVER } else { why }.into();
                 }
                 this.finish();
             }
@@ -467,6 +483,9 @@ impl Body for EdgeBody {
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.minded.as_ref().is_some_and(MindedBody::keeps) {
+            return false;
+        }
         if let Some(gzip) = &self.gzip {
             return gzip.is_finished() && self.held_trailers.is_none();
         }

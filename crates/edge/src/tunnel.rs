@@ -2,6 +2,7 @@
 
 mod frames;
 mod heard;
+mod minded;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -23,6 +24,8 @@ use crate::record::Ending;
 use crate::upstream::wire::Wire;
 
 use frames::Fault;
+use minded::Minded;
+pub use minded::{MindedBody, is_session_over};
 
 /// Where a request leaves its tunnel for the connection's task, which runs it once hyper has let go of the bytes. So the
 /// connection stays counted and watched, and closing it closes the tunnel.
@@ -56,7 +59,7 @@ impl Slot {
 /// Who minds a tunnel, and who hears what the client says in it.
 #[derive(Default)]
 pub struct Attendants {
-    pub minder: Option<Box<dyn Minder>>,
+    pub minder: Option<Rc<dyn Minder>>,
     pub listener: Option<Box<dyn Listener>>,
 }
 
@@ -70,9 +73,9 @@ pub async fn join(
     attendants: Attendants,
 ) {
     let moved = Rc::new(Moved::default());
-    let Attendants { minder, listener } = attendants;
+    let minder = attendants.minder.clone();
     tokio::select! {
-        ended = carry(client, wire, moved.clone(), listener) => note_end(&mut ending, ended),
+        ended = carry(client, wire, moved.clone(), attendants) => note_end(&mut ending, ended),
         () = session_over(minder.as_deref()) => ending.record.reason = SESSION_OVER.into(),
     }
     ending.record.request_bytes = moved.from_client.get();
@@ -89,10 +92,10 @@ fn note_end(ending: &mut Ending, ended: io::Result<Option<Fault>>) {
 }
 
 /// Why a tunnel ended, in the record.
-const SESSION_OVER: &str = "session.over";
+pub const SESSION_OVER: &str = "session.over";
 
 /// Resolves when the session behind a tunnel stands no more; never where nobody minds one.
-async fn session_over(minder: Option<&dyn Minder>) {
+pub async fn session_over(minder: Option<&dyn Minder>) {
     let Some(minder) = minder else { return std::future::pending().await };
     loop {
         tokio::time::sleep(minder.every()).await;
@@ -121,7 +124,11 @@ pub async fn join_watched(
     mut watched: Watched,
 ) {
     let moved = Rc::new(Moved::default());
-    let joining = carry(client, wire, moved.clone(), watched.attendants.listener.take());
+    let attendants = Attendants {
+        minder: watched.attendants.minder.clone(),
+        listener: watched.attendants.listener.take(),
+    };
+    let joining = carry(client, wire, moved.clone(), attendants);
     tokio::select! {
         ended = joining => note_end(&mut ending, ended),
         () = over(&watched, &moved) => {}
@@ -163,13 +170,14 @@ async fn carry(
     client: OnUpgrade,
     mut wire: Wire,
     moved: Rc<Moved>,
-    listener: Option<Box<dyn Listener>>,
+    Attendants { minder, listener }: Attendants,
 ) -> io::Result<Option<Fault>> {
     let upgraded = client.await.map_err(io::Error::other)?;
     let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(upgraded));
     // The shop may have spoken right behind its 101.
     let early = wire.inbound.split();
-    let (mut from_shop, mut to_shop) = tokio::io::split(wire.stream);
+    let (from_shop, mut to_shop) = tokio::io::split(wire.stream);
+    let mut from_shop = Minded::new(from_shop, minder);
     if let Some(mut listener) = listener {
         let ends = ((from_client, to_client), (from_shop, to_shop));
         return heard::carry(ends.0, ends.1, &early, &moved, listener.as_mut()).await;

@@ -439,6 +439,9 @@ fn of_custody(event: &Event) -> Option<String> {
             e.values, e.customers, e.faults
         ),
         Event::RevisionsNoted(e) => format!("Noted how far {} records have come", e.records.len()),
+        Event::EpochsCopyForgotten(e) => {
+            format!("Said that an earlier copy of the epochs' keys is destroyed; {} others are known", e.left)
+        }
         Event::OlderDataAccepted(e) => format!("Accepted older data of {} customers", e.customers),
         Event::AccessRequested(e) => {
             format!("Asked to see {} of {} for {}", e.fields.join(", "), e.customer, e.purpose)

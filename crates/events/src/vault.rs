@@ -223,6 +223,13 @@ pub struct OlderDataAccepted {
     pub customers: u64,
 }
 
+/// An operator said that a copy of the epochs' keys that was put away earlier is no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochsCopyForgotten {
+    /// Earlier copies that are still known.
+    pub left: u64,
+}
+
 /// Staff asked to see what the rules keep from them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessRequested {

@@ -122,9 +122,13 @@ impl SessionExchange for Arrival {
             Socket { house: self.house.clone(), gate: self.gate.clone()?, token: self.token.take()? };
         Some(Box::new(arrival))
     }
+
+    fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+        self.mind()
+    }
 }
 
-/// A connection behind a gate that stays open: closed when its session ends, or opens this gate no more.
+/// A connection, or an answer, behind a gate that stays open: closed when its session ends, or opens this gate no more.
 struct Socket {
     house: Gate,
     gate: Arc<GateSection>,

@@ -19,8 +19,8 @@ pub use ask::{AskShop, Asking, NoAnswer, Question};
 pub use chain::Chain;
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
-    ASSERTION, Later, Listener, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages, PATIENCE,
-    Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, rewritten,
+    ASSERTION, Going, Later, Listener, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages,
+    PATIENCE, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, rewritten,
 };
 pub use stop::{Stop, Stopper};
 pub use threads::wake_behind_others;

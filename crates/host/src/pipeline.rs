@@ -244,6 +244,12 @@ pub trait SessionExchange {
         None
     }
 
+    /// Asked once where the shop's answer goes on after its head, such as a stream of events: who minds that the session goes on standing
+    /// meanwhile. The answer is broken off where it does not. `None` where there is nothing to mind.
+    fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+        None
+    }
+
     /// Asked once, as [`SessionExchange::mind`]: who hears what the client says on the open connection. Whoever wants to must have
     /// taken `Sec-WebSocket-Extensions` out of the request, or messages may be packed.
     fn listen(&mut self) -> Option<Box<dyn Listener>> {
@@ -260,12 +266,26 @@ pub trait Listener {
     fn may_pass<'a>(&'a mut self, message: &'a [u8]) -> Later<'a, bool>;
 }
 
-/// Minds a session behind a connection that became a tunnel: it ends no later than [`Minder::every`] after the session did.
+/// What becomes of the next piece of what the shop says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Going {
+    On,
+    /// Somebody may be signing in to its session at this moment: it is asked again until that is decided.
+    Wait,
+    Over,
+}
+
+/// Minds a session behind a connection that became a tunnel, or behind an answer that goes on: it ends no later than [`Minder::every`] after the session did.
 pub trait Minder {
     /// How often it is asked.
     fn every(&self) -> Duration;
 
-    /// Whether the tunnel may stay open. What cannot be asked does not stand.
+    /// Asked before each piece that the shop says is handed on. It must cost next to nothing.
+    fn going(&self) -> Going {
+        Going::On
+    }
+
+    /// Whether it may stay open. What cannot be asked does not stand.
     fn stands(&self) -> Later<'_, bool>;
 }
 

@@ -46,6 +46,8 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     url: DatabaseUrl,
+    /// Of the domains, for [`crate::schema`].
+    migrations: Vec<Migration>,
     writes: mpsc::Sender<writer::Message>,
     reads: mpsc::Sender<readers::Message>,
     committed: Arc<watch::Sender<u64>>,
@@ -110,6 +112,7 @@ impl Db {
         }
         Ok(Db(Arc::new(Inner {
             url: options.url,
+            migrations: options.migrations,
             writes,
             reads,
             committed,
@@ -240,6 +243,20 @@ impl Db {
                 "a snapshot is a file of SQLite; use pg_basebackup or pg_dump for a server".to_owned(),
             )),
         }
+    }
+
+    /// One more connection, for who looks at the database as a whole.
+    pub(crate) fn connect_beside(&self) -> Result<Conn, Error> {
+        connect(&self.0.url, Access::Write, "beside")
+    }
+
+    /// A word that nobody had before.
+    pub(crate) fn token(&self) -> String {
+        self.0.signer.entropy.token::<10>()
+    }
+
+    pub(crate) fn migrations(&self) -> &[Migration] {
+        &self.0.migrations
     }
 
     /// Where it is.

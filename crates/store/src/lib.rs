@@ -27,6 +27,7 @@ pub mod ledger;
 mod migrations;
 mod postgresql;
 mod readers;
+pub mod schema;
 mod sqlite;
 mod statements;
 pub mod subscription;

@@ -8,7 +8,7 @@ use storeward_seal::fingerprint::sha256_hex;
 
 use crate::conn::Conn;
 use crate::statements::{FIND_MIGRATIONS, NOTE_MIGRATION};
-use crate::{Error, Value, cursor, params};
+use crate::{Engine, Error, Value, cursor, params};
 
 /// One change of one domain's tables. Once released it is never edited: a further change has the next number.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +62,22 @@ pub(crate) fn run(
     Ok(())
 }
 
+/// Makes the tables in an empty place, remembered nowhere.
+pub(crate) fn make(conn: &mut Conn, domains: &[Migration]) -> Result<(), Error> {
+    conn.batch(CREATE_TABLE)?;
+    OWN.iter().chain(domains).try_for_each(|migration| conn.batch(&text_of(conn.engine(), migration)?))
+}
+
+fn text_of(engine: Engine, Migration { domain, number, sql }: &Migration) -> Result<String, Error> {
+    let unknown = || Error::Migration(format!("{domain} {number}: it has a mark that is not known"));
+    engine.migration(sql).ok_or_else(unknown)
+}
+
 fn apply(conn: &mut Conn, migration: &Migration, now: Timestamp) -> Result<(), Error> {
     let Migration { domain, number, sql } = migration;
-    let failed = |why: &dyn std::fmt::Display| Error::Migration(format!("{domain} {number}: {why}"));
-    let text = conn.engine().migration(sql).ok_or_else(|| failed(&"it has a mark that is not known"))?;
-    conn.batch(&text).map_err(|why| if why.is_transient() { why } else { failed(&why) })?;
+    let failed = |why: Error| Error::Migration(format!("{domain} {number}: {why}"));
+    let text = text_of(conn.engine(), migration)?;
+    conn.batch(&text).map_err(|why| if why.is_transient() { why } else { failed(why) })?;
     let values = params![*domain, *number, sha256_hex(sql.as_bytes()), now];
     conn.execute(NOTE_MIGRATION, values).map(drop)
 }

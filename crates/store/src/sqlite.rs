@@ -75,6 +75,11 @@ impl SqliteConn {
         Ok(SqliteConn(conn))
     }
 
+    /// An empty one that is nowhere kept.
+    pub(crate) fn in_memory() -> Result<Self, Error> {
+        Connection::open_in_memory().map(SqliteConn).map_err(|why| Error::Open(why.to_string()))
+    }
+
     pub(crate) fn batch(&mut self, sql: &str) -> Result<(), Error> {
         self.0.execute_batch(sql).map_err(|why| failed(sql, &why))
     }

@@ -160,7 +160,7 @@ impl<'a> Tx<'a> {
     pub(crate) fn append_records(&mut self, records: &[Record]) -> Result<(), Error> {
         let Tx { reader, appender, appended, .. } = self;
         appender.append(reader, records, &mut |reader, sql, params| {
-            reader.run(|conn| conn.execute(sql, params)).map(drop)
+            reader.run(|conn| conn.execute(sql, params))
         })?;
         reader.counted = appender.size();
         *appended += u64::try_from(records.len()).unwrap_or(u64::MAX);

@@ -261,8 +261,9 @@ impl KeyStore {
         actor: Actor,
     ) -> Result<bool, Error> {
         let written = self.0.db.write(move |tx| -> Result<_, Error> {
-            let (was, now) = (sql::delete(tx, customer)?, at.unwrap_or_else(|| tx.now()));
-            // Also of somebody who had no key: the note keeps them from getting one, and must not be taken away unseen.
+            let (was, now) = (delete(tx, customer)?, at.unwrap_or_else(|| tx.now()));
+            // Also of somebody who had no key: the note keeps them from getting one, and must not be taken away unseen. And of a key that
+            // somebody put back: what was wrapped since lies in later copies, and the proof goes by when it was destroyed last.
             let is_told = sql::note_destroyed(tx, customer, now)? || was;
             if is_told {
                 tx.append_at(now, actor, None, CustomerKeyDestroyed { customer })?;
@@ -285,9 +286,15 @@ impl KeyStore {
         self.epochs().begun_at()
     }
 
-    /// Whether the one copy of the epochs' keys, where there is one, opens nothing that ended.
+    /// Whether no copy of the epochs' keys that is known opens what ended: neither the one that backups replace, nor one that they put
+    /// somewhere before.
     pub fn is_copy_of_now(&self) -> bool {
-        self.0.shelf.is_copy_of_now()
+        self.0.shelf.is_copy_of_now() && self.0.shelf.earlier_copies().is_ok_and(|copies| copies.is_empty())
+    }
+
+    /// Where the epochs' keys lie.
+    pub fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     /// Begins the next epoch where the current one is older than `life`, wraps every key anew, and ends the epochs before.
@@ -365,17 +372,32 @@ impl KeyStore {
     pub async fn rewrap(&self, limit: u32) -> Result<Progress, Error> {
         let (epochs, entropy) = (self.epochs().clone(), Arc::clone(&self.0.entropy));
         let current = epochs.current().ok_or(Error::NoEpoch(0))?.id();
-        let written = self.0.db.write(move |tx| -> Result<Progress, Error> {
-            let rewrapped = rewrap_some(tx, &epochs, current, limit, entropy.as_ref())?;
+        let store = self.clone();
+        let written = self.0.db.write(move |tx| -> Result<(Progress, Vec<CustomerId>), Error> {
+            let erased = |customer: CustomerId| store.is_known_destroyed(customer);
+            let (rewrapped, put_back) = rewrap_some(tx, &epochs, current, limit, entropy.as_ref(), &erased)?;
             let left = sql::count_before(tx, current)?;
-            if rewrapped == 0 {
-                tx.commit_silent("no key of an older epoch was left");
-            } else {
-                tx.append(Actor::System, None, KeysRewrapped { epoch: current.0, count: rewrapped })?;
+            for customer in &put_back {
+                tx.append(Actor::System, None, CustomerKeyDestroyed { customer: *customer })?;
             }
-            Ok(Progress { epoch: current, rewrapped, left })
+            if rewrapped > 0 {
+                tx.append(Actor::System, None, KeysRewrapped { epoch: current.0, count: rewrapped })?;
+            } else if put_back.is_empty() {
+                tx.commit_silent("no key of an older epoch was left");
+            }
+            Ok((Progress { epoch: current, rewrapped, left }, put_back))
         });
-        written.await
+        let (progress, put_back) = written.await?;
+        let now = self.0.db.now();
+        self.erased().extend(put_back.into_iter().map(|customer| (customer, now)));
+        Ok(progress)
+    }
+
+    /// Whose keys lie in the store although the ledger says that they were destroyed: somebody put them back.
+    pub(crate) async fn put_back(&self) -> Result<Vec<CustomerId>, Error> {
+        let found = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::with_note(reader)?) }).await?;
+        // A note that somebody put there destroys nobody's key.
+        Ok(found.into_iter().filter(|customer| self.is_known_destroyed(*customer)).collect())
     }
 
     /// Destroys the epochs before the current one, when no key is left in them; nothing otherwise. Returns those that
@@ -460,17 +482,34 @@ fn rewrap_some(
     current: EpochId,
     limit: u32,
     entropy: &dyn Entropy,
-) -> Result<u64, Error> {
+    erased: &dyn Fn(CustomerId) -> bool,
+) -> Result<(u64, Vec<CustomerId>), Error> {
     let to = epochs.get(current)?;
-    let mut count = 0;
+    let (mut count, mut put_back) = (0, Vec::new());
     for row in sql::before(tx, current, limit)? {
+        // Under the next epoch it would outlive the one that ends it.
+        if erased(row.customer) {
+            delete(tx, row.customer)?;
+            put_back.push(row.customer);
+            continue;
+        }
         let name = row.customer.to_string();
         let key = epochs.get(row.epoch)?.unwrap_customer(&row.wrapped, &name, row.version)?;
         sql::rewrap(tx, row.customer, row.epoch, current, to.wrap(&key, &name, entropy))?;
         count += 1;
     }
     count += indexes::rewrap(tx, epochs, to, entropy)?;
-    Ok(count)
+    Ok((count, put_back))
+}
+
+/// Deletes the customer's key; true where there was one. It is looked whether it went: a trigger that somebody put into the store could keep
+/// it, and the erasure would be told all the same.
+fn delete(tx: &mut Tx<'_>, customer: CustomerId) -> Result<bool, Error> {
+    let was = sql::delete(tx, customer)?;
+    if sql::find(tx, customer)?.is_some() {
+        return Err(Error::Harmed(Box::new(KeyFault::Unknown(customer).flaw())));
+    }
+    Ok(was)
 }
 
 /// Whether an epoch has lasted for its `life`. One that began while the clock was ahead has: it would last for as long again, and what is erased

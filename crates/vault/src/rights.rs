@@ -16,6 +16,7 @@ use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
 use crate::import::Cells;
+use crate::keys::KeyFault;
 use crate::manifest::{Flaw, Harm};
 use crate::opening::{Opening, decide_fields, decide_record};
 use crate::records::{Item, Provenance, Vault, manifest_for};
@@ -189,7 +190,8 @@ impl Vault {
         let (row, epoch) = found.await?;
         let Some(begun_at) = row.ok_or(Error::NoCustomer)?.erasure_begun_at else { return Ok(None) };
         let destroyed_at = self.0.keys.destroyed_at(customer).await?;
-        let has_ended = destroyed_at.is_some_and(|at| self.0.keys.has_ended_since(at, epoch));
+        let is_gone = self.0.keys.has_no_key(customer).await?;
+        let has_ended = is_gone && destroyed_at.is_some_and(|at| self.0.keys.has_ended_since(at, epoch));
         // The copy of the epochs' keys opens older backups until the next good one replaces it.
         let beyond_backups = has_ended && self.0.keys.is_copy_of_now();
         Ok(Some(Erasure { begun_at, erased_at: destroyed_at, beyond_backups }))
@@ -199,7 +201,8 @@ impl Vault {
     /// were.
     pub async fn finish_erasures(&self) -> Result<usize, Error> {
         self.begin_again().await?;
-        let (mut count, mut last) = (0, Some(String::new()));
+        let mut count = self.destroy_put_back().await?;
+        let mut last = Some(String::new());
         while let Some(after) = last {
             let begun = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::begun(reader, &after)?) });
             let begun = begun.await?;
@@ -224,6 +227,22 @@ impl Vault {
             }
         }
         Ok(count)
+    }
+
+    /// Keys of erased people that somebody put back into the key store are destroyed again, and named.
+    async fn destroy_put_back(&self) -> Result<usize, Error> {
+        let found = self.0.keys.put_back().await?;
+        for customer in &found {
+            self.0.keys.destroy(*customer, Actor::System).await?;
+            let Flaw { customer, place, harm } = KeyFault::Unknown(*customer).flaw();
+            let told = self.0.db.write(move |tx| -> Result<(), Error> {
+                let fact = RecordHarmed { customer, place: place.clone(), harm: harm.name().to_owned() };
+                tx.append(Actor::System, None, fact)?;
+                Ok(())
+            });
+            told.await?;
+        }
+        Ok(found.len())
     }
 
     /// Whether only the row says that an erasure began: the key is there, and the ledger has no beginning. Whoever writes into

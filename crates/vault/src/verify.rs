@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
-use storeward_events::vault::{OlderDataAccepted, RecordHarmed, RecordsVerified};
+use storeward_events::vault::{EpochsCopyForgotten, OlderDataAccepted, RecordHarmed, RecordsVerified};
 use storeward_store::{Reader, ledger};
 
 use crate::Error;
@@ -158,6 +158,29 @@ impl Vault {
             }
         }
         Ok(rows)
+    }
+    /// Tells the ledger that an operator says that an earlier copy of the epochs' keys is no more.
+    pub async fn tell_copy_gone(&self, actor: Actor, left: u64) -> Result<(), Error> {
+        let told = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.append(actor, None, EpochsCopyForgotten { left })?;
+            Ok(())
+        });
+        told.await
+    }
+
+    /// Tells the ledger that the key store is an older one, or another. It names no record: each may be older than it looks.
+    pub async fn tell_older_keys(&self) -> Result<(), Error> {
+        let told = self.0.db.write(|tx| -> Result<(), Error> {
+            let Flaw { customer, place, harm } = of_nobody("vault_customer_key");
+            tx.append(Actor::System, None, RecordHarmed { customer, place, harm: harm.name().to_owned() })?;
+            Ok(())
+        });
+        told.await
+    }
+
+    /// What of the tables, indexes and triggers of the data is not as this program makes them. Blocks.
+    pub fn unlike(&self) -> Result<Vec<String>, storeward_store::Error> {
+        storeward_store::schema::unlike(&self.0.db)
     }
 
     /// Where the database itself does not hold together, if it is a file: what a look over the records by one index does not see, since

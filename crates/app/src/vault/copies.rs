@@ -1,12 +1,14 @@
 //! A restored copy of the vault: opened by its own folder, and told of what was erased since.
 
+use std::path::Path;
+
 use storeward_base::Actor;
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
 use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts};
 
 use super::root::root;
-use super::{KEYS, VaultSection, shelf};
+use super::{KEYS, Standing, VaultSection, shelf};
 use crate::Done;
 use crate::config::Config;
 use crate::data::DataDir;
@@ -18,6 +20,29 @@ use crate::open::Opened;
 pub const KEY_FILE: &str = KEYS;
 pub const SHELF_FILE: &str = super::SHELF;
 pub const ROOT_FILE: &str = super::ROOT;
+
+/// Whoever looks after the machine says that an earlier copy of the epochs' keys is no more.
+pub fn gone(standing: &Standing, path: &Path) -> Done<String> {
+    let shelf = standing.vault.keys().shelf();
+    let earlier = shelf.earlier_copies().context("copies of the epochs' keys")?;
+    if !earlier.iter().any(|one| one == path) {
+        let known: Vec<String> = earlier.iter().map(|one| one.display().to_string()).collect();
+        let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+        return Err(Failure::new(format!("{} is no earlier copy that may open anything", path.display()))
+            .hint(format!("those that are known: {known}")));
+    }
+    if path.exists() {
+        return Err(Failure::new(format!("{} is still there", path.display())).hint(
+            "destroy it first (shred -u), and whatever else holds it, such as a snapshot of that disk",
+        ));
+    }
+    let left = u64::try_from(earlier.len().saturating_sub(1)).unwrap_or(u64::MAX);
+    finished(standing.vault.tell_copy_gone(Actor::Operator, left))?.context("the ledger")?;
+    shelf.forget_copy(path).context("copies of the epochs' keys")?;
+    Ok(format!(
+        "It counts as destroyed from now on; that you said so is in the ledger. {left} others are known."
+    ))
+}
 
 /// Opens the key store that lies in `data`, with the root key, shelf and passphrase that lie there.
 fn key_store(opened: &Opened, data: &DataDir, section: &VaultSection) -> Done<(KeyStore, Db)> {

@@ -1,5 +1,7 @@
 //! The vault as a data directory has it: files, passphrases, what is refused.
 
+mod head;
+
 use std::path::Path;
 
 use storeward_base::{Actor, CustomerId, SystemEntropy};

@@ -41,6 +41,14 @@ pub fn verify(standing: &Standing) -> Done<String> {
     if let Some(fault) = &report.first_fault {
         faults.push_str(&format!("  the key store's ledger: {fault}\n"));
     }
+    // What its rows are is of little worth where somebody has changed what the database does with them.
+    let of_keys = storeward_store::schema::unlike(&standing.keys);
+    for (what, unlike) in [("the database", standing.vault.unlike()), ("the key store", of_keys)] {
+        unlike.context(what)?.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
+    }
+    if let Some(failure) = standing.look_at_head()? {
+        faults.push_str(&format!("  the key store: {}\n", failure.what()));
+    }
     let of_files = finished(async {
         let keys = standing.keys.read(storeward_store::copies::faults).await?;
         let data = standing.vault.faults_of_file().await?;
@@ -99,6 +107,7 @@ fn told(records: &Verified) -> String {
 /// Data that an operator restored counts from now on.
 pub fn accept_older(standing: &Standing) -> Done<String> {
     let count = finished(standing.vault.accept_older(Actor::Operator))?.context("the records")?;
+    standing.accept_head()?;
     Ok(format!(
         "Accepted older data of {count} customers; it is in the ledger. Run `storeward vault verify` to see that the rest fits."
     ))

@@ -29,6 +29,13 @@ enum Word {
     Verify(Directory),
     /// Say that data which is older than its keys counts from now on: after you have restored a backup yourself.
     AcceptOlder(Directory),
+    /// Say that a copy of the epochs' keys that backups put somewhere before (an earlier backup.epochs_copy) is destroyed: until then nobody
+    /// who was erased since is beyond backups.
+    CopyGone {
+        path: std::path::PathBuf,
+        #[command(flatten)]
+        at: Directory,
+    },
     /// What staff asked to see, what was opened in an emergency, and what waits for a second person.
     Requests(Directory),
     /// What customers asked for about their data and nobody answered yet; what is overdue comes first.
@@ -161,6 +168,7 @@ pub fn vault(options: &Options) -> Done {
         }
         Word::Verify(at) => with_keys(at, super::verify::verify),
         Word::AcceptOlder(at) => with_keys(at, super::verify::accept_older),
+        Word::CopyGone { path, at } => with_keys(at, |standing| super::copies::gone(standing, path)),
         Word::Requests(at) => with_keys(at, requests),
         Word::Asked(at) => with_keys(at, super::duties::asked),
         Word::Retention { class, days, at } => {
@@ -290,6 +298,9 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
         }
         Source::Token => "root key: on a token\n",
     });
+    if let Some(failure) = standing.look_at_head()? {
+        return Err(failure);
+    }
     match faults.as_slice() {
         [] => out.push_str("key store: as its ledger says"),
         faults => {
@@ -339,7 +350,14 @@ fn rotate(opened: &Opened) -> Done {
     standing.close();
     let ended = ended?;
     say(format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))?;
-    if !standing.vault.keys().is_copy_of_now() {
+    let earlier = standing.vault.keys().shelf().earlier_copies().context("copies of the epochs' keys")?;
+    if let Some(path) = earlier.first() {
+        say(format!(
+            "An earlier copy of the epochs' keys, {}, still opens older backups, or cannot be read: destroy it and say so (storeward vault \
+             copy-gone); until then who was erased is not beyond backups.",
+            path.display()
+        ))?;
+    } else if !standing.vault.keys().is_copy_of_now() {
         say(
             "backup.epochs_copy still has the key of one that ended, because the newest backup needs it; storeward backup now makes \
              another and replaces it: until then who was erased is not beyond backups.",

@@ -15,6 +15,7 @@ use super::{Answer, Answering, Exchange, Stopped, parts, stages};
 use crate::coding::Gzip;
 use crate::edge_body::{self, Flow, Mask};
 use crate::response::{self, Dress, Place};
+use crate::tunnel::MindedBody;
 use crate::upstream::response::Head;
 use crate::upstream::{UpstreamBody, UpstreamError, UpstreamResponse};
 
@@ -97,7 +98,8 @@ impl Exchange<'_> {
         if self.connection.in_flight() > FEW {
             body.read_small();
         }
-        let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, rewrite, gzip, stall };
+        let minded = session.as_mut().and_then(|session| session.mind_body()).map(MindedBody::by);
+        let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, rewrite, gzip, stall, minded };
         Ok(Answer::Stream(parts(head.status, headers), Box::new(flow)))
     }
 

@@ -1,5 +1,6 @@
 //! The steps of other domains: their pages on the shop's host, and the session between client and shop.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -87,7 +88,7 @@ impl Exchange<'_> {
         let seen = Seen { bytes: &[], complete: true };
         let told = tell(session, StatusCode::SWITCHING_PROTOCOLS, &mut head.headers, seen).await;
         if let Some(session) = session {
-            self.attendants = Attendants { minder: session.mind(), listener: session.listen() };
+            self.attendants = Attendants { minder: session.mind().map(Rc::from), listener: session.listen() };
         }
         match told {
             Told::Instead(answer) => Some(*answer),

@@ -278,6 +278,10 @@ impl SessionExchange for Minding {
     fn mind(&mut self) -> Option<Box<dyn Minder>> {
         Some(Box::new(self.clone()))
     }
+
+    fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+        Some(Box::new(self.clone()))
+    }
 }
 
 impl Minder for Minding {
@@ -307,6 +311,27 @@ async fn a_tunnel_ends_with_the_session_behind_it() {
     stands.store(false, Ordering::SeqCst);
     assert!(client.is_closed().await);
     assert_eq!(edge.record_of("session.over").await.status, 101);
+    edge.stop();
+}
+
+// A stream of events told the account's news for as long as the shop liked after its owner had signed out everywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_goes_on_ends_with_the_session_behind_it() {
+    let shop = FakeShop::start(|_| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n";
+        Reply::Tunnel(head.as_bytes().to_vec())
+    })
+    .await;
+    let stands = Arc::new(AtomicBool::new(true));
+    let stages = Stages { own: None, session: Some(Arc::new(Minding(stands.clone()))) };
+    let edge = TestEdge::staged(stages, &[shop.url()], "");
+    let mut client = edge.connect().await;
+    client.send("GET /events HTTP/1.1\r\nHost: shop.test\r\n\r\n").await;
+    assert!(client.head().await.unwrap().starts_with("HTTP/1.1 200"));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stands.store(false, Ordering::SeqCst);
+    assert!(client.is_closed().await);
+    assert_eq!(edge.record_of("session.over").await.status, 200);
     edge.stop();
 }
 

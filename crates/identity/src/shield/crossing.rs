@@ -28,7 +28,7 @@ use self::guest::Guest;
 use self::lines::Lines;
 use self::long::Room;
 use self::paced::Unread;
-use self::socket::{Ear, Socket};
+use self::socket::{Ear, OpenAnswer, Socket};
 use self::token::Looks;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
@@ -121,6 +121,8 @@ pub struct Crossing {
     is_without: bool,
     /// The shop's session went along.
     is_attached: bool,
+    /// The answer began it.
+    is_opened: bool,
     came_with: CameWith,
     may_follow: bool,
     /// The form by which the shop's name for somebody changes.
@@ -205,6 +207,7 @@ impl Crossing {
             guest: Guest::default(),
             is_without: false,
             is_attached: false,
+            is_opened: false,
             came_with: CameWith::default(),
             may_follow: false,
             renamed: None,
@@ -559,30 +562,16 @@ impl SessionExchange for Crossing {
     }
 
     fn mind(&mut self) -> Option<Box<dyn Minder>> {
-        let entry = self.held.as_ref().filter(|_| self.is_attached)?.entry.clone();
-        Some(Box::new(Socket::new(self.guard.clone(), entry)))
+        Some(Box::new(Socket::new(self.guard.clone(), self.entry_of_answer()?)))
+    }
+
+    fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+        OpenAnswer::new(self.guard.clone(), self.entry_of_answer()?)
     }
 
     fn listen(&mut self) -> Option<Box<dyn Listener>> {
         let spoken = self.heard?;
         Some(Box::new(Ear::new(self.guard.clone(), self.client, spoken)) as Box<dyn Listener>)
-    }
-}
-
-impl Drop for Crossing {
-    /// Nobody waited for the answer, or it could not be decided on: the shop may be signing somebody in all the same.
-    fn drop(&mut self) {
-        if !self.is_risky || !self.is_attached || self.is_decided {
-            return;
-        }
-        let Some(held) = &self.held else { return };
-        let now = self.guard.identity.0.now();
-        held.entry.suspect(now.plus(SUSPECT));
-        if self.door.is_some() {
-            held.entry.bar(now.plus(BARRED));
-        }
-        held.entry.lock().jar.is_known = false;
-        self.guard.handles.note_change(&held.entry);
     }
 }
 

@@ -132,6 +132,31 @@ both_engines!(an_open_connection_ends_with_its_session, MIGRATIONS, async |db| {
     assert!(!open.stands().await);
 });
 
+// A page's stream of events went on telling the account's news after everybody else had been signed out.
+both_engines!(an_answer_that_goes_on_ends_with_its_session, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut owner = signed_in(&behind).await;
+    let open = owner.open_answer().await.unwrap();
+    behind.bench.advance(11);
+    assert!(open.stands().await);
+    owner.browser.post_from("/.storeward/account", "/.storeward/sign-out", &[]).await;
+    behind.bench.advance(11);
+    assert!(!open.stands().await);
+});
+
+// A stolen password alone read the account by a stream that had been opened before it was typed.
+both_engines!(an_answer_that_goes_on_is_no_way_past_the_challenge, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.get("/").await;
+    let open = thief.open_answer().await.unwrap();
+    behind.bench.advance(11);
+    assert!(open.stands().await, "a visitor's goes on");
+    thief.sign_in("ella").await.leads_to("/.storeward/challenge");
+    assert!(!open.stands().await);
+});
+
 both_engines!(an_open_connection_is_no_way_past_the_challenge, MIGRATIONS, async |db| {
     let behind = Behind::new(db, Elevation::Same);
     let mut thief = behind.browser();

@@ -369,6 +369,12 @@ impl Visitor<'_> {
         under_way.exchange.mind()
     }
 
+    /// An answer that goes on: who minds it.
+    pub async fn open_answer(&mut self) -> Option<Box<dyn Minder>> {
+        let mut under_way = self.begin("GET", "/news", &[], "").await.ok().unwrap();
+        under_way.exchange.mind_body()
+    }
+
     /// The same: who hears what is said on it. It was asked for with messages packed.
     pub async fn listener(&mut self, path: &str) -> Option<Box<dyn Listener>> {
         let lines = [("upgrade", "websocket"), ("sec-websocket-extensions", "permessage-deflate")];

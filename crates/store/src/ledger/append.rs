@@ -67,7 +67,7 @@ pub(crate) struct Appender {
 pub(crate) struct Mark(CompactRange, Option<EventId>);
 
 /// Runs one INSERT.
-type Execute<'f, 'a> = &'f mut dyn FnMut(&mut Reader<'a>, &str, &[Value]) -> Result<(), Error>;
+type Execute<'f, 'a> = &'f mut dyn FnMut(&mut Reader<'a>, &str, &[Value]) -> Result<u64, Error>;
 
 impl Appender {
     pub(crate) fn new(signer: Signer) -> Self {
@@ -200,7 +200,8 @@ impl Appender {
         });
         let done = insert.try_for_each(|rows| {
             let sql: &str = if rows.len() == COLUMNS { &INSERT_ONE } else { &INSERT_MANY };
-            execute(reader, sql, rows)
+            let kept = execute(reader, sql, rows)?;
+            all_kept(kept, rows.len() / COLUMNS)
         });
         if done.is_err() {
             self.take_back(before);
@@ -226,14 +227,25 @@ impl Appender {
         }
         let note = self.signer.sign(&self.range, self.kept);
         if due {
-            conn.execute(KEEP_CHECKPOINT, params![to_column(size), now, &note])?;
+            all_kept(conn.execute(KEEP_CHECKPOINT, params![to_column(size), now, &note])?, 1)?;
         }
         let tree = self.range.to_bytes();
-        conn.execute(MOVE_HEAD, params![to_column(size), &tree, &note, to_column(kept_size), kept_at])?;
+        let head = params![to_column(size), &tree, &note, to_column(kept_size), kept_at];
+        all_kept(conn.execute(MOVE_HEAD, head)?, 1)?;
         // Known as ours if the commit succeeds; if not, the next load finds another note and checks that one.
         self.found = Some(Head { size, root: self.range.root(), tree, note, kept_size, kept_at });
         Ok(())
     }
+}
+
+/// A trigger that somebody put into the database may swallow rows and call it done: then nothing of the write counts.
+fn all_kept(kept: u64, written: usize) -> Result<(), Error> {
+    if u64::try_from(written).is_ok_and(|written| written == kept) {
+        return Ok(());
+    }
+    let why = "the database took an entry and did not keep it: somebody changed what it does with them \
+               (`storeward audit verify` names it)";
+    Err(Error::Ledger(why.to_owned()))
 }
 
 /// `INSERT` of one entry, and of [`ROWS_AT_ONCE`].

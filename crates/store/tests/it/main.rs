@@ -16,6 +16,7 @@ mod lost_server;
 mod migrations;
 mod overdue;
 mod reading;
+mod schema;
 mod subscribers;
 mod tls;
 mod writing;

@@ -44,6 +44,12 @@ impl KeyStore {
         epochs.first_begun_at().is_some_and(|begun| begun > at) && epoch.is_none_or(|epoch| first > epoch)
     }
 
+    /// Whether no key of the customer's lies in the store, whatever the ledger says.
+    pub(crate) async fn has_no_key(&self, customer: CustomerId) -> Result<bool, Error> {
+        let found = self.0.db.read(move |reader| -> Result<_, Error> { Ok(sql::find(reader, customer)?) });
+        found.await.map(|row| row.is_none())
+    }
+
     /// Whether this program knows that the customer's key was destroyed, without asking the store.
     pub(crate) fn is_known_destroyed(&self, customer: CustomerId) -> bool {
         self.erased().contains_key(&customer)

@@ -24,6 +24,8 @@ const VERSION: u32 = 2;
 const UNSEALED: u32 = 1;
 /// What the root key wraps the seal for.
 const SEAL_PLACE: &str = "shelf/2";
+/// Beside it: where its copies were put, as JSON.
+const COPIES: &str = "copies";
 /// Epochs last a month; a shelf with more than ten years of them is not one of ours.
 const MOST_EPOCHS: usize = 128;
 
@@ -109,6 +111,15 @@ impl Epochs {
     }
 }
 
+/// All of a file or nothing, whenever it is interrupted.
+fn put(path: &Path, temporary: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)?;
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
 impl Shelf {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Shelf(path.into(), None)
@@ -124,6 +135,49 @@ impl Shelf {
     /// away, and holds what it held.
     pub fn is_copy_of_now(&self) -> bool {
         self.1.as_ref().is_none_or(|copy| self.ended_in(copy).is_ok_and(|ended| ended.is_empty()))
+    }
+
+    /// Remembers that a copy of it is put there, before it is.
+    pub fn note_copy(&self, copy: &Path) -> Result<(), Error> {
+        let mut noted = self.copies()?;
+        if noted.iter().any(|one| one == copy) {
+            return Ok(());
+        }
+        noted.push(copy.to_owned());
+        self.write_copies(&noted)
+    }
+
+    /// Where copies were put before, of which nobody has said that they are no more, and that may open what ended here: another has taken their
+    /// place, and no backup replaces them.
+    pub fn earlier_copies(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut noted = self.copies()?;
+        let is_current = |one: &PathBuf| self.1.as_ref().is_some_and(|copy| copy == one);
+        noted.retain(|one| !is_current(one) && !self.ended_in(one).is_ok_and(|ended| ended.is_empty()));
+        Ok(noted)
+    }
+
+    /// One of them is no more.
+    pub fn forget_copy(&self, copy: &Path) -> Result<(), Error> {
+        let mut noted = self.copies()?;
+        noted.retain(|one| one != copy);
+        self.write_copies(&noted)
+    }
+
+    fn copies(&self) -> Result<Vec<PathBuf>, Error> {
+        let path = self.0.with_extension(COPIES);
+        match fs::read(&path) {
+            Ok(read) => serde_json::from_slice(&read)
+                .map_err(|_| Error::Shelf(format!("{} was changed or is damaged", path.display()))),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(why) => Err(self.failed(&why)),
+        }
+    }
+
+    fn write_copies(&self, noted: &[PathBuf]) -> Result<(), Error> {
+        let bytes = serde_json::to_vec_pretty(noted)
+            .map_err(|_| Error::Shelf("the name of a copy of it is not UTF-8".to_owned()))?;
+        put(&self.0.with_extension(COPIES), &self.0.with_extension("copies.new"), &bytes)
+            .map_err(|why| self.failed(&why))
     }
 
     /// The epochs that another file has a key of and this one has no more, in order.
@@ -331,16 +385,7 @@ impl Shelf {
         text.version = VERSION;
         text.sealed = Some(hex(&root.wrap(&text.digest(), SEAL_PLACE, entropy)?));
         let bytes = serde_json::to_vec_pretty(&text).expect("words and numbers are JSON");
-        let temporary = self.0.with_extension("new");
-        let write = || -> std::io::Result<()> {
-            let mut file =
-                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.0)?;
-            self.0.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
-        };
-        write().map_err(|why| self.failed(&why))
+        put(&self.0, &self.0.with_extension("new"), &bytes).map_err(|why| self.failed(&why))
     }
 
     pub fn path(&self) -> &Path {

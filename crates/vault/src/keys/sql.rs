@@ -18,6 +18,7 @@ statements! {
     REWRAP = "UPDATE vault_customer_key SET epoch = $3, wrapped = $4 WHERE customer = $1 AND epoch = $2";
     PAGE = "SELECT customer, version, epoch, wrapped, revision, noted, created_at FROM vault_customer_key WHERE customer > $1 \
             ORDER BY customer LIMIT 500";
+    WITH_NOTE = "SELECT k.customer FROM vault_customer_key k JOIN vault_destroyed_key d ON d.customer = k.customer ORDER BY k.customer LIMIT 500";
     IS_DESTROYED = "SELECT customer FROM vault_destroyed_key WHERE customer = $1";
     NOTE_DESTROYED = "INSERT INTO vault_destroyed_key (customer, destroyed_at) VALUES ($1, $2) \
                       ON CONFLICT (customer) DO NOTHING";
@@ -93,6 +94,11 @@ pub fn highest(reader: &mut Reader<'_>) -> Result<u64, Error> {
 
 pub fn delete(tx: &mut Tx<'_>, customer: CustomerId) -> Result<bool, Error> {
     tx.execute(DELETE, params![customer]).map(|rows| rows == 1)
+}
+
+/// Whose keys lie there beside a note that they were destroyed.
+pub fn with_note(reader: &mut Reader<'_>) -> Result<Vec<CustomerId>, Error> {
+    reader.query_many(WITH_NOTE, &[], |row| row.get(0))
 }
 
 pub fn before(reader: &mut Reader<'_>, epoch: EpochId, limit: u32) -> Result<Vec<KeyRow>, Error> {

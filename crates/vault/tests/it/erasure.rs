@@ -1,5 +1,7 @@
 //! An erased customer is gone, at once, after a crash, and from every backup.
 
+use std::time::Duration;
+
 use storeward_base::PageSize;
 use storeward_policy::Purpose;
 use storeward_store::testing::{blocking, options};
@@ -188,3 +190,60 @@ pub async fn open_old(copy: &Copied, clock: &std::sync::Arc<storeward_base::Fixe
     let options = options(&copy.address, MIGRATIONS, std::sync::Arc::clone(clock));
     blocking(move || Db::open(options).unwrap()).await
 }
+
+// An older copy of the key store has the row. Wrapped anew with the living ones it lay in the next copies of the store, and the proof said that
+// no backup opens the data any more.
+both_engines!(a_key_that_somebody_put_back_outlives_no_rotation, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
+        vault.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
+    }
+    let key_db = keys.beside().await;
+    key_db.tamper("CREATE TABLE kept AS SELECT * FROM vault_customer_key");
+    let put_back = format!("INSERT INTO vault_customer_key SELECT * FROM kept WHERE customer = '{}'", ada());
+    vault.erase(&own(ada())).await.unwrap();
+    key_db.tamper(&put_back);
+    let before = vault.erasure(ada()).await.unwrap().unwrap().erased_at;
+    db.clock.advance(Duration::from_secs(3_600));
+    vault.keys().rotate(Duration::ZERO).await.unwrap();
+    assert!(vault.keys().key(ada()).await.unwrap().is_none());
+    let proof = vault.erasure(ada()).await.unwrap().unwrap();
+    assert!(!proof.beyond_backups && proof.erased_at > before, "a copy made meanwhile holds it: {proof:?}");
+    db.clock.advance(Duration::from_secs(3_600));
+    vault.keys().rotate(Duration::ZERO).await.unwrap();
+    assert!(vault.erasure(ada()).await.unwrap().unwrap().beyond_backups);
+    assert_eq!(vault.keys().verify().await.unwrap(), []);
+    // While it lies there nothing is proven; it is destroyed again within the hour, and told.
+    key_db.tamper(&put_back);
+    assert!(!vault.erasure(ada()).await.unwrap().unwrap().beyond_backups);
+    assert_eq!(vault.finish_erasures().await.unwrap(), 1);
+    assert!(vault.keys().key(ada()).await.unwrap().is_none());
+    assert_eq!(count(&db, "vault.record_harmed").await, 1);
+    assert_eq!(shown(&vault, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
+    // A note that somebody put beside a living key destroys nobody's.
+    key_db
+        .tamper(&format!("INSERT INTO vault_destroyed_key (customer, destroyed_at) VALUES ('{}', 1)", bob()));
+    assert_eq!(vault.finish_erasures().await.unwrap(), 0);
+    assert_eq!(shown(&vault, bob(), &["contact.email"]).await, ["own email bob@shop.example"]);
+});
+
+// A trigger that keeps the row, and lets the deletion look done.
+both_engines!(a_key_that_does_not_go_is_no_erasure, MIGRATIONS, async |db| {
+    let (keys, vault) = both(&db).await;
+    vault.write(staff(), ada(), item("own", &[("contact.email", "ada@shop.example")])).await.unwrap();
+    let key_db = keys.beside().await;
+    key_db.tamper(match db.engine() {
+        storeward_store::Engine::Sqlite => {
+            "CREATE TRIGGER keeps BEFORE DELETE ON vault_customer_key BEGIN SELECT RAISE(IGNORE); END"
+        }
+        storeward_store::Engine::Postgres => {
+            "CREATE FUNCTION keeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+             CREATE TRIGGER keeps BEFORE DELETE ON vault_customer_key FOR EACH ROW EXECUTE FUNCTION keeps()"
+        }
+    });
+    assert!(matches!(vault.erase(&own(ada())).await, Err(Error::Harmed(_))));
+    let erasure = vault.erasure(ada()).await.unwrap().unwrap();
+    assert!(erasure.erased_at.is_none() && !erasure.beyond_backups, "{erasure:?}");
+    let gone = open(&vault, ada(), &["contact.email"]).await.unwrap_err();
+    assert_eq!(gone, Error::NoCustomer, "begun, so nothing is opened");
+});

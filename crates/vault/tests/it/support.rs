@@ -35,6 +35,12 @@ impl Keys {
         open_db(self.place.address(), &self.clock).await
     }
 
+    /// The store as somebody has it who writes its database.
+    pub async fn beside(&self) -> TestDb {
+        let (place, clock) = (Arc::clone(&self.place), Arc::clone(&self.clock));
+        blocking(move || TestDb::at(place, KEY_MIGRATIONS, clock)).await
+    }
+
     pub async fn open(&self) -> KeyStore {
         self.try_open(self.db().await).await.unwrap()
     }

@@ -172,3 +172,34 @@ on_both!(a_drill_fails_while_the_copy_of_the_epochs_is_gone_or_opens_nothing, |h
     house.backup();
     assert!(house.drill().has_passed());
 });
+
+// The owner took another disk for the copy: the one on the disk before opened everybody who was erased since, and the proof said that nothing did.
+on_both!(a_copy_on_a_disk_of_before_counts_until_somebody_says_that_it_is_gone, |house: House| {
+    let first = with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    let second = house.at("elsewhere").join("another.json");
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace(first.to_str().unwrap(), second.to_str().unwrap())).unwrap();
+    house.vault(|standing| {
+        finished(standing.vault.erase(&own(ada()))).unwrap().unwrap();
+        finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap();
+    });
+    house.backup();
+    assert!(first.exists() && second.exists());
+    assert!(!is_beyond_backups(&house));
+    let config = house.with(|opened| opened.loaded.config.clone());
+    let says = || look(&house.dir(), &config).unwrap().map_or_else(|told| told.0, |well| well);
+    assert!(says().contains(first.to_str().unwrap()), "{}", says());
+    let gone =
+        |path: &PathBuf| house.vault(|standing| copies::gone(standing, path).map_err(|why| why.to_string()));
+    assert!(gone(&first).unwrap_err().contains("is still there"));
+    assert!(gone(&second).unwrap_err().contains("is no earlier copy"), "the one of now");
+    // A disk that is away is no proof.
+    std::fs::remove_file(&first).unwrap();
+    assert!(!is_beyond_backups(&house));
+    gone(&first).unwrap();
+    assert!(is_beyond_backups(&house));
+    assert!(!says().contains(first.to_str().unwrap()), "{}", says());
+});

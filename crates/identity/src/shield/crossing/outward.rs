@@ -7,7 +7,7 @@ use storeward_host::{Passage, Seen};
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, Response, StatusCode, header};
 
-use super::{Crossing, Handle, PATIENCE, secret};
+use super::{BARRED, Crossing, Handle, PATIENCE, SUSPECT, secret};
 use crate::error::Error;
 use crate::shield::answers::{Refusal, uncached};
 use crate::shield::decide::Verdict;
@@ -62,6 +62,7 @@ impl Crossing {
             let is_lasting = kept.iter().map(|l| l.as_ref()).any(|l: &str| lasts(&l));
             self.cookies.extend(self.guard.handle_cookie(&token, is_lasting));
             self.held = Some(Handle { token, entry, is_new: false });
+            self.is_opened = true;
         }
         let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };
         if self.has_moved(&entry) {
@@ -146,7 +147,7 @@ impl Crossing {
     /// Whether the shop may sign a session in without a new cookie: then every act that could do so is followed by the
     /// question who it is.
     pub(super) fn elevates(&self) -> bool {
-        self.guard.adapter.signed_in.cookie.as_ref().is_none_or(|rule| rule.subject.is_none())
+        self.guard.adapter.elevates()
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -294,5 +295,22 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
             }
             Passage::Instead(answer)
         }
+    }
+}
+
+impl Drop for Crossing {
+    /// Nobody waited for the answer, or it could not be decided on: the shop may be signing somebody in all the same.
+    fn drop(&mut self) {
+        if !self.is_risky || !self.is_attached || self.is_decided {
+            return;
+        }
+        let Some(held) = &self.held else { return };
+        let now = self.guard.identity.0.now();
+        held.entry.suspect(now.plus(SUSPECT));
+        if self.door.is_some() {
+            held.entry.bar(now.plus(BARRED));
+        }
+        held.entry.lock().jar.is_known = false;
+        self.guard.handles.note_change(&held.entry);
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_adapter::{Said, Spoken};
-use storeward_base::{ClientIp, Timestamp};
-use storeward_host::{Later, Listener, Minder, RequestHead};
+use storeward_base::{ClientIp, CustomerId, Timestamp};
+use storeward_host::{Going, Later, Listener, Minder, RequestHead};
 use storeward_web::http::{HeaderMap, header};
 
 use super::super::answers::Refusal;
@@ -36,6 +36,12 @@ impl Crossing {
         }
         (self.heard.is_none() && self.guard.is_waiting()).then(closed)
     }
+
+    /// The session that the shop knows whoever gets this answer by.
+    pub(super) fn entry_of_answer(&self) -> Option<Arc<Entry>> {
+        let held = self.held.as_ref().filter(|_| self.is_attached || self.is_opened)?;
+        Some(held.entry.clone())
+    }
 }
 
 /// Minds that the shop's session is still the one that it was when the connection was opened, and the account's own behind it.
@@ -60,6 +66,10 @@ impl Minder for Socket {
         EVERY
     }
 
+    fn going(&self) -> Going {
+        going(&self.guard, &self.entry, || self.entry.lock().jar.phase == self.was)
+    }
+
     fn stands(&self) -> Later<'_, bool> {
         Box::pin(async move {
             let is_same = self.entry.lock().jar.phase == self.was;
@@ -73,6 +83,80 @@ impl Minder for Socket {
             found.is_ok_and(|found| found.is_some_and(|found| found.customer == *customer))
         })
     }
+}
+
+/// Minds that the session of an answer that goes on, such as a page's stream of events, is nobody's whom a challenge holds back, and stands: what
+/// the shop says there of the account comes past every page that does not open. Whoever is let in meanwhile changes nothing about it.
+pub struct OpenAnswer {
+    guard: Arc<Guard>,
+    entry: Arc<Entry>,
+    /// Who was signed in when it began.
+    was: Option<CustomerId>,
+    /// It is one of the few that are given while a challenge waits.
+    is_free: bool,
+    looked_up_at: std::cell::Cell<Timestamp>,
+}
+
+impl OpenAnswer {
+    /// Nothing where the session has ended already: whatever comes is no account's.
+    pub fn new(guard: Arc<Guard>, entry: Arc<Entry>) -> Option<Box<dyn Minder>> {
+        let (was, is_free) = match &entry.lock().jar.phase {
+            Phase::Active { customer, .. } => (Some(*customer), false),
+            Phase::Anonymous => (None, false),
+            Phase::Pending { .. } => (None, true),
+            Phase::Ended => return None,
+        };
+        let looked_up_at = std::cell::Cell::new(guard.identity.0.now());
+        Some(Box::new(OpenAnswer { guard, entry, was, is_free, looked_up_at }))
+    }
+}
+
+impl OpenAnswer {
+    fn is_same(&self) -> bool {
+        match &self.entry.lock().jar.phase {
+            Phase::Anonymous => self.was.is_none(),
+            Phase::Active { customer, .. } => self.was.is_none_or(|was| was == *customer),
+            Phase::Pending { .. } => self.is_free,
+            Phase::Ended => false,
+        }
+    }
+}
+
+impl Minder for OpenAnswer {
+    fn every(&self) -> Duration {
+        EVERY
+    }
+
+    fn going(&self) -> Going {
+        going(&self.guard, &self.entry, || self.is_same())
+    }
+
+    fn stands(&self) -> Later<'_, bool> {
+        Box::pin(async move {
+            let active = match &self.entry.lock().jar.phase {
+                Phase::Active { session, customer, .. } => Some((*session, *customer)),
+                _ => None,
+            };
+            let now = self.guard.identity.0.now();
+            let Some((session, customer)) = active else { return self.is_same() };
+            if !self.is_same() || now.since(self.looked_up_at.get()) < LOOK_UP {
+                return self.is_same();
+            }
+            self.looked_up_at.set(now);
+            let found = self.guard.identity.session_by_id(session).await;
+            found.is_ok_and(|found| found.is_some_and(|found| found.customer == customer))
+        })
+    }
+}
+
+/// Where the shop signs people in within the session that they have, what it says in it waits while somebody may be signing in: the answer to
+/// that tells who it is then.
+fn going(guard: &Guard, entry: &Entry, is_same: impl FnOnce() -> bool) -> Going {
+    // In this order: what was decided meanwhile is seen by the second look.
+    if guard.adapter.elevates() && entry.underway.try_read().is_err() {
+        return Going::Wait;
+    }
+    if is_same() { Going::On } else { Going::Over }
 }
 
 /// What is spoken on a connection, where it is one that is heard.

@@ -1,0 +1,52 @@
+//! An older key store in the place of the newer one.
+
+use super::*;
+
+const STORE: [&str; 3] = ["vault/keys.sqlite", "vault/keys.sqlite-wal", "vault/keys.sqlite-shm"];
+
+fn copy(from: &Path, to: &Path) {
+    for name in STORE.iter().chain(&["storeward.sqlite", "storeward.sqlite-wal", "storeward.sqlite-shm"]) {
+        drop(fs::remove_file(to.join(name)));
+        if from.join(name).exists() {
+            fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
+}
+
+// Its ledger is whole, so are the rows of the data that were put back beside it, and every look said that all was well.
+#[test]
+fn an_older_key_store_is_named_until_an_operator_accepts_it() {
+    let (folder, kept) = (directory(""), tempfile::tempdir().unwrap());
+    let dir = folder.path();
+    with(dir, |_, standing| {
+        write_ada(standing);
+        assert!(standing.look_at_head().unwrap().is_none(), "none was kept yet");
+        standing.accept_head().unwrap();
+    })
+    .unwrap();
+    copy(dir, kept.path());
+    with(dir, |_, standing| {
+        let item = Item {
+            id: "home".to_owned(),
+            values: vec![(Field::find("address.city").unwrap(), Secret::new("London".to_owned()))],
+            provenance: Provenance::Import,
+            keep_until: None,
+        };
+        finished(standing.vault.write(Actor::Operator, ada(), item)).unwrap().unwrap();
+        finished(standing.vault.verify(Actor::Operator, |_| {})).unwrap().unwrap();
+        assert!(standing.look_at_head().unwrap().is_none(), "it only grew");
+        standing.accept_head().unwrap();
+    })
+    .unwrap();
+    copy(kept.path(), dir);
+    with(dir, |opened, standing| {
+        let found = verify::verify(standing).unwrap_err().to_string();
+        assert!(found.contains("the key store is an older one: its ledger had "), "{found}");
+        let status = super::super::words::status(opened, standing).unwrap_err().to_string();
+        assert!(status.contains("storeward vault accept-older"), "{status}");
+        verify::accept_older(standing).unwrap();
+        assert!(verify::verify(standing).is_ok());
+    })
+    .unwrap();
+}
