@@ -102,6 +102,9 @@ fn build_list(file: &std::path::Path, target: &std::path::Path, options: &BuildO
         megabytes(built.size_bytes),
         1.0 / options.bits.false_positive_rate(),
     );
+    println!(
+        "A Storeward that runs goes on with the list that it has, and takes this one at its next start."
+    );
     Ok(())
 }
 

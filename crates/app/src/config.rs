@@ -184,6 +184,7 @@ impl Config {
                 "mend that line; docs/configuration.md has every key, and `storeward check` looks again",
             )
         })?;
+        let config = config.in_folder(dir);
         Ok(Loaded { config, fingerprint: storeward_seal::fingerprint::sha256_hex(text.as_bytes()) })
     }
 
@@ -197,6 +198,15 @@ impl Config {
                 None => e.message().to_owned(),
             }
         })
+    }
+
+    /// With the pictures that it names where they lie: a path that is not absolute goes from the data directory on.
+    fn in_folder(mut self, dir: &Path) -> Self {
+        let theme = self.identity.iter_mut().filter_map(|policy| policy.theme.logo.as_mut());
+        for path in theme.chain(&mut self.look.logo) {
+            *path = dir.join(&*path);
+        }
+        self
     }
 
     /// The front door's part.

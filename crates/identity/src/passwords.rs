@@ -160,6 +160,11 @@ const fn policy(beside: Beside) -> Policy {
     }
 }
 
+/// How many characters a password must have.
+pub const fn least_characters(beside: Beside) -> usize {
+    policy(beside).least_characters()
+}
+
 /// The text that says why a password may not be chosen.
 pub fn key_of(id: MessageId, beside: Beside) -> &'static str {
     match id {

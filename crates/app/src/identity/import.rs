@@ -78,7 +78,7 @@ fn import(file: &Path, run: Run, dir: &Path) -> Done<String> {
             Err(lines::Broken::File(error)) => return Err(error).context(file.display()),
         };
         let done = match run {
-            Run::Dry => importer.look(&line),
+            Run::Dry => importer.rehearse(&line),
             Run::Real => importer.take(&line),
         };
         match done.context("the accounts")? {

@@ -47,6 +47,8 @@ pub struct Page {
     pub js_version: &'static str,
     /// Where the script asks what is to be said of a password that is being typed; `None` where none is chosen.
     pub meter: Option<&'static str>,
+    /// Characters that a new password must have.
+    pub least: usize,
     pub meter_version: &'static str,
     pub times_version: &'static str,
     pub theme_version: String,
@@ -123,6 +125,7 @@ impl Page {
             css_version: assets::css_version(),
             js_version: assets::script_version(),
             meter: None,
+            least: crate::passwords::least_characters(identity.0.beside()),
             meter_version: assets::meter_version(),
             times_version: assets::times_version(),
             theme_version: assets::theme_version(&policy.theme),

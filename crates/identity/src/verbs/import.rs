@@ -3,6 +3,7 @@
 //! A fast hash is wrapped in Argon2id before it is stored (reference/identity.md, decision 6), so whoever steals our
 //! database finds nothing weaker in it than what we make ourselves.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use storeward_base::{Actor, Clock, CustomerId, Entropy, Language, Secret};
@@ -68,6 +69,8 @@ pub struct Importer {
     marks: Marks,
     hasher: Hasher,
     language: Language,
+    /// Addresses of lines before, by their marks.
+    seen: HashSet<String>,
 }
 
 impl Importer {
@@ -80,7 +83,16 @@ impl Importer {
         language: Language,
     ) -> Self {
         let hasher = Hasher::new(Recipe::default());
-        Importer { db, clock, entropy, vault: Vaulted(keys.0), marks: Marks::new(keys.1), hasher, language }
+        Importer {
+            db,
+            clock,
+            entropy,
+            vault: Vaulted(keys.0),
+            marks: Marks::new(keys.1),
+            hasher,
+            language,
+            seen: HashSet::new(),
+        }
     }
 
     /// Whether a line fits, and how its hash would be kept. Writes nothing, and wraps nothing.
@@ -94,6 +106,17 @@ impl Importer {
             self.db.read_blocking(move |reader: &mut Reader<'_>| sql::account::id_by_email(reader, &mark))?;
         let kept = if stored.is_fast() { Kept::Wrapped } else { Kept::AsItIs };
         Ok(if known.is_some() { Err(Unfit::Known) } else { Ok(kept) })
+    }
+
+    /// The same of the lines of a file, one after the other: an address that stood there before is known.
+    pub fn rehearse(&mut self, line: &ImportedAccount) -> Result<Result<Kept, Unfit>, Error> {
+        let kept = match self.look(line)? {
+            Ok(kept) => kept,
+            unfit => return Ok(unfit),
+        };
+        let mark = read(line).map(|(email, ..)| self.marks.email(&email));
+        let is_first = mark.is_ok_and(|mark| self.seen.insert(mark));
+        Ok(if is_first { Ok(kept) } else { Err(Unfit::Known) })
     }
 
     /// Makes the account. Its address counts as on file in the shop, and as confirmed by nobody.

@@ -363,6 +363,8 @@ impl Shared {
     ) -> Result<(), Error> {
         let (Some(old), customer) = (account.password_hash.clone(), account.id) else { return Ok(()) };
         // Where the pool is too full for it, the next sign-in does it.
+        // Whoever showed the right password is no stranger, whose lane the check of a dear hash has just used up.
+        let ticket = Ticket { lane: Lane::KnownDevice, ..ticket };
         let Ok(new) = self.passwords.hash(ticket, password).await else { return Ok(()) };
         let written = self.db.write(move |tx| -> Result<(), Error> {
             sql::account::upgrade_password(tx, customer, &old, &new)?;

@@ -65,6 +65,12 @@ both_engines!(passwords_of_other_shops_go_on_to_work_and_become_ours, MIGRATIONS
             let fast = FAST.contains(&kind.as_str());
             let kept = if fast { Kept::Wrapped } else { Kept::AsItIs };
             assert_eq!(importer.look(&of(kind, hash)).unwrap(), Ok(kept), "{kind}");
+            assert_eq!(importer.rehearse(&of(kind, hash)).unwrap(), Ok(kept), "{kind}");
+            assert_eq!(
+                importer.rehearse(&of(kind, hash)).unwrap(),
+                Err(Unfit::Known),
+                "{kind}: the file's second line"
+            );
             assert_eq!(importer.take(&of(kind, hash)).unwrap(), Ok(kept), "{kind}");
             assert_eq!(importer.take(&of(kind, hash)).unwrap(), Err(Unfit::Known), "{kind}");
         }
