@@ -263,6 +263,7 @@ impl Payments {
             crate::news::STATEMENTS,
             crate::reconcile::STATEMENTS,
             crate::reconcile::disputes::STATEMENTS,
+            crate::reconcile::lines::STATEMENTS,
             crate::methods::STATEMENTS,
             &crate::disputes::statements(),
             &crate::judge::statements(),

@@ -306,10 +306,12 @@ impl PayPal {
     pub(crate) async fn movements(&self, from: Timestamp, to: Timestamp) -> Result<Listed, Trouble> {
         let mut listed = Listed::default();
         let take = |one: &Value| {
-            let line = read::movement(one);
+            let (line, names) = (read::movement(one), [text(one, "/transaction_info/transaction_id")]);
             // Fees and payouts are not compared, whether they can be read or not.
             if line.is_some() || read::is_compared(one) {
-                listed.take(line, text(one, "/transaction_info/transaction_id"));
+                listed.take(line, &names);
+            } else {
+                listed.leave_out(&names);
             }
             Ok(())
         };

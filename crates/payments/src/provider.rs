@@ -1,5 +1,6 @@
 //! What both providers have in common: how a call ends, and what is opened at one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -163,15 +164,30 @@ pub(crate) struct Listed {
     pub movements: Vec<Movement>,
     /// What the other lines are called there; nothing of a line that has no name.
     pub unread: Vec<Option<String>>,
+    /// What all lines are called that can be read, or need not be.
+    pub read: BTreeSet<String>,
 }
 
 impl Listed {
-    pub fn take(&mut self, line: Option<Movement>, name: Option<&str>) {
+    /// A line, and what it may be called, the best name first.
+    pub fn take(&mut self, line: Option<Movement>, names: &[Option<&str>]) {
         match line {
-            Some(movement) => self.movements.push(movement),
-            None => self.unread.push(name.filter(|name| crate::stripe::is_id(name)).map(str::to_owned)),
+            Some(movement) => {
+                self.movements.push(movement);
+                self.leave_out(names);
+            }
+            None => self.unread.push(known(names).next()),
         }
     }
+
+    /// A line that is not compared, whether it can be read or not.
+    pub fn leave_out(&mut self, names: &[Option<&str>]) {
+        self.read.extend(known(names));
+    }
+}
+
+fn known(names: &[Option<&str>]) -> impl Iterator<Item = String> {
+    names.iter().flatten().filter(|name| crate::stripe::is_id(name)).map(|name| (*name).to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

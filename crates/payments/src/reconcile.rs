@@ -2,6 +2,7 @@
 
 pub(crate) mod disputes;
 mod late;
+pub(crate) mod lines;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ statements! {
     COUNT_DIFFERENCES = "SELECT COUNT(*) FROM payment_difference WHERE settled_at IS NULL";
     OPEN_OF_ORDER = "SELECT what FROM payment_difference WHERE provider = 'shop' AND reference = $1 AND settled_at IS NULL LIMIT 20";
     SETTLE_ONE = "UPDATE payment_difference SET settled_at = $4 WHERE provider = $1 AND reference = $2 AND what = $3 AND settled_at IS NULL";
-    SETTLE_DIFFERENCES = "UPDATE payment_difference SET settled_at = $3 WHERE provider = $1 AND reference = $2 AND settled_at IS NULL";
+    SETTLE_DIFFERENCES = "UPDATE payment_difference SET settled_at = $3 WHERE provider = $1 AND reference = $2 AND what <> 'line_not_read' AND settled_at IS NULL";
 }
 
 /// In the place of a provider, where an order of the shop is held against payments.
@@ -160,27 +161,21 @@ impl Payments {
         let end = start.plus(DAY);
         let provider = gateway.provider();
         let listed = gateway.movements(start.minus(MARGIN), end.plus(MARGIN)).await;
-        let Listed { movements: mut listed, unread } =
-            listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
-        let unread = Arc::new(unread);
+        let mut listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
         // What a lost message kept from us is read before it is called a difference: first what was taken, by which it is known whose
         // money went back.
         for kind in [MovementKind::Capture, MovementKind::Refund] {
-            for movement in listed.iter_mut().filter(|one| one.kind == kind) {
+            for movement in listed.movements.iter_mut().filter(|one| one.kind == kind) {
                 self.find_owner(provider, movement).await?;
                 self.catch_up(provider, movement).await?;
             }
         }
-        let moved = Arc::new(self.disputes_moved(gateway, &listed, (start, end)).await?);
-        let shown = Arc::new(self.shown_elsewhere(gateway, &listed, (start, end)).await?);
+        let between = (start, end);
+        let disputed = self.disputes_moved(gateway, &listed.movements, between).await?;
+        let shown = self.shown_elsewhere(gateway, &listed.movements, between).await?;
+        let day = Arc::new(Day { provider, between, listed, disputed, shown });
         let shared = Arc::clone(&self.0);
-        let listed = Arc::new(listed);
-        self.0
-            .write(move |tx| {
-                let day = shared.compare(tx, provider, (start, end), &listed, &moved, &shown)?;
-                tell_unread_lines(tx, provider, &day_of(start), &unread, day)
-            })
-            .await
+        self.0.write(move |tx| shared.compare(tx, &day)).await
     }
 
     /// Whose money a movement is that does not say it, such as a refund that was made in the provider's own pages: by what was taken.
@@ -261,19 +256,22 @@ fn own_between(
     Ok(own)
 }
 
+/// A day as the provider tells it.
+struct Day {
+    provider: Provider,
+    between: (Timestamp, Timestamp),
+    listed: Listed,
+    disputed: Vec<disputes::Moved>,
+    /// What the list lacks and the provider shows all the same, and of what amount.
+    shown: BTreeSet<(String, i64)>,
+}
+
 impl Shared {
-    fn compare(
-        &self,
-        tx: &mut Tx<'_>,
-        provider: Provider,
-        (start, end): (Timestamp, Timestamp),
-        listed: &[Movement],
-        disputed: &[disputes::Moved],
-        shown: &BTreeSet<(String, i64)>,
-    ) -> Result<Compared, Error> {
-        let mut found = disputes::compare(tx, provider, disputed)?;
+    fn compare(&self, tx: &mut Tx<'_>, day: &Day) -> Result<Compared, Error> {
+        let Day { provider, between: (start, end), .. } = *day;
+        let mut found = disputes::compare(tx, provider, &day.disputed)?;
         let mut there = BTreeSet::new();
-        for movement in listed.iter().filter(|one| one.kind.is_paid_or_refunded()) {
+        for movement in day.listed.movements.iter().filter(|one| one.kind.is_paid_or_refunded()) {
             there.insert(movement.reference.as_str());
             if let Some(difference) = against_or_harmed(tx, provider, movement)? {
                 found.push(difference);
@@ -281,8 +279,8 @@ impl Shared {
                 settle(tx, provider, &movement.reference)?;
             }
         }
-        let unread = disputed.iter().filter(|one| one.is_unread()).count();
-        let read = disputed.len().saturating_sub(unread);
+        let unread = day.disputed.iter().filter(|one| one.is_unread()).count();
+        let read = day.disputed.len().saturating_sub(unread);
         let mut compared = u64::try_from(there.len().saturating_add(read)).unwrap_or(u64::MAX);
         for (reference, payment, amount) in own_between(tx, provider, (start, end))? {
             if there.contains(reference.as_str()) {
@@ -290,7 +288,7 @@ impl Shared {
             }
             compared += 1;
             let one = (reference, amount);
-            if shown.contains(&one) {
+            if day.shown.contains(&one) {
                 settle_one(tx, provider.word(), &one.0, "missing_there")?;
                 continue;
             }
@@ -317,15 +315,18 @@ impl Shared {
             currency: None,
         }));
         found.extend(self.untold(tx, provider, (start, end))?);
-        let day = day_of(start);
+        let name = day_of(start);
+        lines::settle_read(tx, provider, &name, &day.listed)?;
+        found.extend(lines::unread(&name, &day.listed));
         let mut differences = 0;
         for one in &found {
-            differences += u64::from(write_down(tx, provider, &day, one)?);
+            differences += u64::from(write_down(tx, provider, &name, one)?);
         }
         let provider = provider.word().to_owned();
-        tx.append(Actor::System, None, facts::DayReconciled { provider, day, compared, differences })?;
-        let unread = u64::try_from(unread).unwrap_or(u64::MAX);
-        Ok(Compared { compared, differences, unread, unread_lines: 0 })
+        tx.append(Actor::System, None, facts::DayReconciled { provider, day: name, compared, differences })?;
+        let count = |many: usize| u64::try_from(many).unwrap_or(u64::MAX);
+        let (unread, unread_lines) = (count(unread), count(day.listed.unread.len()));
+        Ok(Compared { compared, differences, unread, unread_lines })
     }
 }
 
@@ -369,35 +370,6 @@ pub(crate) fn settle_told(tx: &mut Tx<'_>, news: &str) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(SETTLE_TOLD, params![news, now])?;
     Ok(())
-}
-
-/// Lines of a list that could not be read, under the provider's name for them; those that have none are one difference of their day. Once a
-/// line is read it is settled as any other is.
-fn tell_unread_lines(
-    tx: &mut Tx<'_>,
-    provider: Provider,
-    day: &str,
-    unread: &[Option<String>],
-    compared: Compared,
-) -> Result<Compared, Error> {
-    let nameless = format!("list-of-{day}");
-    let names: BTreeSet<&str> = unread.iter().map(|name| name.as_deref().unwrap_or(&nameless)).collect();
-    let mut differences = compared.differences;
-    for name in &names {
-        let one = Found {
-            what: "line_not_read",
-            reference: (*name).to_owned(),
-            payment: None,
-            there: None,
-            here: None,
-            currency: None,
-        };
-        differences += u64::from(write_down(tx, provider, day, &one)?);
-    }
-    if !names.contains(nameless.as_str()) {
-        settle_one(tx, provider.word(), &nameless, "line_not_read")?;
-    }
-    Ok(Compared { differences, unread_lines: u64::try_from(unread.len()).unwrap_or(u64::MAX), ..compared })
 }
 
 /// The same; a payment that is not what Storeward wrote is a difference of its own, and holds none of the others up.

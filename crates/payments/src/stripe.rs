@@ -290,7 +290,7 @@ impl Stripe {
         let found = self.all(&path).await?;
         let mut listed = Listed::default();
         for one in &found {
-            listed.take(movement(one), id_of(one, "/source").or_else(|| text(one, "/id")));
+            listed.take(movement(one), &[id_of(one, "/source"), text(one, "/id")]);
         }
         Ok(listed)
     }

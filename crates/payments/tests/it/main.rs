@@ -16,6 +16,7 @@ mod janitor;
 mod judge;
 mod kept;
 mod keys;
+mod lines;
 mod links;
 mod listed;
 mod lists;
