@@ -20,9 +20,9 @@ use crate::provider::{Gateway, Trouble};
 const REFUSED: &str = "invalid_client";
 /// Keys that were refused are shown again this often: they may be mended at PayPal.
 const REFUSED_AGAIN: Duration = Duration::from_secs(300);
-/// Where PayPal could not be reached; twice as long each time.
+/// Where PayPal could not be reached; twice as long each time, and no longer than where it refused: until then nobody knows whether it
+/// takes them, and buyers are offered what may not work.
 const UNREACHED_AGAIN: Duration = Duration::from_secs(15);
-const UNREACHED_AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
 /// Keys that were taken may be refused later, which any call notices.
 const LOOKS_EVERY: Duration = Duration::from_secs(30);
 
@@ -130,18 +130,11 @@ impl Payments {
     /// again. `say` gets each change in plain words, for the log.
     pub async fn watch_keys(&self, say: impl Fn(&str) + Send + Sync) {
         let Some(paypal) = self.paypal() else { return };
-        let (mut is_asked, mut in_vain) = (false, 0_u32);
+        let mut watch = Watch::default();
         loop {
             let mut pause = LOOKS_EVERY;
-            if !is_asked || paypal.are_keys_refused() {
-                match paypal.ask_keys().await {
-                    Keys::Taken => is_asked = true,
-                    Keys::Refused => (is_asked, pause) = (true, REFUSED_AGAIN),
-                    Keys::Unknown(_) => {
-                        pause = wait(UNREACHED_AGAIN, in_vain, UNREACHED_AT_LEAST_EVERY);
-                        in_vain = in_vain.saturating_add(1);
-                    }
-                }
+            if !watch.is_asked || paypal.are_keys_refused() {
+                pause = watch.after(&paypal.ask_keys().await);
             }
             // What cannot be written down now is told the next time.
             if self.tell_keys(paypal).await.unwrap_or(false) {
@@ -149,5 +142,49 @@ impl Payments {
             }
             tokio::time::sleep(pause).await;
         }
+    }
+}
+
+#[derive(Default)]
+struct Watch {
+    /// PayPal said whether it takes them.
+    is_asked: bool,
+    /// So often in a row it could not be asked.
+    in_vain: u32,
+}
+
+impl Watch {
+    /// How long to wait after that answer.
+    fn after(&mut self, answer: &Keys) -> Duration {
+        match answer {
+            Keys::Taken | Keys::Refused => *self = Watch { is_asked: true, in_vain: 0 },
+            Keys::Unknown(_) => {
+                let pause = wait(UNREACHED_AGAIN, self.in_vain, REFUSED_AGAIN);
+                self.in_vain = self.in_vain.saturating_add(1);
+                return pause;
+            }
+        }
+        if *answer == Keys::Refused { REFUSED_AGAIN } else { LOOKS_EVERY }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A PayPal that was away for an hour was asked again an hour after it was back.
+    #[test]
+    fn whoever_could_not_be_asked_is_asked_again_within_five_minutes() {
+        let mut watch = Watch::default();
+        let mut pauses = |answers: &[Keys]| -> Vec<u64> {
+            answers.iter().map(|answer| watch.after(answer).as_secs()).collect()
+        };
+        let away = || Keys::Unknown("http.503".to_owned());
+        assert_eq!(
+            pauses(&[const { Keys::Unknown(String::new()) }; 8]),
+            [15, 30, 60, 120, 240, 300, 300, 300]
+        );
+        // What it says is the beginning of another row.
+        assert_eq!(pauses(&[Keys::Refused, away(), away(), Keys::Taken, away()]), [300, 15, 30, 30, 15]);
     }
 }

@@ -1,6 +1,9 @@
 //! Keys of PayPal that are not of this mode: PayPal is asked, and not offered while it refuses them.
 
+use std::time::Duration;
+
 use storeward_emulators::{Fault, Provider as At, What};
+use storeward_outbound::recorder::{Answer, Recorder};
 use storeward_payments::{Error, Keys, MIGRATIONS, Payments, Provider, Strength};
 use storeward_store::both_engines;
 
@@ -59,4 +62,43 @@ both_engines!(a_fault_on_the_way_to_paypal_closes_nothing, MIGRATIONS, async |db
     shop.emulators.control.turn_paypal();
     assert!(shop.payments.begin(payment.id, Provider::PayPal, Strength::Usual).await.is_err());
     assert_eq!(shop.payments.ways(&payment), [Provider::Stripe]);
+});
+
+// Time stands still but for what the test moves it; nothing of the watch itself was tried before.
+both_engines!(refused_keys_are_shown_again_until_they_are_taken, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let there = Recorder::start().unwrap();
+    let json = |status: u16, body: &str| {
+        Answer::new(status, body.to_owned()).header("content-type", "application/json")
+    };
+    there.answer_next(json(401, "{\"error\":\"invalid_client\"}"));
+    there.answer_otherwise(json(200, "{\"access_token\":\"A21AA\",\"expires_in\":32400}"));
+    let text = section_text(&shop.emulators, shop.folder.path(), &shop.webhook_id, "", "");
+    let text = text.replace(&shop.emulators.paypal.address, &there.url());
+    let section: storeward_payments::PaymentsSection = toml::from_str(&text).unwrap();
+    let payments = Payments::open(parts(&db, section.settings(shop.folder.path()).unwrap()));
+    // While a thread is busy time does not run ahead of what really comes and goes.
+    let (end, is_over) = std::sync::mpsc::channel::<()>();
+    let busy = tokio::task::spawn_blocking(move || is_over.recv().is_err());
+    tokio::time::pause();
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let watched = payments.clone();
+    let watch = tokio::spawn(async move {
+        let say = |words: &str| drop(say.send((words.to_owned(), tokio::time::Instant::now())));
+        watched.watch_keys(say).await;
+    });
+    let (words, refused_at) = said.recv().await.unwrap();
+    assert!(words.contains("invalid_client"), "{words}");
+    assert_eq!((payments.keys_refused().is_some(), there.requests().len()), (true, 1));
+    tokio::time::advance(Duration::from_secs(299)).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let (words, taken_at) = said.recv().await.unwrap();
+    assert_eq!(words, "PayPal takes the keys again, and is offered");
+    assert_eq!((taken_at - refused_at).as_secs(), 301, "not before five minutes are over");
+    assert_eq!((payments.keys_refused(), there.requests().len()), (None, 2));
+    let keys = |all: Vec<&'static str>| all.into_iter().filter(|kind| kind.starts_with("payment.keys"));
+    assert!(keys(told(&db).await).eq(["payment.keys_refused", "payment.keys_taken"]));
+    watch.abort();
+    drop(end);
+    assert!(busy.await.unwrap());
 });
