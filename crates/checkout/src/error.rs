@@ -17,6 +17,8 @@ pub enum Error {
     Unwritable,
     /// Somebody else changed it at the same moment.
     Raced,
+    /// Its code is another one than the one that somebody looked at.
+    Changed,
     /// A value does not fit; the first word is its place.
     Misfit {
         field: &'static str,
@@ -37,6 +39,9 @@ impl fmt::Display for Error {
             Error::Raced => {
                 f.write_str("somebody else changed this script at the same moment; look at it and try again")
             }
+            Error::Changed => f.write_str(
+                "this script is another one now than the one with the hash that you named: its file changed; look at it and try again",
+            ),
             Error::Misfit { field, why } => write!(f, "{field}: {why}"),
         }
     }
@@ -56,7 +61,7 @@ impl Fault for Error {
             Error::Store(error) => error.kind(),
             Error::NoScript | Error::NoAlert | Error::NoPage => FaultKind::Missing,
             Error::Unwritable => FaultKind::Broken,
-            Error::Raced => FaultKind::Conflict,
+            Error::Raced | Error::Changed => FaultKind::Conflict,
             Error::Misfit { .. } => FaultKind::Invalid,
         }
     }
@@ -65,9 +70,12 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.blame(),
             Error::Unwritable => Blame::Us,
-            Error::NoScript | Error::NoAlert | Error::NoPage | Error::Raced | Error::Misfit { .. } => {
-                Blame::Caller
-            }
+            Error::NoScript
+            | Error::NoAlert
+            | Error::NoPage
+            | Error::Raced
+            | Error::Changed
+            | Error::Misfit { .. } => Blame::Caller,
         }
     }
 
@@ -79,6 +87,7 @@ impl Fault for Error {
             Error::NoPage => "checkout.no_page",
             Error::Unwritable => "checkout.unwritable",
             Error::Raced => "checkout.raced",
+            Error::Changed => "checkout.changed",
             Error::Misfit { .. } => "checkout.form",
         }
     }

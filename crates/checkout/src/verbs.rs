@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, Timestamp};
 use storeward_events::checkout as facts;
+use storeward_seal::encoding::decode_base64;
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::{Error as StoreError, Reader};
 
@@ -24,6 +25,7 @@ const SEEN_DAYS: u32 = 30;
 /// Rows of one answer.
 const MOST: u32 = 500;
 const MOST_ALERTS: u32 = 2_000;
+const SHA256_BYTES: usize = 32;
 
 impl Checkout {
     /// Rows behind the one with id `after`, in the order of their ids, at most 500.
@@ -287,24 +289,8 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
             "code in the address of a link or a form runs nowhere by an approval: move it into a file",
         );
     }
-    let is_file = row.kind == Kind::Script && row.address.contains("://");
-    if what.scope == Scope::Exact && is_file && row.hash.is_none() {
-        return misfit("it was not fetched yet: try again in a moment, or approve the address");
-    }
-    if what.scope == Scope::Exact && what.hash.as_ref().is_some_and(|seen| row.hash.as_ref() != Some(seen)) {
-        return Err(Error::Raced);
-    }
-    let unseen =
-        Error::Misfit { field: "hash", why: "`exact` approves the hash that somebody looked at: name it" };
     let hash = match what.scope {
-        Scope::Exact if is_file || matches!(row.kind, Kind::Inline | Kind::Handler) => match &row.hash {
-            Some(_) if what.hash.is_none() => return Err(unseen),
-            Some(hash) => Some(hash.clone()),
-            None => {
-                return misfit("its body was not read yet: wait for the next fetch, or approve the address");
-            }
-        },
-        Scope::Exact => return misfit("only code has a hash: approve the address"),
+        Scope::Exact => Some(exact(row, what)?),
         Scope::Shape if row.kind == Kind::Inline && !row.sample.is_empty() => row.hash.clone(),
         Scope::Shape => return misfit("this code has no shape: approve its hash"),
         Scope::Address if matches!(row.kind, Kind::Inline | Kind::Handler) => {
@@ -321,4 +307,36 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
         at: now,
         until: now.plus(DAY * what.days),
     })
+}
+
+/// The very hash that somebody looked at, where the script still has it.
+fn exact(row: &Script, what: &NewApproval) -> Result<String, Error> {
+    let misfit = |field, why| Err(Error::Misfit { field, why });
+    let is_file = row.kind == Kind::Script && row.address.contains("://");
+    if !is_file && !matches!(row.kind, Kind::Inline | Kind::Handler) {
+        return misfit("scope", "only code has a hash: approve the address");
+    }
+    let Some(hash) = &row.hash else {
+        return misfit("scope", "it was not fetched yet: try again in a moment, or approve the address");
+    };
+    let Some(seen) = &what.hash else {
+        return misfit("hash", "`exact` approves the hash that somebody looked at: name it");
+    };
+    if seen == hash {
+        return Ok(hash.clone());
+    }
+    if decode_base64(seen).is_none_or(|bytes| bytes.len() != SHA256_BYTES) {
+        return misfit(
+            "hash",
+            "this is no SHA-256 in base 64: name it as the inventory shows it, without `sha256-`",
+        );
+    }
+    // The hour or a word of the buyer's stands in it: nobody changed it, and what was looked at does not come again.
+    if row.kind == Kind::Inline && !row.sample.is_empty() {
+        return misfit(
+            "scope",
+            "what stands in its strings and numbers is another one than when you looked, so it has another hash: approve its shape",
+        );
+    }
+    Err(Error::Changed)
 }

@@ -143,6 +143,36 @@ both_engines!(an_approval_names_who_why_and_until_when, MIGRATIONS, async |db| {
     assert_eq!(bench.told("checkout.script_revoked").await.len(), 1);
 });
 
+// Whoever named a hash of code in which the hour stands read that somebody else had changed the script, and nobody had.
+both_engines!(a_hash_that_is_gone_is_no_other_persons_doing, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let page =
+        |hour: &str| format!("<head><script>var opened = \"{hour}\";</script><script>go(`1`)</script>");
+    bench.settled(&page("12:00")).await;
+    let rows = bench.scripts().await;
+    let shaped = rows.iter().find(|row| !row.sample.is_empty()).unwrap();
+    let plain = rows.iter().find(|row| row.sample.is_empty()).unwrap();
+    bench.settled(&page("12:01")).await;
+    let refused = async |id: &ScriptId, hash: &str| {
+        let what = NewApproval { hash: Some(hash.to_owned()), ..because(Scope::Exact) };
+        bench.checkout.approve(id, what, STAFF).await.unwrap_err()
+    };
+    let gone = refused(&shaped.id, shaped.hash.as_ref().unwrap()).await;
+    assert!(matches!(gone, Error::Misfit { field: "scope", .. }), "{gone:?}");
+    assert!(gone.to_string().contains("approve its shape"), "{gone}");
+    // What is no hash is said to be none: of a file's bytes `sha256sum` shows it in another alphabet.
+    let hex = "a".repeat(64);
+    for hash in [hex.as_str(), "", &format!("sha256-{}", plain.hash.as_ref().unwrap())] {
+        let fault = refused(&plain.id, hash).await;
+        assert!(matches!(fault, Error::Misfit { field: "hash", .. }), "{hash}: {fault:?}");
+    }
+    let other = refused(&plain.id, shaped.hash.as_ref().unwrap()).await;
+    assert_eq!(other, Error::Changed);
+    assert!(other.to_string().contains("its file changed") && !other.to_string().contains("somebody else"));
+    bench.approve(shaped, Scope::Shape).await;
+    bench.approve(plain, Scope::Exact).await;
+});
+
 both_engines!(another_node_takes_it_up, MIGRATIONS, async |db| {
     let other = db.open_again();
     let bench = Bench::new(db, "mode = 'enforce'").await;

@@ -84,7 +84,7 @@ pub async fn act(
             "Why the paying page needs it, in 2 to 1,000 characters.".to_owned()
         }
         Err(GuardError::Misfit { why, .. }) => format!("It cannot be approved so: {why}."),
-        Err(GuardError::Raced) => {
+        Err(GuardError::Raced | GuardError::Changed) => {
             "It changed since you looked, or somebody else decided. This is how it stands now.".to_owned()
         }
         Err(other) => return Err(other.into()),
