@@ -110,7 +110,12 @@ impl Payments {
         }
         let mut message = match self.0.gateway(provider).map_err(|_| Refusal::NoProvider)? {
             Gateway::Stripe(stripe) => webhooks::of_stripe(stripe, headers, body, now)?,
-            Gateway::PayPal(paypal) => webhooks::of_paypal(paypal, headers, body, now).await?,
+            Gateway::PayPal(paypal) => {
+                self.recall_signers(paypal).await;
+                let message = webhooks::of_paypal(paypal, headers, body, now).await?;
+                self.remember_signers(paypal).await;
+                message
+            }
         };
         let is_live = self.0.settings.mode == Mode::Live;
         if message.is_live.is_some_and(|live| live != is_live) {

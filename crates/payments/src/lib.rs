@@ -41,6 +41,7 @@ mod provider;
 mod reconcile;
 mod refusals;
 pub mod rest;
+mod signers;
 mod sql;
 mod stripe;
 mod unlearnt;
@@ -140,5 +141,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 14,
         sql: include_str!("../migrations/0014_refused_messages.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 15,
+        sql: include_str!("../migrations/0015_certificates.sql"),
     },
 ];

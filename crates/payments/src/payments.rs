@@ -264,6 +264,7 @@ impl Payments {
             crate::reconcile::STATEMENTS,
             crate::reconcile::disputes::STATEMENTS,
             crate::reconcile::lines::STATEMENTS,
+            crate::signers::STATEMENTS,
             crate::methods::STATEMENTS,
             &crate::disputes::statements(),
             &crate::judge::statements(),

@@ -8,6 +8,7 @@ mod vectors;
 
 pub use crc::crc32;
 pub use paypal::Certificates;
+pub(crate) use paypal::MOST_SIGNERS;
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! PayPal's signature: RSA with SHA-256 over `transmission id|time|webhook id|CRC-32 of the body`, by a certificate that its
 //! own header names. So where that certificate may lie is decided here and not there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,11 +18,15 @@ const FOLDER: &str = "/v1/notifications/certs/";
 /// PayPal sends again for three days, under the same signature. Twice does not matter: each transmission is taken once.
 const OLDEST: Duration = Duration::from_secs(4 * 24 * 3600);
 const AHEAD: Duration = Duration::from_secs(300);
+/// So many certificates are kept, and so many addresses of them are known over a start.
+pub(crate) const MOST_SIGNERS: u32 = 16;
 const MOST_KEPT: usize = 16;
 /// Whoever invents certificates makes us ask for this many a minute at most,
 const MOST_ASKED: usize = 10;
-/// and for this many once one is at hand: PayPal changes its own seldom, and sends again what waits for the new one.
+/// and for this many once one is known: PayPal changes its own seldom, and sends again what waits for the new one.
 const MOST_ASKED_BESIDE: usize = 2;
+/// Those that signed a message before are asked for beside all that.
+const MOST_ASKED_KNOWN: usize = 20;
 /// RSA of 2048 to 4096 bits: what is shorter or longer fits no certificate, and none is fetched for it.
 const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -42,7 +46,50 @@ struct Inner {
 #[derive(Default)]
 struct Kept {
     chains: BTreeMap<String, Vec<u8>>,
+    /// When certificates were asked for that nobody knew, and when those that signed a message before.
     asked: VecDeque<Timestamp>,
+    asked_known: VecDeque<Timestamp>,
+    /// Where those lie that signed a message since the start; those of before, once they were read; and what is not written down yet.
+    believed: BTreeSet<String>,
+    recalled: Option<BTreeSet<String>>,
+    unwritten: BTreeSet<String>,
+}
+
+impl Kept {
+    fn is_known(&self, url: &str) -> bool {
+        self.believed.contains(url) || self.recalled.as_ref().is_some_and(|known| known.contains(url))
+    }
+
+    fn is_any_known(&self) -> bool {
+        !self.believed.is_empty() || self.recalled.as_ref().is_some_and(|known| !known.is_empty())
+    }
+
+    /// Whether another one may be asked for now. Whoever names a known one with a signature of their own has it fetched once: it is kept
+    /// then.
+    fn may_ask(&mut self, url: &str, now: Timestamp) -> bool {
+        let is_known = self.is_known(url);
+        let most = match (is_known, self.is_any_known()) {
+            (true, _) => MOST_ASKED_KNOWN,
+            (false, true) => MOST_ASKED_BESIDE,
+            (false, false) => MOST_ASKED,
+        };
+        let asked = if is_known { &mut self.asked_known } else { &mut self.asked };
+        while asked.front().is_some_and(|at| now.since(*at) >= MINUTE) {
+            asked.pop_front();
+        }
+        let has_room = asked.len() < most;
+        if has_room {
+            asked.push_back(now);
+        }
+        has_room
+    }
+
+    fn keep(&mut self, url: &str, chain: Vec<u8>) {
+        if self.chains.len() >= MOST_KEPT {
+            self.chains.clear();
+        }
+        self.chains.insert(url.to_owned(), chain);
+    }
 }
 
 impl fmt::Debug for Certificates {
@@ -70,14 +117,9 @@ impl Certificates {
             if let Some(chain) = kept.chains.get(url) {
                 return Ok(chain.clone());
             }
-            while kept.asked.front().is_some_and(|at| now.since(*at) >= MINUTE) {
-                kept.asked.pop_front();
-            }
-            let most = if kept.chains.is_empty() { MOST_ASKED } else { MOST_ASKED_BESIDE };
-            if kept.asked.len() >= most {
+            if !kept.may_ask(url, now) {
                 return Err(Refusal::CertificateLater);
             }
-            kept.asked.push_back(now);
         }
         let limits = Limits { body_bytes: certificate::MAX_CHAIN_BYTES, ..Limits::default() };
         let request = Request::get(url).map_err(|_| Refusal::Certificate)?.limits(limits);
@@ -89,13 +131,45 @@ impl Certificates {
         }
     }
 
-    /// Only a chain that was believed once is kept, so that nobody fills this.
-    fn keep(&self, url: &str, chain: Vec<u8>) {
+    /// A message was believed by it. Only such a chain is kept, so that nobody fills this.
+    fn believe(&self, url: &str, chain: Vec<u8>) {
         let mut kept = self.kept();
-        if kept.chains.len() >= MOST_KEPT {
-            kept.chains.clear();
+        kept.keep(url, chain);
+        if kept.believed.contains(url) {
+            return;
         }
-        kept.chains.insert(url.to_owned(), chain);
+        if kept.believed.len() >= MOST_KEPT {
+            kept.believed.clear();
+        }
+        kept.believed.insert(url.to_owned());
+        kept.unwritten.insert(url.to_owned());
+    }
+
+    /// It is good, and the message is not signed by it: kept where it signed one before, whoever had it fetched.
+    fn keep_known(&self, url: &str, chain: Vec<u8>) {
+        let mut kept = self.kept();
+        if kept.is_known(url) && !kept.chains.contains_key(url) {
+            kept.keep(url, chain);
+        }
+    }
+
+    pub(crate) fn are_recalled(&self) -> bool {
+        self.kept().recalled.is_some()
+    }
+
+    /// Where those lie that signed a message before the start. What lies elsewhere (of the other mode) is none.
+    pub(crate) fn recall(&self, addresses: Vec<String>) {
+        let ours = addresses.into_iter().filter(|url| self.is_ours(url)).collect();
+        self.kept().recalled = Some(ours);
+    }
+
+    /// What was believed and is not written down.
+    pub(crate) fn unwritten(&self) -> Vec<String> {
+        self.kept().unwritten.iter().cloned().collect()
+    }
+
+    pub(crate) fn wrote(&self, addresses: &[String]) {
+        self.kept().unwritten.retain(|url| !addresses.contains(url));
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -157,9 +231,14 @@ impl Signed {
     ) -> Result<(), Refusal> {
         self.look(certificates, now)?;
         let chain = certificates.chain(&self.url, now).await?;
-        self.judge(&certificates.0.roots, &chain, webhook_id, body, now)?;
-        certificates.keep(&self.url, chain);
-        Ok(())
+        let judged = self.judge(&certificates.0.roots, &chain, webhook_id, body, now);
+        match judged {
+            Ok(()) => certificates.believe(&self.url, chain),
+            // Whether the certificate is good is looked at before the signature.
+            Err(Refusal::Signature) => certificates.keep_known(&self.url, chain),
+            Err(_) => {}
+        }
+        judged
     }
 
     /// All of it over a chain that is at hand.
