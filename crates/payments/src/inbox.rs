@@ -354,7 +354,7 @@ struct Taken {
 fn make_room(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Taken, Error> {
     let provider = message.provider.word();
     let known = params![provider, &message.event, message.transmission.clone()];
-    let mut taken = Taken::default();
+    let (mut taken, mut void) = (Taken::default(), Vec::new());
     for one in tx.query_many(KNOWN_MESSAGES, known, kept)? {
         if !keys.fits_message(one.tag.as_deref(), &slices(&one.parts)) {
             tx.execute(DROP_MESSAGE, params![provider, &one.event])?;
@@ -363,10 +363,14 @@ fn make_room(tx: &mut Tx<'_>, keys: &Keys, message: &Message) -> Result<Taken, E
         }
         let has_other_body = one.body.is_some() && message.body.is_some() && one.body != message.body;
         if has_other_body && one.is_void {
-            tx.execute(DROP_MESSAGE, params![provider, &one.event])?;
+            void.push(one.event);
         } else if has_other_body && one.transmission == message.transmission {
             taken.is_other = true;
         }
+    }
+    // A message that is refused itself takes no other one's place: what came before is the evidence.
+    for event in void.iter().filter(|_| !taken.is_other) {
+        tx.execute(DROP_MESSAGE, params![provider, event])?;
     }
     Ok(taken)
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod again;
 mod believed;
 mod beside;
+mod certificates;
 mod chaos;
 mod config;
 mod disputes;
