@@ -13,7 +13,7 @@ use storeward_testkit::{FakeShop, Reply};
 use crate::bench::{Bench, STAFF, because};
 
 /// A server whose script a test can change, and how often it was asked.
-async fn server(lines: &'static str) -> (FakeShop, Arc<Mutex<String>>, Arc<AtomicUsize>) {
+pub async fn server(lines: &'static str) -> (FakeShop, Arc<Mutex<String>>, Arc<AtomicUsize>) {
     let text = Arc::new(Mutex::new("first()".to_owned()));
     let count = Arc::new(AtomicUsize::new(0));
     let (served, counted) = (Arc::clone(&text), Arc::clone(&count));
@@ -28,7 +28,7 @@ async fn server(lines: &'static str) -> (FakeShop, Arc<Mutex<String>>, Arc<Atomi
     (shop, text, count)
 }
 
-fn set(text: &Arc<Mutex<String>>, to: &str) {
+pub fn set(text: &Arc<Mutex<String>>, to: &str) {
     to.clone_into(&mut text.lock().unwrap());
 }
 

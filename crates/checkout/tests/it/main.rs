@@ -7,6 +7,7 @@ mod crossing;
 mod evidence;
 mod fetching;
 mod hiding;
+mod minute;
 mod reports;
 mod rooms;
 mod watching;
