@@ -17,6 +17,7 @@ use storeward_identity::{Identity, IdentityParts, LetterKind, Policy, RecordedPo
 use storeward_oidc::registry::{Registry, RegistryParts};
 use storeward_passwords::breach::{BreachList, Breaches, BuildOptions, build};
 use storeward_passwords::{Pool, PoolOptions};
+use storeward_payments::Payments;
 use storeward_policy::Policies;
 use storeward_post::Outbox;
 use storeward_puzzle::{Difficulty, Puzzles};
@@ -146,14 +147,24 @@ pub struct Browser<'a> {
     pub address: ClientIp,
 }
 
+/// What the console speaks to, where a test has it.
+#[derive(Default)]
+struct Beside {
+    registry: Option<Registry>,
+    outbox: Option<Outbox>,
+    vault: Option<Vault>,
+    checkout: Option<Checkout>,
+    payments: Option<Payments>,
+}
+
 impl Bench {
     pub fn new(db: TestDb) -> Self {
-        Self::build(db, None, None, None, None)
+        Self::build(db, Beside::default())
     }
 
     /// With a way to write to members of staff; its tables the database has to have.
     pub fn with_mail(db: TestDb, outbox: Outbox) -> Self {
-        Self::build(db, None, Some(outbox), None, None)
+        Self::build(db, Beside { outbox: Some(outbox), ..Beside::default() })
     }
 
     /// With the provider's registry, whose tables the database has to have.
@@ -165,7 +176,7 @@ impl Bench {
             data_key: DataKey::generate(&SystemEntropy),
             pseudonym_key: PseudonymKey::generate(&SystemEntropy),
         });
-        Self::build(db, Some(registry), None, None, None)
+        Self::build(db, Beside { registry: Some(registry), ..Beside::default() })
     }
 
     /// With customers' records, whose tables the database has to have; their keys lie in a file of their own.
@@ -193,7 +204,7 @@ impl Bench {
             policies: Policies::default_rules(),
             entropy: Arc::new(SystemEntropy),
         });
-        (Self::build(db, None, outbox, Some(vault), None), place, folder)
+        (Self::build(db, Beside { outbox, vault: Some(vault), ..Beside::default() }), place, folder)
     }
 
     /// With the guard of paying pages.
@@ -208,16 +219,16 @@ impl Bench {
             shop: None,
         });
         checkout.refresh().await.unwrap();
-        (Self::build(db, None, None, None, Some(checkout.clone())), checkout)
+        (Self::build(db, Beside { checkout: Some(checkout.clone()), ..Beside::default() }), checkout)
     }
 
-    fn build(
-        db: TestDb,
-        registry: Option<Registry>,
-        outbox: Option<Outbox>,
-        vault: Option<Vault>,
-        checkout: Option<Checkout>,
-    ) -> Self {
+    /// With payments, whose tables the database has to have.
+    pub fn with_payments(db: TestDb, payments: Payments) -> Self {
+        Self::build(db, Beside { payments: Some(payments), ..Beside::default() })
+    }
+
+    fn build(db: TestDb, beside: Beside) -> Self {
+        let Beside { registry, outbox, vault, checkout, payments } = beside;
         let clock = Arc::clone(&db.clock);
         let dir = tempfile::tempdir().unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
@@ -247,7 +258,7 @@ impl Bench {
             registry: registry.clone(),
             vault: vault.clone(),
             backups: None,
-            payments: None,
+            payments: payments.clone(),
             checkout: checkout.clone(),
             entrance: None,
             teach: None,

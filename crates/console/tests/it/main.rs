@@ -16,5 +16,6 @@ mod live;
 mod members;
 mod own;
 mod pages;
+mod payments;
 mod scripts;
 mod sign_in;
