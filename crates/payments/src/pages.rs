@@ -294,8 +294,9 @@ impl Pages {
             At::Authorized => Text::SetAside,
             At::PartiallyCaptured | At::Captured => Text::Paid,
             At::PartiallyRefunded | At::Refunded => Text::GivenBack,
-            At::Voided => match self.0.payments.ended(payment).await? {
+            At::Voided | At::Failed => match self.0.payments.ended(payment).await? {
                 Ended::Again => Text::Over,
+                Ended::Paid => Text::PaidLater,
                 Ended::ByShop => Text::Closed,
                 Ended::ByProvider => Text::Ended,
             },

@@ -23,6 +23,7 @@ text_keys! {
         Paid = "paid" {},
         GivenBack = "given_back" {},
         Over = "over" {},
+        PaidLater = "paid_later" {},
         Closed = "closed" { shop },
         Ended = "ended" { shop },
         NoWay = "no_way" { shop },

@@ -3,15 +3,18 @@
 use storeward_base::PaymentId;
 
 use crate::error::Error;
-use crate::model::{Operation, Payment};
+use crate::model::{Operation, Payment, State};
 use crate::payments::Payments;
 use crate::sql;
 
 /// How it came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The order can be paid anew: another payment took its place, or nobody decided about it in time.
+    /// The order can be paid anew: another payment took its place and is not paid, nobody paid this one in time, or nobody decided about
+    /// it in time.
     Again,
+    /// Another payment took its place, and is paid.
+    Paid,
     /// The shop's people, or a program of theirs, wanted it so.
     ByShop,
     /// What was set aside ended at the provider, and nobody here asked for it.
@@ -19,13 +22,18 @@ pub(crate) enum Ended {
 }
 
 impl Payments {
-    /// Of a payment that is void.
+    /// Of a payment that is void, or that nobody paid in time.
     pub(crate) async fn ended(&self, payment: &Payment) -> Result<Ended, Error> {
         let (id, order, was_set_aside) = (payment.id, payment.order.clone(), payment.authorized > 0);
+        let is_void = payment.state == State::Voided;
         self.0
             .read(move |reader| {
                 let newest = sql::of_order(reader, &order, 1)?;
-                if newest.first().is_some_and(|one| one.id != id) || crate::judge::is_undecided(reader, id)? {
+                if let Some(other) = newest.first().filter(|one| one.id != id) {
+                    let is_paid = other.is_open() && other.authorized > 0;
+                    return Ok(if is_paid { Ended::Paid } else { Ended::Again });
+                }
+                if !is_void || crate::judge::is_undecided(reader, id)? {
                     return Ok(Ended::Again);
                 }
                 let calls = sql::calls_of(reader, id)?;

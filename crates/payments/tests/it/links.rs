@@ -311,6 +311,42 @@ both_engines!(what_nobody_decided_about_is_paid_by_a_later_link, MIGRATIONS, asy
     assert_eq!((page.status, page.location), (303, stand.shop.payments.page_path(voided.id)));
 });
 
+// The page of a review that ran out said to begin again in the shop, although a later link had paid.
+both_engines!(what_is_over_says_that_the_order_is_paid, MIGRATIONS, async |db| {
+    use crate::judge::{far, let_act, past};
+    let stand = stand(&db).await;
+    past(&db, &stand.shop).await;
+    let_act(&stand.shop, storeward_fraud::RuleId::AttemptsPerEmail, &[0.0]).await;
+    let of = NewPayment {
+        customer: None,
+        email: Some("ada@mail.example".to_owned()),
+        ..crate::support::order_of("L-24", 2000, "EUR")
+    };
+    let waiting = crate::judge::waiting_for(&stand.shop, of, &far(77)).await;
+    crate::judge::later(&db, &stand.shop, 6 * 24 * 3600 + 60);
+    for _ in 0..2 {
+        stand.shop.payments.round().await.unwrap();
+    }
+    let path = stand.shop.payments.page_path(waiting.id);
+    assert_eq!(stand.chooses(&link(&db, "L-24", 2000), "paypal").await.status, 200);
+    let text = stand.read_in(&path, "en").await;
+    assert!(text.contains("begin again in the shop"), "nobody has paid: {text}");
+    let second = stand.shop.payments.of_order("L-24").await.unwrap().remove(0);
+    let page = stand.shop.begin(&second, Provider::PayPal).await;
+    stand.shop.pay(Provider::PayPal, &page).await;
+    let paid = stand.shop.payments.look(second.id).await.unwrap();
+    assert!(paid.id != waiting.id && paid.authorized > 0, "{paid:?}");
+    for (language, words) in [
+        ("en", "The order is paid by another payment."),
+        ("de", "Die Bestellung ist mit einer anderen Zahlung bezahlt."),
+        ("fr", "La commande est payée par un autre paiement."),
+        ("es", "El pedido está pagado con otro pago."),
+    ] {
+        let text = stand.read_in(&path, language).await;
+        assert!(text.contains(words), "{language}: {text}");
+    }
+});
+
 // The page said to write to or call the shop, and not how.
 both_engines!(whoever_is_stopped_reads_how_to_reach_a_person, MIGRATIONS, async |db| {
     use crate::judge::{begin, create, far, guest, let_act, past};
