@@ -220,6 +220,9 @@ pub(crate) struct Details {
     /// One of the shop's programs asked for it, before a link did or after.
     #[serde(default)]
     pub is_asked: bool,
+    /// It was ended for a link of another amount, and by nobody's decision.
+    #[serde(default)]
+    pub gave_way: bool,
 }
 
 impl Details {

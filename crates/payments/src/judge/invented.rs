@@ -162,6 +162,7 @@ fn no_details(return_address: &str) -> Details {
         presentation: String::new(),
         signed_until: None,
         is_asked: true,
+        gave_way: false,
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) enum Made {
 pub(super) enum Of {
     /// A payment for this amount, unless nobody paid it in time, or another one took its place before anybody paid: what was paid,
     /// given back or set free is not paid once more by an old link. What was set free because nobody decided about it in time is paid by a later one.
+    /// Or, for whatever amount, the one that the shop said no to.
     Payment(Payment),
     /// Another amount, by a link that was signed later or is as old.
     Later(Payment),
@@ -158,11 +159,13 @@ impl Pages {
             }
             return Ok(Of::Payment(payment.clone()));
         }
+        let Some(newest) = known.into_iter().next() else { return Ok(Of::Nothing) };
         // Somebody kept a link of when the order cost less.
-        Ok(match known.into_iter().next() {
-            Some(newest) if latest >= new.signed_until => Of::Later(newest),
-            Some(_) | None => Of::Nothing,
-        })
+        if latest >= new.signed_until {
+            return Ok(Of::Later(newest));
+        }
+        // Whoever said no said it to the order: it costs something else now, and that changes nothing.
+        Ok(if payments.is_closed_to_links(&newest).await? { Of::Payment(newest) } else { Of::Nothing })
     }
 
     /// The payment of a link. The order may have another one, of the amount that it cost when the buyer began: what nobody paid of
@@ -184,6 +187,7 @@ impl Pages {
         if !is_unpaid || payments.void(other.id, wish).await.is_err() {
             return Ok(Made::Beside(other));
         }
+        payments.note_gave_way(other.id).await?;
         match payments.create(Actor::System, new).await {
             Ok(made) => Ok(Made::Payment(made)),
             Err(Error::OrderHasPayment) => Ok(Made::Beside(other)),

@@ -47,4 +47,18 @@ impl Payments {
     pub(crate) async fn is_undecided(&self, id: PaymentId) -> Result<bool, Error> {
         self.0.read(move |reader| crate::judge::is_undecided(reader, id)).await
     }
+
+    /// Whether no link pays the order of this payment, its newest one, any more, whatever it costs now: somebody of the shop, a program of
+    /// theirs or a rule that acts said no to it. Only a program opens another one.
+    pub(crate) async fn is_closed_to_links(&self, newest: &Payment) -> Result<bool, Error> {
+        if newest.is_open() {
+            return Ok(false);
+        }
+        // What was taken before somebody said no went back: that is no void.
+        if self.review_of(newest.id).await?.is_some_and(|review| review.state == "declined") {
+            return Ok(true);
+        }
+        let is_shops = newest.state == State::Voided && self.ended(newest).await? == Ended::ByShop;
+        Ok(is_shops && !self.0.details(newest.id).await?.gave_way)
+    }
 }

@@ -347,6 +347,71 @@ both_engines!(what_is_over_says_that_the_order_is_paid, MIGRATIONS, async |db| {
     }
 });
 
+// Somebody said no at the console, the basket changed by a cent, and the page to pay was open again.
+both_engines!(what_the_shop_said_no_to_stays_closed_whatever_it_costs, MIGRATIONS, async |db| {
+    use crate::judge::{far, let_act, past};
+    let stand = stand(&db).await;
+    past(&db, &stand.shop).await;
+    let_act(&stand.shop, storeward_fraud::RuleId::AttemptsPerEmail, &[0.0]).await;
+    let of = NewPayment {
+        customer: None,
+        email: Some("ada@mail.example".to_owned()),
+        ..crate::support::order_of("L-25", 2000, "EUR")
+    };
+    let waiting = crate::judge::waiting_for(&stand.shop, of, &far(77)).await;
+    let staff = Actor::Staff { id: storeward_base::StaffId::from_bits(7) };
+    stand.shop.payments.decide(waiting.id, storeward_payments::Verdict::Decline, staff).await.unwrap();
+    // What nobody paid, and a program set free.
+    stand.chooses(&link(&db, "L-26", 1999), "stripe").await;
+    let open = stand.shop.payments.of_order("L-26").await.unwrap().remove(0);
+    stand.shop.payments.void(open.id, crate::support::wish(None)).await.unwrap();
+    for (order, closed) in [("L-25", waiting.id), ("L-26", open.id)] {
+        db.clock.advance(std::time::Duration::from_secs(1));
+        let later = link(&db, order, 2001);
+        let page = stand.ask("GET", &format!("/.storeward/pay/link?{later}"), "", None).await;
+        let path = stand.shop.payments.page_path(closed);
+        assert_eq!((page.status, page.location), (303, path.clone()), "{}", page.text);
+        assert!(stand.read_in(&path, "en").await.contains("closed the payment of this order"));
+        // Nor by a form that stood open while it was decided.
+        let other =
+            stand.ask("GET", &format!("/.storeward/pay/link?{}", link(&db, "L-27", 1)), "", None).await;
+        let form = format!("csrf={}&way=stripe&{later}", hidden(&other, "csrf").unwrap());
+        let chosen = stand.ask("POST", "/.storeward/pay/link", &other.cookie, Some(form)).await;
+        assert_eq!((chosen.status, chosen.location), (303, path));
+        assert_eq!(stand.shop.payments.of_order(order).await.unwrap().len(), 1);
+        // A program of the shop opens another one, and links lead there from then on.
+        let asked = stand.shop.create(order, 2001).await;
+        let page = stand.ask("GET", &format!("/.storeward/pay/link?{later}"), "", None).await;
+        assert_eq!((page.status, page.location), (303, stand.shop.payments.page_path(asked.id)));
+    }
+});
+
+// The other one could not be written: what gave way for it is nobody's decision, and the buyer tries again.
+both_engines!(what_gave_way_for_a_link_is_no_decision, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    assert_eq!(stand.chooses(&link(&db, "L-28", 1999), "stripe").await.status, 200);
+    db.clock.advance(std::time::Duration::from_secs(1));
+    let later = link(&db, "L-28", 2500);
+    let (full, free) = match db.engine() {
+        storeward_store::Engine::Sqlite => (
+            "CREATE TRIGGER no_room BEFORE INSERT ON payment BEGIN SELECT RAISE(ABORT, 'no room'); END",
+            "DROP TRIGGER no_room",
+        ),
+        storeward_store::Engine::Postgres => (
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$; \
+             CREATE TRIGGER no_room BEFORE INSERT ON payment FOR EACH ROW EXECUTE FUNCTION no_room()",
+            "DROP FUNCTION no_room() CASCADE",
+        ),
+    };
+    db.raw(full);
+    assert_ne!(stand.chooses(&later, "stripe").await.status, 200);
+    db.raw(free);
+    let all = stand.shop.payments.of_order("L-28").await.unwrap();
+    assert_eq!(all.iter().map(|one| one.state).collect::<Vec<_>>(), [State::Voided]);
+    assert_eq!(stand.chooses(&later, "stripe").await.status, 200);
+    assert_eq!(stand.shop.payments.of_order("L-28").await.unwrap().len(), 2);
+});
+
 // The page said to write to or call the shop, and not how.
 both_engines!(whoever_is_stopped_reads_how_to_reach_a_person, MIGRATIONS, async |db| {
     use crate::judge::{begin, create, far, guest, let_act, past};
