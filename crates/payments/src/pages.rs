@@ -263,6 +263,7 @@ impl Pages {
             return Ok(refresh(Html(render(&page)?).into_response(), AGAIN, None));
         }
         if may_pay && payment.expires_at > now {
+            let (ways, no_way) = self.offer(payment.amount, language);
             let rows = lines.iter().map(|line| Row {
                 name: line.name.clone(),
                 count: line.quantity.to_string(),
@@ -279,8 +280,8 @@ impl Pages {
                 fields: Vec::new(),
                 csrf: csrf.to_owned(),
                 ways_label: say(language, Text::Ways, &[]),
-                ways: self.ways(payment.amount, language),
-                no_way: self.no_way(payment.amount, language),
+                ways,
+                no_way,
                 keep: (saving == Saving::Ask)
                     .then(|| say(language, Text::Keep, &[("shop", &self.0.look.name)])),
                 safe: say(language, Text::Safe, &[("shop", &self.0.look.name)]),
@@ -310,21 +311,19 @@ impl Pages {
         Ok(if is_paid { refresh(response, "5", Some(&back_to)) } else { response })
     }
 
-    fn ways(&self, amount: Money, language: Language) -> Vec<Way> {
-        let ways = self.0.payments.ways_for(amount).into_iter();
-        ways.map(|provider| Way {
+    /// The ways to pay an amount; and what stands in their place where there is none at the moment.
+    fn offer(&self, amount: Money, language: Language) -> (Vec<Way>, Option<(String, Reach)>) {
+        let ways = self.0.payments.ways_for(amount).into_iter().map(|provider| Way {
             word: provider.word(),
             label: match provider {
                 Provider::Stripe => say(language, Text::ByCard, &[]),
                 Provider::PayPal => say(language, Text::ByPayPal, &[]),
             },
-        })
-        .collect()
-    }
-
-    fn no_way(&self, amount: Money, language: Language) -> Option<(String, Reach)> {
+        });
+        let ways: Vec<Way> = ways.collect();
         let words = || say(language, Text::NoWay, &[("shop", &self.0.look.name)]);
-        self.0.payments.ways_for(amount).is_empty().then(|| (words(), self.reach(language)))
+        let none = ways.is_empty().then(|| (words(), self.reach(language)));
+        (ways, none)
     }
 
     fn stands(
@@ -406,6 +405,7 @@ async fn link(
         Of::Nothing => {}
     }
     let shop = [("shop", pages.0.look.name.as_str())];
+    let (ways, no_way) = pages.offer(new.amount, language);
     let page = PayPage {
         frame: pages.frame(language, Text::Title),
         order: say(language, Text::Order, &[("order", &new.order)]),
@@ -417,8 +417,8 @@ async fn link(
         fields: link.fields(),
         csrf: csrf.as_ref().map_or("", |csrf| csrf.0.as_str()).to_owned(),
         ways_label: say(language, Text::Ways, &[]),
-        ways: pages.ways(new.amount, language),
-        no_way: pages.no_way(new.amount, language),
+        ways,
+        no_way,
         keep: None,
         safe: say(language, Text::Safe, &shop),
         back_label: say(language, Text::BackToShop, &shop),
