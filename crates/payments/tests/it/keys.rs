@@ -91,10 +91,15 @@ both_engines!(refused_keys_are_shown_again_until_they_are_taken, MIGRATIONS, asy
     assert!(words.contains("invalid_client"), "{words}");
     assert_eq!((payments.keys_refused().is_some(), there.requests().len()), (true, 1));
     tokio::time::advance(Duration::from_secs(299)).await;
+    // Long enough for a question that came too early to be answered.
+    for _ in 0..20 {
+        storeward_store::testing::blocking(|| std::thread::sleep(Duration::from_millis(5))).await;
+    }
+    assert!(said.try_recv().is_err() && there.requests().len() == 1, "not before five minutes are over");
     tokio::time::advance(Duration::from_secs(2)).await;
     let (words, taken_at) = said.recv().await.unwrap();
     assert_eq!(words, "PayPal takes the keys again, and is offered");
-    assert_eq!((taken_at - refused_at).as_secs(), 301, "not before five minutes are over");
+    assert_eq!((taken_at - refused_at).as_secs(), 301);
     assert_eq!((payments.keys_refused(), there.requests().len()), (None, 2));
     let keys = |all: Vec<&'static str>| all.into_iter().filter(|kind| kind.starts_with("payment.keys"));
     assert!(keys(told(&db).await).eq(["payment.keys_refused", "payment.keys_taken"]));
