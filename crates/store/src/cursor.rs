@@ -11,6 +11,9 @@ use crate::{Error, Reader, Tx, params};
 
 pub(crate) const TABLE: &str = "subscription_cursor";
 const LABEL: &str = "storeward.cursor/1";
+/// The row of [`crate::statements::TRY_WRITING`].
+const TRY_WRITING_NAME: &str = "store.try_writing";
+const LONGEST_NAME: usize = 40;
 
 /// What lies there.
 pub(crate) enum Found {
@@ -45,6 +48,26 @@ pub(crate) fn advance(tx: &mut Tx<'_>, name: &str, seq: u64) -> Result<(), Error
 /// What is told of one that was changed.
 pub(crate) fn harm(name: &str) -> RowHarmed {
     RowHarmed { table: TABLE.to_owned(), row: name.to_owned(), harm: "changed".to_owned() }
+}
+
+/// Cursors that are not what was written: where nobody follows under a name any more nobody else would tell.
+pub(crate) fn harmed(reader: &mut Reader<'_>) -> Result<Vec<RowHarmed>, Error> {
+    let mut harmed = Vec::new();
+    for name in reader.query_many(FIND_CURSORS, &[], |row| Ok(row.get::<String>(0).unwrap_or_default()))? {
+        // It says only that something can be written.
+        if name == TRY_WRITING_NAME {
+            continue;
+        }
+        match find(reader, &name) {
+            Ok(Found::At(_)) => {}
+            Ok(Found::None | Found::Changed) | Err(Error::Column { .. }) => {
+                // Names of ours are shorter than what is cut off.
+                harmed.push(harm(&name.chars().take(LONGEST_NAME).collect::<String>()));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(harmed)
 }
 
 /// Those of a version that bound none get their tags where they lie, in the migration that makes room for them.

@@ -30,6 +30,11 @@ impl Db {
     }
 }
 
+/// Cursors that somebody changed or put there, for a look over all of them. Whoever follows under such a name begins anew, and tells it then.
+pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
+    db.read(cursor::harmed).await
+}
+
 impl Subscription {
     /// Waits for entries behind the last acknowledged one; returns up to `limit` (at most 1000), oldest first, never
     /// none. Returns the same ones again until they are acknowledged. Those that are not what was signed are left out, and told. Safe to

@@ -17,14 +17,14 @@ const MARK: &str = "keys/rows-bound";
 const CLIENTS: &str = "oidc_client";
 
 /// Rows that are not what Storeward wrote: of those by which somebody is let in, staff or customer, here or at a shop, by which a script may
-/// run on paying pages, and of whose data
-/// the shop's pages showed to whom.
+/// run on paying pages, of whose data the shop's pages showed to whom, and of how far whoever follows the ledger has come.
 pub async fn harmed(db: &Db) -> Result<Vec<RowHarmed>, Error> {
     let mut harmed = Console::harmed(db).await?;
     harmed.extend(storeward_identity::harmed(db).await?);
     harmed.extend(storeward_oidc::harmed(db).await?);
     harmed.extend(storeward_checkout::harmed(db).await?);
     harmed.extend(storeward_vault::office::harmed(db).await?);
+    harmed.extend(storeward_store::subscription::harmed(db).await?);
     Ok(harmed)
 }
 

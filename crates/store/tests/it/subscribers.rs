@@ -47,3 +47,30 @@ both_engines!(another_process_s_entries_are_seen, async |db| {
     assert_eq!(*db.ledger_watch().borrow(), 1);
     other.close();
 });
+
+// Nobody looked at them before whoever follows under the name read them: one that no program follows under was never told.
+both_engines!(a_cursor_that_somebody_changed_or_added_is_named, async |db| {
+    append(&db, 5).await;
+    for name in ["a", "b"] {
+        let mut subscription = db.subscribe(name);
+        subscription.next_batch(9).await.unwrap();
+        subscription.acknowledge(3).await.unwrap();
+    }
+    // The row by which it is tried whether something can be written bears no tag.
+    db.raw("INSERT INTO subscription_cursor (name, seq) VALUES ('store.try_writing', 1)");
+    let named = async || {
+        let found = storeward_store::subscription::harmed(&db).await.unwrap();
+        found.into_iter().map(|fact| format!("{} {} {}", fact.table, fact.row, fact.harm)).collect::<Vec<_>>()
+    };
+    assert_eq!(named().await, [""; 0]);
+    for harm in ["SET seq = 4", "SET seq = 2", "SET tag = NULL"] {
+        db.tamper("CREATE TABLE kept AS SELECT * FROM subscription_cursor");
+        db.tamper(&format!("UPDATE subscription_cursor {harm} WHERE name = 'a'"));
+        assert_eq!(named().await, ["subscription_cursor a changed"], "{harm}");
+        db.tamper("DELETE FROM subscription_cursor; INSERT INTO subscription_cursor SELECT * FROM kept; DROP TABLE kept");
+    }
+    db.tamper(
+        "INSERT INTO subscription_cursor (name, seq, tag) SELECT 'c', seq, tag FROM subscription_cursor WHERE name = 'b'",
+    );
+    assert_eq!(named().await, ["subscription_cursor c changed"]);
+});
