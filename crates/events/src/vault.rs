@@ -313,6 +313,9 @@ pub struct PleaReceived {
     /// `access`, `correction`, `erasure`, `restriction`, `objection` or `portability`.
     pub right: String,
     pub due_at: Timestamp,
+    /// Whether something was written beside it; nothing in entries of before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<bool>,
 }
 
 /// The time to answer was extended (GDPR article 12(3)).

@@ -182,7 +182,7 @@ impl Bound {
 }
 
 /// Nothing where a column holds another kind of value than it is for: SQLite lets whoever writes past Storeward put any there.
-fn readable<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+pub fn readable<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(Error::Column { .. }) => Ok(None),

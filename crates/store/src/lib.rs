@@ -40,7 +40,7 @@ mod value;
 mod writer;
 
 pub use batch::{Ack, Emission, EventSink, SinkEnd};
-pub use bound::{Bound, Column, Parts};
+pub use bound::{Bound, Column, Parts, readable};
 pub use conn::Row;
 pub use db::{Db, OpenOptions};
 pub use dialect::Engine;

@@ -13,7 +13,7 @@ use storeward_events::vault::{AccessApproved, AccessRefused, AccessRequested, Ac
 use storeward_policy::{Act, Answer, Asked, Circumstances, Grant, Purpose, Thing};
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
 use storeward_seal::fingerprint::equal;
-use storeward_store::{Reader, Row, Tx, params, statements};
+use storeward_store::{Reader, Row, Tx, params, readable, statements};
 
 use crate::Error;
 use crate::asking::{Ask, Asker};
@@ -534,10 +534,7 @@ fn flat(rows: Vec<Option<Request>>) -> Vec<Request> {
 
 /// Nothing for a row in words that are not ours, ids among them.
 fn request(row: &Row<'_>) -> Result<Option<Request>, storeward_store::Error> {
-    match read(row) {
-        Err(storeward_store::Error::Column { .. }) => Ok(None),
-        other => other,
-    }
+    Ok(readable(read(row))?.flatten())
 }
 
 fn read(row: &Row<'_>) -> Result<Option<Request>, storeward_store::Error> {
@@ -546,14 +543,18 @@ fn read(row: &Row<'_>) -> Result<Option<Request>, storeward_store::Error> {
     let Some(purpose) = Purpose::of_name(&purpose) else { return Ok(None) };
     let fields: Option<Vec<&'static Field>> = fields.split(',').map(|name| Field::find(name).ok()).collect();
     let Some(fields) = fields else { return Ok(None) };
-    let is_known = verdict.as_deref().is_none_or(|word| Verdict::of_name(word).is_some());
-    if !is_known {
-        return Ok(None);
-    }
-    let is_emergency: i64 = row.get(1)?;
+    let verdict = match verdict.as_deref().map(Verdict::of_name) {
+        Some(None) => return Ok(None),
+        known => known.flatten(),
+    };
+    let kind = match row.get::<i64>(1)? {
+        0 => Grant::None,
+        1 => Grant::BreakGlass,
+        _ => return Ok(None),
+    };
     Ok(Some(Request {
         id: row.get(0)?,
-        kind: if is_emergency == 1 { Grant::BreakGlass } else { Grant::None },
+        kind,
         customer: row.get(2)?,
         staff: row.get(3)?,
         purpose,
@@ -566,7 +567,7 @@ fn read(row: &Row<'_>) -> Result<Option<Request>, storeward_store::Error> {
         tag: row.get(11)?,
         reviewed_at: row.get(12)?,
         reviewed_by: row.get(13)?,
-        verdict: verdict.as_deref().and_then(Verdict::of_name),
+        verdict,
     }))
 }
 

@@ -89,6 +89,11 @@ impl Plan {
         }
     }
 
+    /// Whether a row names marks of parts of a field that has none.
+    pub fn has_others(&self) -> bool {
+        self.rows.iter().any(|row| !row.field.is_empty() && !BY_PART.contains(&row.field.as_str()))
+    }
+
     /// The marks that a value has: those that are there, and those that are being made.
     pub fn of_value(&self, field: &Field, value: &str) -> Vec<Mark> {
         self.marks(field, value, |state| state != State::Ending)

@@ -14,6 +14,7 @@ mod beside;
 mod cards;
 pub mod catalogue;
 pub mod copy;
+mod erased;
 mod error;
 mod grants;
 pub mod import;

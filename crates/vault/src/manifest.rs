@@ -260,6 +260,15 @@ impl Manifest {
         Ok(())
     }
 
+    /// Whether each part that lies there was written.
+    pub fn has_no_others(&self, parts: &[i64]) -> bool {
+        let is_written = |part: u8| match part {
+            HEAD => !self.is_new,
+            part => part <= PARTS && self.written(part) > 0,
+        };
+        parts.iter().all(|part| u8::try_from(*part).is_ok_and(is_written))
+    }
+
     fn written(&self, part: u8) -> u64 {
         self.head.parts.get(usize::from(part) - 1).copied().unwrap_or_default()
     }

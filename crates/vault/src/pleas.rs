@@ -10,7 +10,7 @@ use storeward_base::{CustomerId, PleaId, Secret, Timestamp};
 use storeward_events::vault::{PleaClosed, PleaExtended, PleaReceived};
 use storeward_policy::Act;
 use storeward_seal::envelope::{CustomerKey, FieldPlace};
-use storeward_store::{Reader, Row, Tx, params, statements};
+use storeward_store::{Reader, Row, Tx, params, readable, statements};
 
 use crate::Error;
 use crate::asking::Ask;
@@ -155,7 +155,8 @@ impl Vault {
             let sealed =
                 said.as_ref().map(|text| closed(&held.key, customer, plea, "said", text, entropy.as_ref()));
             tx.execute(INSERT, params![plea, customer, right.name(), sealed, now, due_at])?;
-            let fact = PleaReceived { plea, customer, right: right.name().to_owned(), due_at };
+            let words = Some(said.is_some());
+            let fact = PleaReceived { plea, customer, right: right.name().to_owned(), due_at, words };
             tx.append(asked.asker.actor, None, fact)?;
             Ok(Ok(plea))
         });
@@ -363,11 +364,14 @@ pub(crate) fn forget(tx: &mut Tx<'_>) -> Result<(), Error> {
 }
 
 impl Plea {
-    /// Whether what was written beside it opens.
+    /// Whether what was written beside it is there and opens. Whoever extends or answers a request writes why.
     pub(crate) fn is_whole(&self, key: &CustomerKey) -> bool {
+        let are_there = self.extended.is_some() == self.extended_at.is_some()
+            && self.proof.is_some() == self.closed_at.is_some();
         let texts = [(&self.said, "said"), (&self.extended, "extended"), (&self.proof, "proof")];
         let opens = |sealed: &Vec<u8>, what| opened(key, self.customer, self.id, what, sealed).is_some();
-        texts.into_iter().all(|(text, what)| text.as_ref().is_none_or(|sealed| opens(sealed, what)))
+        are_there
+            && texts.into_iter().all(|(text, what)| text.as_ref().is_none_or(|sealed| opens(sealed, what)))
     }
 }
 
@@ -386,19 +390,16 @@ fn flat(rows: Vec<Option<Plea>>) -> Vec<Plea> {
 
 /// Nothing for a row in words that are not ours, ids among them.
 fn plea(row: &Row<'_>) -> Result<Option<Plea>, storeward_store::Error> {
-    match read(row) {
-        Err(storeward_store::Error::Column { .. }) => Ok(None),
-        other => other,
-    }
+    Ok(readable(read(row))?.flatten())
 }
 
 fn read(row: &Row<'_>) -> Result<Option<Plea>, storeward_store::Error> {
     let (right, outcome): (String, Option<String>) = (row.get(2)?, row.get(11)?);
     let Some(right) = Right::of_name(&right) else { return Ok(None) };
-    let is_known = outcome.as_deref().is_none_or(|word| PleaOutcome::of_name(word).is_some());
-    if !is_known {
-        return Ok(None);
-    }
+    let outcome = match outcome.as_deref().map(PleaOutcome::of_name) {
+        Some(None) => return Ok(None),
+        known => known.flatten(),
+    };
     Ok(Some(Plea {
         id: row.get(0)?,
         customer: row.get(1)?,
@@ -411,7 +412,7 @@ fn read(row: &Row<'_>) -> Result<Option<Plea>, storeward_store::Error> {
         extended_at: row.get(8)?,
         closed_at: row.get(9)?,
         closed_by: row.get(10)?,
-        outcome: outcome.as_deref().and_then(PleaOutcome::of_name),
+        outcome,
     }))
 }
 

@@ -249,7 +249,9 @@ impl Vault {
 /// The periods in force. They count only while they are what the ledger says was set last: whoever writes into the data must not
 /// get everybody's values erased by it.
 pub(crate) fn all(reader: &mut Reader<'_>) -> Result<Vec<(Class, u32)>, Error> {
-    let rows: Vec<(String, i64)> = reader.query_many(ALL, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // What is no text is no class, and what is no number is no period.
+    let rows: Vec<(String, i64)> =
+        reader.query_many(ALL, &[], |row| Ok((row.get(0).unwrap_or_default(), row.get(1).unwrap_or(-1))))?;
     let told = told(reader)?;
     let harmed = |name: &str| {
         let (customer, place) = (CustomerId::from_bits(0), format!("retention.{name}"));

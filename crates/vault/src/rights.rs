@@ -24,7 +24,7 @@ use crate::retention::{Rule, last_text};
 use crate::sql::FieldRow;
 use crate::verify::MOST_TOLD;
 use crate::whose::says_whose;
-use crate::{pleas, sights, sql};
+use crate::{erased, pleas, sights, sql};
 
 /// The ledger forgets facts of this kind after thirteen months; the index over them before that is of no use to keep.
 const SIGHTS_KEPT: std::time::Duration = std::time::Duration::from_secs(400 * 24 * 3600);
@@ -55,6 +55,10 @@ fn is_erasure_told(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool
             next => filter.before = next,
         }
     }
+}
+
+fn harmed(flaw: Flaw) -> RecordHarmed {
+    RecordHarmed { customer: flaw.customer, place: flaw.place, harm: flaw.harm.name().to_owned() }
 }
 
 /// The epoch whose end puts a customer beyond backups, as the ledger says; nothing where it has forgotten it, which is a year after that end.
@@ -268,7 +272,12 @@ impl Vault {
             let written = self.0.db.write(move |tx| -> Result<(), Error> {
                 let mut begun = 0;
                 for customer in &some {
+                    let was_ended = sql::customer(tx, *customer)?.is_some_and(|row| row.erased_at.is_some());
                     if sql::begin_erasure(tx, *customer)? {
+                        // A copy of before has a ledger of before: one that has the erasure had it in the row, too.
+                        if was_ended && is_erasure_told(tx, *customer)? {
+                            tx.append(Actor::System, None, harmed(erased::flaw(*customer)))?;
+                        }
                         tx.append(Actor::System, None, ErasureBegun { customer: *customer })?;
                         begun += 1;
                     }
@@ -296,14 +305,17 @@ impl Vault {
         let ended = self.0.db.write(move |tx| -> Result<(), Error> {
             let fields = sql::delete_fields(tx, customer)?;
             let is_ended = sql::end_erasure(tx, customer)?;
+            // It ended before, and somebody took that out of the row.
+            if is_ended && epoch_of_erasure(tx, customer)?.is_some() {
+                tx.append(actor, None, harmed(erased::flaw(customer)))?;
+            }
             // Whoever says in the row that it ended before does not keep it from ending, nor from being told.
             let is_row_changed = !is_ended
                 && (had_key || fields > 0)
                 && sql::customer(tx, customer)?.is_some()
                 && epoch_of_erasure(tx, customer)?.is_none();
             if is_row_changed {
-                let harm = Harm::Changed.name().to_owned();
-                tx.append(actor, None, RecordHarmed { customer, place: String::new(), harm })?;
+                tx.append(actor, None, harmed(Flaw::whole(customer, Harm::Changed)))?;
             }
             if is_ended || is_row_changed {
                 tx.append(actor, None, CustomerErased { customer, fields, epoch })?;

@@ -24,8 +24,17 @@ statements! {
                     ON CONFLICT (customer, part) DO UPDATE SET revision = EXCLUDED.revision, sealed = EXCLUDED.sealed";
     DELETE_MANIFEST = "DELETE FROM vault_manifest WHERE customer = $1";
     MARKS = "SELECT field, root, mark, item FROM vault_mark WHERE customer = $1 ORDER BY field, root, item LIMIT 20001";
-    STRAY_MARKS = "SELECT DISTINCT customer FROM vault_mark WHERE customer NOT IN (SELECT id FROM vault_customer) LIMIT 100";
-    STRAY_FIELDS = "SELECT DISTINCT customer FROM vault_field WHERE customer NOT IN (SELECT id FROM vault_customer) LIMIT 100";
+    // Of whoever was erased nothing is left. Not `NOT IN`: SQLite lets an id be NULL, and one would hide all others.
+    STRAY_MARKS = "SELECT DISTINCT t.customer FROM vault_mark t WHERE NOT EXISTS (SELECT 1 FROM vault_customer c WHERE c.id = t.customer \
+                   AND c.erased_at IS NULL) LIMIT 100";
+    STRAY_FIELDS = "SELECT DISTINCT t.customer FROM vault_field t WHERE NOT EXISTS (SELECT 1 FROM vault_customer c WHERE c.id = t.customer \
+                    AND c.erased_at IS NULL) LIMIT 100";
+    STRAY_PARTS = "SELECT DISTINCT t.customer FROM vault_manifest t WHERE NOT EXISTS (SELECT 1 FROM vault_customer c WHERE c.id = t.customer \
+                   AND c.erased_at IS NULL) LIMIT 100";
+    STRAY_IMPORTED = "SELECT DISTINCT t.customer FROM vault_imported t WHERE NOT EXISTS (SELECT 1 FROM vault_customer c WHERE c.id = t.customer \
+                      AND c.erased_at IS NULL) LIMIT 100";
+    NOBODYS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer WHERE id IS NULL";
+    MANIFEST_PARTS = "SELECT part FROM vault_manifest WHERE customer = $1 ORDER BY part LIMIT 32";
     UPSERT = "INSERT INTO vault_field (customer, collection, item, field, form, version, sealed, provenance, \
               written_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
               ON CONFLICT (customer, collection, item, field) DO UPDATE SET form = EXCLUDED.form, \
@@ -168,6 +177,16 @@ pub fn page(reader: &mut Reader<'_>, after: &str) -> Result<Page, Error> {
     Ok(page)
 }
 
+/// Whether a row bears no id at all, which SQLite allows: it stands on no page.
+pub fn has_nobodys(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    reader.query_one(NOBODYS, &[], |row| row.get::<u64>(0)).map(|count| count > 0)
+}
+
+/// Which parts of a manifest lie there.
+pub fn manifest_parts(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<i64>, Error> {
+    reader.query_many(MANIFEST_PARTS, params![customer], |row| row.get(0))
+}
+
 /// A part of a manifest with its revision.
 pub fn manifest_part(
     reader: &mut Reader<'_>,
@@ -234,10 +253,15 @@ pub fn marks(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<MarkRo
         .query_many(MARKS, params![customer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
 }
 
-/// Of whom there are values or marks, and no record: texts as they lie there, each with a table that has it.
+/// Of whom something is left, and there is no record, or none any more: texts as they lie there, each with a table that has it.
 pub fn strays(reader: &mut Reader<'_>) -> Result<BTreeMap<String, &'static str>, Error> {
     let mut all = BTreeMap::new();
-    for (table, statement) in [("vault_mark", STRAY_MARKS), ("vault_field", STRAY_FIELDS)] {
+    for (table, statement) in [
+        ("vault_mark", STRAY_MARKS),
+        ("vault_field", STRAY_FIELDS),
+        ("vault_manifest", STRAY_PARTS),
+        ("vault_imported", STRAY_IMPORTED),
+    ] {
         let found: Vec<String> =
             reader.query_many(statement, &[], |row| Ok(row.get(0).unwrap_or_default()))?;
         for customer in found {

@@ -53,6 +53,14 @@ impl Verified {
             self.flaws.push(flaw);
         }
     }
+
+    /// Adds one of a record as a whole, of which nothing was found yet.
+    fn add_first(&mut self, flaw: Flaw) {
+        let is_known = |known: &Flaw| known.customer == flaw.customer && known.place.is_empty();
+        if !self.flaws.iter().any(is_known) {
+            self.add(flaw);
+        }
+    }
 }
 
 /// What was found of one customer.
@@ -106,13 +114,33 @@ impl Vault {
                 of_customers: size.customers,
             });
         }
+        self.verify_beside(&mut verified).await?;
+        // Where the shelf itself is not to be read, what was found of the records is told all the same.
+        let keys = self.keys().verify().await;
+        verified.keys = keys.clone().unwrap_or_default();
+        verified.faults += u64::try_from(verified.keys.len()).unwrap_or(u64::MAX);
+        self.tell(actor, &verified).await?;
+        keys.map(|_| verified)
+    }
+
+    /// What is no record by itself: keys, periods, rules, and rows of nobody's.
+    async fn verify_beside(&self, verified: &mut Verified) -> Result<(), Error> {
         let indexes = self.keys().indexes();
-        match self.0.db.read(move |reader| Plan::read(reader, &indexes).map(drop)).await {
+        match self.0.db.read(move |reader| Plan::read(reader, &indexes)).await {
             // Marks of a root that there is not: nothing is held against them.
             Err(Error::OtherRoots(_)) => verified.add(of_nobody("vault_index.root")),
-            other => other?,
+            Ok(plan) if plan.has_others() => verified.add(of_nobody("vault_index.field")),
+            other => drop(other?),
         }
-        self.verify_keys(&mut verified).await?;
+        self.verify_keys(verified).await?;
+        let erased = self.0.db.read(|reader| -> Result<_, Error> {
+            Ok((crate::erased::harms(reader)?, sql::has_nobodys(reader)?))
+        });
+        let (erased, has_nobodys) = erased.await?;
+        erased.into_iter().for_each(|flaw| verified.add_first(flaw));
+        if has_nobodys {
+            verified.add(of_nobody("vault_customer.id"));
+        }
         match self.0.db.read(crate::retention::all).await {
             Ok(_) => {}
             Err(Error::Harmed(flaw)) => verified.add(*flaw),
@@ -126,17 +154,12 @@ impl Vault {
         self.harms_beside().await?.into_iter().for_each(|flaw| verified.add(flaw));
         let strays = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::strays(reader)?) }).await?;
         for (customer, table) in strays {
-            verified.add(match customer.parse() {
-                Ok(customer) => Flaw::whole(customer, Harm::Unknown),
-                Err(_) => of_nobody(&format!("{table}.customer")),
-            });
+            match customer.parse() {
+                Ok(customer) => verified.add_first(Flaw::whole(customer, Harm::Unknown)),
+                Err(_) => verified.add(of_nobody(&format!("{table}.customer"))),
+            }
         }
-        // Where the shelf itself is not to be read, what was found of the records is told all the same.
-        let keys = self.keys().verify().await;
-        verified.keys = keys.clone().unwrap_or_default();
-        verified.faults += u64::try_from(verified.keys.len()).unwrap_or(u64::MAX);
-        self.tell(actor, &verified).await?;
-        keys.map(|_| verified)
+        Ok(())
     }
 
     /// Rows beside the records that are not what the ledger says, or whose words do not open.
@@ -382,6 +405,9 @@ fn look(
         Err(other) => return Err(other),
     };
     let mut flaws = manifest.flaws(&held.key, &rows);
+    if !manifest.has_no_others(&sql::manifest_parts(reader, customer)?) {
+        flaws.push(Flaw::whole(customer, Harm::Manifest));
+    }
     let is_flawed = |flaws: &[Flaw], row: &FieldRow| {
         let place = format!("{}.{}.{}", row.collection, row.item, row.field);
         flaws.iter().any(|flaw| flaw.place == place)

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use storeward_base::{Actor, GrantId, PageSize, StaffId, Timestamp};
+use storeward_base::{Actor, CustomerId, GrantId, PageSize, StaffId, Timestamp};
 use storeward_events::vault::{AccessRequested, GlassBroken, GlassReviewed};
 use storeward_events::{Event, Record};
 use storeward_policy::{Grant, Purpose};
@@ -41,6 +41,17 @@ pub(crate) fn entries(
             return Ok(all);
         }
     }
+}
+
+/// What was taken back since a moment, and when.
+fn withdrawals(reader: &mut Reader<'_>, since: Timestamp) -> Result<BTreeMap<GrantId, Timestamp>, Error> {
+    let all = entries(reader, "vault.access_withdrawn", Some(since), None)?.into_iter();
+    Ok(all
+        .filter_map(|record| match record.event {
+            Event::AccessWithdrawn(fact) => Some((fact.request, record.at)),
+            _ => None,
+        })
+        .collect())
 }
 
 /// What was found about emergencies, by whom, and when.
@@ -84,13 +95,7 @@ pub fn lately(reader: &mut Reader<'_>, actor: Actor, since: Timestamp) -> Result
 
 /// What was taken back and could still hold.
 pub fn withdrawn(reader: &mut Reader<'_>, now: Timestamp) -> Result<HashSet<GrantId>, Error> {
-    let all = entries(reader, "vault.access_withdrawn", Some(now.minus(APPROVED_FOR)), None)?.into_iter();
-    Ok(all
-        .filter_map(|record| match record.event {
-            Event::AccessWithdrawn(fact) => Some(fact.request),
-            _ => None,
-        })
-        .collect())
+    Ok(withdrawals(reader, now.minus(APPROVED_FOR))?.into_keys().collect())
 }
 
 /// As the ledger has it; of the row comes what was written beside it alone.
@@ -128,10 +133,12 @@ fn told(record: &Record, fact: &GlassBroken) -> Option<Request> {
 /// Rows that are not what the ledger says, and entries whose rows are gone, as far as they are kept.
 pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Flaw>, Error> {
     let mut flaws = Vec::new();
-    let mut known: HashSet<GrantId> = HashSet::new();
+    let (mut known, mut unread): (HashSet<GrantId>, usize) = (HashSet::new(), 0);
     let (reviewed, decided) = (reviews(reader)?, decisions(reader, since)?);
+    let withdrawn = withdrawals(reader, since)?;
     let mut hold = |id: GrantId, customer, fits: Option<bool>| {
         known.insert(id);
+        unread += usize::from(fits.is_none());
         if fits != Some(true) {
             flaws.push(Flaw { customer, place: format!("request.{id}"), harm: Harm::Row });
         }
@@ -142,7 +149,7 @@ pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Fla
         let fits = row.map(|row| {
             // Nobody looks into a request: a verdict beside it is nobody's.
             is_request(&row, &record, fact)
-                && is_decided(&row, decided.get(&fact.request))
+                && is_decided(&row, decided.get(&fact.request), withdrawn.get(&fact.request))
                 && is_reviewed(&row, None)
         });
         hold(fact.request, fact.customer, fits);
@@ -152,11 +159,19 @@ pub(crate) fn harms(reader: &mut Reader<'_>, since: Timestamp) -> Result<Vec<Fla
         let row = find(reader, fact.request)?;
         let review = reviewed.get(&fact.request);
         let fits = row.map(|row| {
-            told(&record, fact).is_some_and(|told| is_alike(&row, &told)) && is_reviewed(&row, review)
+            let withdrawn = withdrawn.get(&fact.request);
+            told(&record, fact).is_some_and(|told| is_alike(&row, &told, withdrawn))
+                && is_reviewed(&row, review)
         });
         hold(fact.request, fact.customer, fits);
     }
-    for row in flat(reader.query_many(PAST_AND_OPEN, params![since], request)?) {
+    let rows = reader.query_many(PAST_AND_OPEN, params![since], request)?;
+    // One that says nothing is missing where the ledger has it. Of others nothing goes by it, but somebody put it there.
+    if rows.iter().filter(|row| row.is_none()).count() > unread {
+        let (customer, place) = (CustomerId::from_bits(0), "request.".to_owned());
+        flaws.push(Flaw { customer, place, harm: Harm::Row });
+    }
+    for row in flat(rows) {
         if !known.contains(&row.id) && row.asked_at > since {
             let (customer, place) = (row.customer, format!("request.{}", row.id));
             flaws.push(Flaw { customer, place, harm: Harm::Row });
@@ -193,14 +208,23 @@ fn decisions(reader: &mut Reader<'_>, since: Timestamp) -> Result<BTreeMap<Grant
         .collect())
 }
 
-/// Whether the row names who answered the request, when, and until when it holds, as the ledger does. One without a tag holds no more.
-fn is_decided(row: &Request, decision: Option<&Decision>) -> bool {
+/// Whether the row names who answered the request, when, and until when it holds, as the ledger does.
+fn is_decided(row: &Request, decision: Option<&Decision>, withdrawn: Option<&Timestamp>) -> bool {
     let Some((actor, at, until)) = decision else {
         return row.decided_by.is_none() && row.decided_at.is_none() && row.until.is_none();
     };
     let is_by = matches!(actor, Actor::Staff { id } if row.decided_by == Some(*id));
-    let is_until = row.until == *until || (until.is_some() && row.until.is_some() && row.tag.is_none());
-    is_by && is_until && row.decided_at.is_some_and(|decided| near(decided, *at))
+    is_by && is_until(row, *until, withdrawn) && row.decided_at.is_some_and(|decided| near(decided, *at))
+}
+
+/// Whether the row holds as long as the ledger says. One that was refused or taken back has no tag, and no other is without: whoever takes the
+/// tag away takes it back unseen.
+fn is_until(row: &Request, until: Option<Timestamp>, withdrawn: Option<&Timestamp>) -> bool {
+    match (until, withdrawn) {
+        (None, _) => row.until.is_none() && row.tag.is_none(),
+        (Some(_), Some(at)) => row.tag.is_none() && row.until.is_some_and(|until| near(until, *at)),
+        (Some(until), None) => row.tag.is_some() && row.until == Some(until),
+    }
 }
 
 /// Whether the row has what was found about it, by whom, and when, as the ledger does.
@@ -214,12 +238,11 @@ fn is_reviewed(row: &Request, review: Option<&(GlassReviewed, Actor, Timestamp)>
         && row.reviewed_at.is_some_and(|reviewed| near(reviewed, *at))
 }
 
-fn is_alike(row: &Request, told: &Request) -> bool {
+fn is_alike(row: &Request, told: &Request, withdrawn: Option<&Timestamp>) -> bool {
     (row.staff, row.customer, row.purpose) == (told.staff, told.customer, told.purpose)
         && (row.kind, row.fields.as_slice()) == (told.kind, told.fields.as_slice())
         && near(row.asked_at, told.asked_at)
         && row.decided_by.is_none()
         && row.decided_at.is_some_and(|decided| near(decided, told.asked_at))
-        && row.until.is_some()
-        && (row.until == told.until || row.tag.is_none())
+        && is_until(row, told.until, withdrawn)
 }

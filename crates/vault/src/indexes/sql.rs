@@ -38,12 +38,13 @@ pub fn all(reader: &mut Reader<'_>) -> Result<Vec<Row>, Error> {
         // A word that is none of ours says that somebody was at it: it is made anew, and the walk writes over it (`STEP`, `END`).
         let state = State::ALL.into_iter().find(|known| known.name() == state).unwrap_or(State::Making);
         Ok(Row {
-            root: row.get(0)?,
+            // What is no number is no root, and is named so; the counts are shown, and keep nobody from being found.
+            root: row.get(0).unwrap_or_default(),
             field: row.get(1)?,
             state,
             position: row.get(3)?,
-            done: row.get(4)?,
-            left_out: row.get(5)?,
+            done: row.get(4).unwrap_or_default(),
+            left_out: row.get(5).unwrap_or_default(),
         })
     })
 }

@@ -13,7 +13,7 @@ use super::{KeyStore, sql};
 use crate::Error;
 
 /// The steps that bring the notes of earlier versions and the ledger in line; a row of `vault_destroyed_noted` for each that is over.
-const STEPS: u64 = 2;
+pub(super) const STEPS: u64 = 2;
 
 impl KeyStore {
     /// Whose keys the ledger says were destroyed, in order.

@@ -5,6 +5,9 @@ use storeward_seal::envelope::EpochId;
 use storeward_store::{Error, Reader, Row, Tx, params, statements};
 
 statements! {
+    // SQLite lets a text that tells rows apart be NULL: such a row stands on no page.
+    NOBODYS_KEYS = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key WHERE customer IS NULL";
+    NOBODYS_NOTES = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_destroyed_key WHERE customer IS NULL";
     COUNT = "SELECT CAST(COUNT(*) AS BIGINT) FROM vault_customer_key";
     FIND = "SELECT customer, version, epoch, wrapped, revision, noted, created_at FROM vault_customer_key WHERE customer = $1";
     INSERT = "INSERT INTO vault_customer_key (customer, version, epoch, wrapped, created_at) \
@@ -69,6 +72,17 @@ fn key(row: &Row<'_>) -> Result<KeyRow, Error> {
 
 pub fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
     reader.query_one(COUNT, &[], |row| row.get(0))
+}
+
+/// Tables with rows that bear no id at all.
+pub fn nobodys(reader: &mut Reader<'_>) -> Result<Vec<&'static str>, Error> {
+    let mut tables = Vec::new();
+    for (table, sql) in [("vault_customer_key", NOBODYS_KEYS), ("vault_destroyed_key", NOBODYS_NOTES)] {
+        if reader.query_one(sql, &[], |row| row.get::<u64>(0))? > 0 {
+            tables.push(table);
+        }
+    }
+    Ok(tables)
 }
 
 pub fn find(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<KeyRow>, Error> {
@@ -185,7 +199,9 @@ pub fn end_index(tx: &mut Tx<'_>, version: u32) -> Result<bool, Error> {
 pub type NameRow = (String, EpochId, Vec<u8>);
 
 pub fn names(reader: &mut Reader<'_>) -> Result<Vec<NameRow>, Error> {
-    reader.query_many(NAMES, &[], |row| Ok((row.get(0)?, EpochId(row.get(1)?), row.get(2)?)))
+    // What is no text is no name of ours, and is named so.
+    reader
+        .query_many(NAMES, &[], |row| Ok((row.get(0).unwrap_or_default(), EpochId(row.get(1)?), row.get(2)?)))
 }
 
 pub fn names_before(reader: &mut Reader<'_>, epoch: EpochId) -> Result<u64, Error> {

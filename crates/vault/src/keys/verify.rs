@@ -8,6 +8,7 @@ use storeward_base::{CustomerId, Timestamp};
 use storeward_events::{Event, Record};
 use storeward_store::ledger;
 
+use super::erased::STEPS;
 use super::{KeyStore, sql};
 use crate::Error;
 use crate::manifest::{Flaw, Harm};
@@ -80,7 +81,7 @@ impl KeyFault {
             }
             KeyFault::Row(table) => {
                 format!(
-                    "{table}: a row was changed: it names nobody as ids are written, or its columns say nothing"
+                    "{table}: a row was changed or added: it names nobody as ids are written, its columns say nothing, or it is one too many"
                 )
             }
             KeyFault::Epoch(epoch) => format!("epoch {epoch}: the file of epoch keys is of another time"),
@@ -170,8 +171,21 @@ impl KeyStore {
             }
         }
         faults.extend(destroyed_keys.into_keys().map(KeyFault::Undestroyed));
+        faults.extend(self.row_faults().await?);
         faults.extend(self.index_faults().await?);
         Ok(faults)
+    }
+
+    /// Rows that stand on no page, and steps that are over more or less often than there are.
+    async fn row_faults(&self) -> Result<Vec<KeyFault>, Error> {
+        let found = self.0.db.read(|reader| -> Result<_, Error> {
+            Ok((sql::nobodys(reader)?, sql::destroyed_noted(reader)?))
+        });
+        let (mut tables, steps) = found.await?;
+        if steps != STEPS {
+            tables.push("vault_destroyed_noted");
+        }
+        Ok(tables.into_iter().map(KeyFault::Row).collect())
     }
 
     /// Whose keys there are, in order: at most 500 behind `after`, with how far their records were noted, and behind whom the next begin.

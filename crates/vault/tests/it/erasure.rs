@@ -6,7 +6,7 @@ use storeward_base::PageSize;
 use storeward_policy::Purpose;
 use storeward_store::testing::{blocking, options};
 use storeward_store::{Db, both_engines, ledger};
-use storeward_vault::{Error, KEY_MIGRATIONS, MIGRATIONS, Vault};
+use storeward_vault::{Error, Flaw, Harm, KEY_MIGRATIONS, MIGRATIONS, Vault};
 
 use crate::support::{
     Copied, Keys, ada, asks, bob, both, copy_of, field, item, open, open_db, own, shown, staff, vault,
@@ -91,6 +91,61 @@ both_engines!(an_end_that_somebody_wrote_into_the_row_keeps_no_erasure_from_endi
     assert_eq!(count(&db, "vault.customer_erased").await, 2);
     again.erase(&own(ada())).await.unwrap();
     assert_eq!(count(&db, "vault.record_harmed").await, 2, "told once");
+});
+
+// The row of whoever was erased could be taken away, or say that they were not: no look found it.
+both_engines!(whoever_is_un_erased_in_the_data_is_named, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    for (who, email) in [(ada(), "ada@shop.example"), (bob(), "bob@shop.example")] {
+        vault.write(staff(), who, item("own", &[("contact.email", email)])).await.unwrap();
+    }
+    vault.erase(&own(ada())).await.unwrap();
+    let found = async || vault.verify(storeward_base::Actor::System, |_| {}).await.unwrap();
+    assert_eq!(found().await.faults, 0);
+    db.tamper("CREATE TABLE kept AS SELECT * FROM vault_customer");
+    let row = Flaw { customer: ada(), place: "vault_customer".to_owned(), harm: Harm::Row };
+    let no_key = Flaw { customer: ada(), place: String::new(), harm: Harm::NoKey };
+    let of_ada = format!("vault_customer WHERE id = '{}'", ada());
+    for (set, expected) in [
+        (None, &row),
+        (Some("erased_at = NULL"), &row),
+        (Some("erasure_begun_at = NULL"), &no_key),
+        (Some("erasure_begun_at = NULL, erased_at = NULL"), &no_key),
+    ] {
+        match set {
+            None => db.tamper(&format!("DELETE FROM {of_ada}")),
+            Some(set) => {
+                db.tamper(&format!("UPDATE vault_customer SET {set} WHERE id = '{}'", ada()));
+            }
+        }
+        let looked = found().await;
+        assert_eq!((looked.faults, looked.flaws.first()), (1, Some(expected)), "{set:?}");
+        db.tamper(&format!(
+            "DELETE FROM {of_ada}; INSERT INTO vault_customer SELECT * FROM kept WHERE id = '{}'",
+            ada()
+        ));
+    }
+    // A start, or the hour's look, tells it when it erases them again.
+    let before = count(&db, "vault.record_harmed").await;
+    for (told, set) in [
+        (1, "erased_at = NULL"),
+        (2, "erasure_begun_at = NULL"),
+        (3, "erasure_begun_at = NULL, erased_at = NULL"),
+    ] {
+        db.tamper(&format!("UPDATE vault_customer SET {set} WHERE id = '{}'", ada()));
+        vault.finish_erasures().await.unwrap();
+        assert_eq!(count(&db, "vault.record_harmed").await, before + told, "{set}");
+        assert_eq!(found().await.faults, 0, "{set}");
+    }
+    // What somebody puts beside it is named, too.
+    db.tamper(&format!(
+        "INSERT INTO vault_manifest (customer, part, revision, sealed) SELECT '{}', part, revision, sealed FROM vault_manifest \
+         WHERE customer = '{}' AND part = 0",
+        ada(),
+        bob()
+    ));
+    let unknown = Flaw { customer: ada(), place: String::new(), harm: Harm::Unknown };
+    assert_eq!(found().await.flaws, [unknown]);
 });
 
 // The proof that somebody is beyond backups went by a moment in their row, which whoever writes the database puts where they like.

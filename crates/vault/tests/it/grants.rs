@@ -207,3 +207,24 @@ both_engines!(one_person_has_no_more_than_twenty_requests_waiting, MIGRATIONS, a
     let refused = vault.request_access(&ask, &[field("contact.email")], "once more").await.unwrap_err();
     assert_eq!(refused, Error::Denied("too_many_requests"));
 });
+
+// Without its tag an approval let nobody see anything, as one that was taken back, and no look said a word.
+both_engines!(an_approval_whose_tag_is_taken_away_is_named, MIGRATIONS, async |db| {
+    let (_keys, vault) = both(&db).await;
+    people(&vault).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let id = asked(&vault, &eve()).await;
+        vault.decide_access(&boss(), id, Decision::Approve).await.unwrap();
+        ids.push(id);
+    }
+    vault.withdraw(&boss(), ids[1]).await.unwrap();
+    let named = async || {
+        let looked = vault.verify(storeward_base::Actor::System, |_| {}).await.unwrap();
+        looked.flaws.into_iter().map(|flaw| flaw.place).collect::<Vec<_>>()
+    };
+    assert_eq!(named().await, [""; 0], "one that was taken back has none");
+    db.tamper(&format!("UPDATE vault_grant SET tag = NULL WHERE id = '{}'", ids[0]));
+    assert_eq!(look(&vault, &eve(), ada(), Purpose::Dispute, "contact.email").await.unwrap_err(), REFUSED);
+    assert_eq!(named().await, [format!("request.{}", ids[0])]);
+});

@@ -29,7 +29,6 @@ const NOBODY: &[(&str, &str)] = &[
     // Notes are held against the ledger one by one; this says only that it need not be done again.
     ("vault_destroyed_noted.noted_at", "read by nobody"),
     ("vault_destroyed_noted.-", "what is done once is done once more, and changes nothing"),
-    ("vault_destroyed_noted.+", "the same"),
     // Every write may keep a checkpoint; each says itself which came before it, under its signature.
     ("ledger_checkpoint.at", "read by nobody"),
     ("ledger_head.kept_at", "says when the next checkpoint is kept: a thousand entries later at most"),
