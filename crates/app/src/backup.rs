@@ -36,7 +36,7 @@ use crate::Done;
 use crate::config::Config;
 use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure};
-use crate::open::Opened;
+use crate::open::{self, Opened};
 use crate::vault::copies;
 
 pub use schedule::{Watched, desk, handlers};
@@ -512,7 +512,15 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     let data = DataDir::open(dir)?;
     let backups = backups(&data, section, Bars::none())?;
     let shown = backups.plan().target.to_string();
-    if !backups.probe().map_err(|error| told(&error))? {
+    let is_there = backups.probe().map_err(|error| told(&error))?;
+    // Before all that is well with the target: what was put away there could not be had back, or nobody knows. A database that does not open
+    // is told by itself.
+    if let Ok(opened) = open::open(dir)
+        && let Some(trouble) = schedule::worst(&opened, section, opened.db.now())?
+    {
+        return Ok(Err(trouble.words()));
+    }
+    if !is_there {
         return Ok(Err((format!("nothing lies at {shown} yet"), "make the first: storeward backup now")));
     }
     let shop_paths = section.shop.as_ref().map(|shop| shop.paths.clone()).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use storeward_backup::desk::{Desk, tell};
-use storeward_backup::standing::{Due, Facts, Rhythm, due, troubles};
+use storeward_backup::standing::{Due, Facts, Rhythm, Trouble, due, troubles};
 use storeward_backup::{Made, Target};
 use storeward_base::Timestamp;
 use storeward_console::BackupProblem;
@@ -58,6 +58,13 @@ fn rhythm(section: &BackupSection) -> Rhythm {
         backup: Duration::from_secs(u64::from(section.every_hours) * 3_600),
         drill: Duration::from_secs(u64::from(section.drill_every_days) * 24 * 3_600),
     }
+}
+
+/// The worst of what is wrong, where somebody has to see to it now; for `storeward check`. That none was made yet says the target.
+pub fn worst(opened: &Opened, section: &BackupSection, now: Timestamp) -> Done<Option<Trouble>> {
+    let facts = opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")?;
+    let mut found = troubles(&facts, rhythm(section), now).into_iter();
+    Ok(found.find(|trouble| trouble.is_grave() && *trouble != Trouble::NeverMade))
 }
 
 /// What staff see; nothing without the section.

@@ -588,6 +588,7 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
     assert!(refused(&twice).contains("one in the other"), "{}", refused(&twice));
 }
 
+mod drills;
 mod keys_apart;
 mod marks;
 mod old;
