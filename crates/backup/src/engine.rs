@@ -18,7 +18,7 @@ use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
 use crate::place::{Place, Within};
 use crate::progress::{Bars, Step};
-use crate::repository::{Missing, Moment, Part, ReadOut, Reading, Repo, Snapshot};
+use crate::repository::{Missing, Moment, NOT_TO_ITS_END, Part, ReadOut, Reading, Repo, Snapshot};
 use crate::retention::Keep;
 use crate::sources::{Sources, stage};
 use crate::staging::{ROOT, Staging};
@@ -339,9 +339,10 @@ impl Backups {
             let Some(repo) = self.perhaps(part)? else { continue };
             let mut found = repo.check(reading)?;
             let packs = needed::packs_in(&found);
+            let is_all_read = reading == Reading::All && !found.iter().any(|fault| fault == NOT_TO_ITS_END);
             if let Some(last) = found.last_mut() {
                 last.push_str(&match repo.needing(&packs) {
-                    Ok(snapshots) => format!("\n      {}", needed::words(&snapshots)),
+                    Ok(snapshots) => format!("\n      {}", needed::words(&snapshots, is_all_read)),
                     Err(why) => format!("\n      which backups need it cannot be told: {why}"),
                 });
             }

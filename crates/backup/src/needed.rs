@@ -33,8 +33,8 @@ pub(crate) fn packs_in(faults: &[String]) -> BTreeSet<String> {
     faults.iter().filter_map(of).collect()
 }
 
-/// The runs of these snapshots, the newest first, for people.
-pub(crate) fn words(snapshots: &[Snapshot]) -> String {
+/// The runs of these snapshots, the newest first, for people. Where not all data was read, that none needs what was found says nothing of the rest.
+pub(crate) fn words(snapshots: &[Snapshot], is_all_read: bool) -> String {
     let runs: BTreeSet<(Timestamp, String)> = snapshots
         .iter()
         .map(|one| {
@@ -51,7 +51,10 @@ pub(crate) fn words(snapshots: &[Snapshot]) -> String {
     let more = named.len().saturating_sub(SHOWN);
     named.truncate(SHOWN);
     match (named.is_empty(), more) {
-        (true, _) => "no backup needs it".to_owned(),
+        (true, _) if is_all_read => "no backup needs it".to_owned(),
+        (true, _) => {
+            "no backup needs what was found so far; the data itself was not read to its end".to_owned()
+        }
         (false, 0) => format!("it is needed by {}", named.join(", ")),
         (false, more) => format!("it is needed by {}, and {more} older ones", named.join(", ")),
     }
@@ -127,6 +130,14 @@ impl Repo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // It said the same where nobody had read the data.
+    #[test]
+    fn that_no_backup_needs_it_is_said_of_what_was_read_alone() {
+        assert_eq!(words(&[], true), "no backup needs it");
+        let told = words(&[], false);
+        assert!(told.contains("not read") && !told.contains("needs it"), "{told}");
+    }
 
     #[test]
     fn packs_are_read_out_of_words() {

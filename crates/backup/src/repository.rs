@@ -73,6 +73,9 @@ pub enum Reading {
     All,
 }
 
+/// What is found of a repository that a damaged folder keeps from being read.
+pub(crate) const NOT_TO_ITS_END: &str = "a folder in it is damaged, and it could not be read to its end";
+
 /// How thoroughly what no backup needs any more is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pruning {
@@ -257,7 +260,7 @@ impl Repo {
         let without = catch_unwind(AssertUnwindSafe(|| check(options.read_data(false))));
         let mut found =
             without.map_or(Ok(Vec::new()), |found| self.asked(|| found).map(|found| faults(&found)))?;
-        found.push("a folder in it is damaged, and it could not be read to its end".to_owned());
+        found.push(NOT_TO_ITS_END.to_owned());
         Ok(found)
     }
 
