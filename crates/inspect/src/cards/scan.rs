@@ -306,7 +306,8 @@ fn is_brand(digits: &[u8]) -> bool {
         16 => {
             matches!(two, 40..=49 | 51..=55 | 62 | 65)
                 || matches!(three, 644..=649)
-                || matches!(four, 2200..=2204 | 2221..=2720 | 3528..=3589 | 6011)
+                // 5019: Dankort; 5610: once Bankcard's, then Maestro's.
+                || matches!(four, 2200..=2204 | 2221..=2720 | 3528..=3589 | 5019 | 5610 | 6011)
                 || is_maestro(four)
         }
         17 | 18 => two == 62 || is_maestro(four),

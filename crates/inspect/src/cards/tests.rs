@@ -65,6 +65,9 @@ fn masks_every_shape_a_card_number_comes_in() {
         ("{\"pan\":4111111111111111.0}", "{\"pan\":1000000000001111.0}"),
         ("Kartennr.4111111111111111", "Kartennr.************1111"),
         ("No.4111111111111111", "No.************1111"),
+        // Dankort, and a Maestro of what was Bankcard's.
+        ("5019717010103742", "************3742"),
+        ("5610 5910 8101 8250", "**** **** **** 8250"),
     ];
     for (input, expected) in cases {
         let got = masked(input);
