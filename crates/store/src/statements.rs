@@ -35,12 +35,13 @@ statements! {
     FIND_LAST_SEQ = "SELECT CAST(MAX(seq) AS BIGINT) FROM ledger_entry";
     FIND_FIRST_SEQ = "SELECT CAST(MIN(seq) AS BIGINT) FROM ledger_entry";
     FIND_TREE = "SELECT tree FROM ledger_entry WHERE seq = $1";
-    FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1 AND LENGTH(body) > 0";
+    // Entries are counted from one: what somebody put before that is none, and stops nobody. `+ 0` keeps the numbers' own index out of it.
+    FIND_ENTRY = "SELECT seq, body FROM ledger_entry WHERE id = $1 AND seq + 0 > 0 AND LENGTH(body) > 0";
     FIND_ENTRIES_AFTER = "SELECT seq, body FROM ledger_entry WHERE seq > $1 AND seq <= $3 AND LENGTH(body) > 0 ORDER BY seq LIMIT $2";
     FIND_UNCOUNTED = "SELECT seq FROM ledger_entry WHERE seq > $1 ORDER BY seq LIMIT 1";
-    FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 AND seq <= $3 ORDER BY seq LIMIT $2";
+    FIND_ENTRIES_OF_REQUEST = "SELECT seq, body FROM ledger_entry WHERE request = $1 AND seq + 0 > 0 AND seq <= $3 ORDER BY seq LIMIT $2";
     // Not the one with the smallest `at`, which one changed column would make the last; `+ 0` has the index of moments used.
-    FIRST_SINCE = "SELECT CAST(MIN(seq + 0) AS BIGINT) FROM ledger_entry WHERE at >= $1 AND seq <= $2";
+    FIRST_SINCE = "SELECT CAST(MIN(seq + 0) AS BIGINT) FROM ledger_entry WHERE at >= $1 AND seq + 0 > 0 AND seq <= $2";
     // `|| ''` keeps the index of actors out of it: a program makes entries of many kinds.
     COUNT_OF_KIND = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_entry WHERE kind = $1 AND seq >= $2 AND seq <= $4 AND LENGTH(body) > 0 \
                      AND ($3 = '' OR actor || '' = $3)";
@@ -51,9 +52,9 @@ statements! {
                           WHERE seq > $1 ORDER BY seq LIMIT $2";
 
     FIND_LEAVES = "SELECT seq, body, tree FROM ledger_entry WHERE seq > $1 ORDER BY seq LIMIT $2";
-    FIND_NUMBER = "SELECT seq FROM ledger_entry WHERE id = $1";
+    FIND_NUMBER = "SELECT seq FROM ledger_entry WHERE id = $1 AND seq + 0 > 0";
     FIND_CHECKPOINT = "SELECT note FROM ledger_checkpoint WHERE size = $1";
-    FIND_CHECKPOINT_BEFORE = "SELECT CAST(MAX(size) AS BIGINT) FROM ledger_checkpoint WHERE size < $1";
+    FIND_CHECKPOINT_BEFORE = "SELECT CAST(MAX(size) AS BIGINT) FROM ledger_checkpoint WHERE size < $1 AND size >= 0";
     FIND_ENTRIES_OF_KIND = "SELECT seq, body, tree FROM ledger_entry WHERE kind = $1 AND seq > $2 \
                             AND LENGTH(body) > 0 ORDER BY seq LIMIT $3";
     FORGET_ENTRIES = "UPDATE ledger_entry SET body = $3, actor = '', request = NULL WHERE seq >= $1 AND seq <= $2";

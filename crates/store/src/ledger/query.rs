@@ -190,8 +190,8 @@ pub(crate) fn search_statement(filter: &Filter, size: PageSize) -> (String, Vec<
         narrow("seq <", to_column(before).into());
     }
     values.push(Value::from(u32::from(size.get()) + 1));
-    // What was forgotten says nothing any more.
-    conditions.push("LENGTH(body) > 0".to_owned());
+    // What was forgotten says nothing any more, and what somebody put before the first entry never did.
+    conditions.push("LENGTH(body) > 0 AND seq + 0 > 0".to_owned());
     let conditions = conditions.join(" AND ");
     let limit = values.len();
     let sql =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storeward_base::Actor;
+use storeward_base::{Actor, EventId, PageSize, Timestamp};
 use storeward_seal::merkle;
 use storeward_store::ledger::{self, LedgerFault, Report, VerifyOptions, What};
 use storeward_store::testing::{TestDb, blocking};
@@ -407,4 +407,19 @@ both_engines!(a_row_before_the_first_entry_is_told, async |db| {
          'evt_00000000000000000000000009', at, kind, severity, actor, request, body, tree FROM ledger_entry WHERE seq = 1",
     );
     assert_eq!(verify(&db).await.first_fault, Some(LedgerFault { seq: 3, what: What::Uncounted }));
+    // Nor does it stop whoever reads.
+    let read = db.read(|reader| -> Result<_, Error> {
+        let all = ledger::Filter::default();
+        let found = ledger::search(reader, &all, PageSize::new(10))?.rows.len();
+        let believed = ledger::believed(reader, &all, PageSize::new(10))?.rows.len();
+        let first = ledger::believed_after(reader, 0, 10)?.rows[0].1.clone();
+        let of_kind = ledger::count_of(reader, first.event.kind(), None, Timestamp::EPOCH)?;
+        let own = ledger::by_id(reader, EventId::from_bits(9))?.map(|(seq, _)| seq);
+        let number = ledger::number_of(reader, EventId::from_bits(9))?;
+        let last = ledger::last_believed(reader, first.event.kind())?.map(|(seq, _)| seq);
+        Ok((found, believed, of_kind, own, number, last))
+    });
+    assert_eq!(read.await.unwrap(), (3, 3, 3, None, None, Some(3)));
+    let mut follower = db.subscribe("follower");
+    assert_eq!(follower.next_batch(9).await.unwrap().len(), 3);
 });
