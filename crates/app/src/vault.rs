@@ -187,16 +187,22 @@ fn saved(vault: &Vault) -> Done<(Policies, RulesFrom)> {
     })
 }
 
+/// The folder of the keys, for their owner alone; whoever comes first makes it.
+fn make_folder(data: &DataDir) -> Done<PathBuf> {
+    let folder = data.join(FOLDER);
+    fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
+        .doing(format!("cannot protect {}", folder.display()))?;
+    Ok(folder)
+}
+
 /// The vault; nothing without the section.
 pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     let Some(section) = &opened.loaded.config.vault else { return Ok(None) };
     let data = &opened.data;
     // Before anything is made: rules that do not fit end the start.
     let policies = policies(section, data)?;
-    let folder = data.join(FOLDER);
-    fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
-        .doing(format!("cannot protect {}", folder.display()))?;
+    make_folder(data)?;
     let root = root::root(section, data, opened.entropy.as_ref())?;
     let keys = key_database(section, opened)?;
     let store = KeyStore::open(KeyStoreParts {

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write as _, stderr};
 use storeward_store::jobs;
 use storeward_vault::{Field, Making, Vault, renew_index};
 
-use super::{FOLDER, Standing, VaultSection};
+use super::{FOLDER, Standing, VaultSection, make_folder};
 use crate::Done;
 use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure, IoContext};
@@ -20,12 +20,11 @@ pub fn by_part(section: &VaultSection) -> Done<Vec<&'static Field>> {
 }
 
 /// Says of a restored directory that its marks are those of the backup. What opens the vault there first makes them anew from what is sealed.
-const OF_A_BACKUP: &str = "vault/marks-of-a-backup";
+const OF_A_BACKUP: &str = "marks-of-a-backup";
 
 /// Has the marks of a restored directory made anew.
 pub fn make_at_start(data: &DataDir) -> Done {
-    let (folder, mark) = (data.join(FOLDER), data.join(OF_A_BACKUP));
-    fs::create_dir_all(&folder).doing(format!("cannot make {}", folder.display()))?;
+    let mark = make_folder(data)?.join(OF_A_BACKUP);
     write_atomically(&mark, b"The blind indexes are made anew when the vault is opened.\n")
 }
 
@@ -34,7 +33,7 @@ pub fn make_at_start(data: &DataDir) -> Done {
 pub fn settle(vault: &Vault, section: &VaultSection, data: &DataDir) -> Done {
     let by_part = by_part(section)?;
     finished(vault.settle_indexes(&by_part))?.context("the blind indexes")?;
-    let of_a_backup = data.join(OF_A_BACKUP);
+    let of_a_backup = data.join(FOLDER).join(OF_A_BACKUP);
     if of_a_backup.exists() {
         finished(vault.forget_marks())?.context("the blind indexes")?;
         // From here on the data itself says that they have to be made, also after a kill.

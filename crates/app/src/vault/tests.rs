@@ -55,6 +55,14 @@ fn write_ada(standing: &Standing) {
     finished(standing.vault.write(Actor::Operator, ada(), item)).unwrap().unwrap();
 }
 
+// A restore made it before the start did, and everybody could look into it.
+#[test]
+fn the_folder_of_keys_is_the_owners_alone_from_its_first_moment() {
+    let folder = directory("");
+    indexes::make_at_start(&DataDir::open(folder.path()).unwrap()).unwrap();
+    assert_eq!(fs::metadata(folder.path().join(FOLDER)).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
 fn email_of_ada(standing: &Standing) -> String {
     let ask = Ask::new(Asker::customer(ada()), ada(), storeward_policy::Purpose::OwnData);
     let opening = finished(standing.vault.open(&ask, &[Field::find("contact.email").unwrap()])).unwrap();
