@@ -30,6 +30,7 @@ const NO_RECORD: &[(&str, &str)] = &[
     ("vault_grant.asked_at", "once it is answered: held to a minute"),
     ("vault_grant.decided_at", "held to a minute"),
     ("vault_grant.reviewed_at", "held to a minute"),
+    ("vault_grant.until", "of one that was taken back: held to a minute"),
     ("vault_plea.received_at", "held to a minute"),
     ("vault_plea.extended_at", "held to a minute"),
     ("vault_plea.closed_at", "held to a minute"),
