@@ -296,7 +296,8 @@ fn in_run(run: &[(u8, usize)]) -> Vec<std::ops::Range<usize>> {
     spans
 }
 
-/// Issuer ranges and lengths (ISO/IEC 7812). Visa has issued no 13-digit numbers for years, and EAN-13 would pass.
+/// Ranges and lengths of the networks that are in use (ISO/IEC 7812; EMVCo's and the networks' own lists of prefixes). Left out: Visa's 13 digits, of
+/// which none were issued for years (EAN-13 would pass), and UATP's 15 that begin with 1, with which airlines alone pay.
 fn is_brand(digits: &[u8]) -> bool {
     let prefix = digits.iter().take(6).fold(0_u32, |sum, digit| sum * 10 + u32::from(*digit));
     let (four, three, two) = (prefix / 100, prefix / 1_000, prefix / 10_000);
@@ -309,6 +310,10 @@ fn is_brand(digits: &[u8]) -> bool {
                 // 5019: Dankort; 5610: once Bankcard's, then Maestro's.
                 || matches!(four, 2200..=2204 | 2221..=2720 | 3528..=3589 | 5019 | 5610 | 6011)
                 || is_maestro(four)
+                || is_of_one_country(four)
+                // Diners Club, in the longer form.
+                || matches!(three, 300..=305 | 309)
+                || matches!(two, 36 | 38 | 39)
         }
         17 | 18 => two == 62 || is_maestro(four),
         19 => two == 62 || (40..=49).contains(&two) || matches!(four, 6011 | 6500..=6599) || is_maestro(four),
@@ -317,7 +322,16 @@ fn is_brand(digits: &[u8]) -> bool {
 }
 
 fn is_maestro(four: u32) -> bool {
-    matches!(four, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763)
+    matches!(four, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763 | 6767)
+}
+
+/// girocard; Elo and Hipercard (Brazil); Verve (Nigeria); RuPay (India); UnionPay's newer range; Uzcard and Humo (Uzbekistan); Troy (Turkey).
+fn is_of_one_country(four: u32) -> bool {
+    matches!(four, 6703 | 6720)
+        || matches!(four, 5067 | 5090..=5099 | 6362 | 6363 | 6062 | 6370 | 6375 | 6376)
+        || matches!(four, 5060 | 5061 | 5078 | 5079)
+        || matches!(four, 5080..=5089 | 6000..=6099 | 8100..=8299)
+        || matches!(four, 8600 | 9860 | 9792)
 }
 
 fn passes_luhn(digits: &[u8]) -> bool {
