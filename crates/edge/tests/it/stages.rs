@@ -1,13 +1,14 @@
 //! The steps of other domains: own pages, and the session step between client and shop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode, header};
 use storeward_host::{
-    Later, Minder, OwnPages, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages,
+    Going, Later, Minder, OwnPages, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage,
+    Stages,
 };
 use storeward_testkit::{FakeShop, Reply};
 use storeward_web::axum::Router;
@@ -332,6 +333,101 @@ async fn an_answer_that_goes_on_ends_with_the_session_behind_it() {
     stands.store(false, Ordering::SeqCst);
     assert!(client.is_closed().await);
     assert_eq!(edge.record_of("session.over").await.status, 200);
+    edge.stop();
+}
+
+/// Lets everything pass; of what goes on each piece as it is told: 0 on, 1 wait, 2 over.
+#[derive(Clone)]
+struct Holding(Arc<AtomicU8>);
+
+impl SessionStage for Holding {
+    fn enter(&self, _: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl SessionExchange for Holding {
+    fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::On })
+    }
+
+    fn response<'a>(&'a mut self, _: StatusCode, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+        Box::pin(async { Passage::On })
+    }
+
+    fn mind(&mut self) -> Option<Box<dyn Minder>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl Minder for Holding {
+    fn every(&self) -> Duration {
+        Duration::from_secs(3_600)
+    }
+
+    fn going(&self) -> Going {
+        match self.0.load(Ordering::SeqCst) {
+            0 => Going::On,
+            1 => Going::Wait,
+            _ => Going::Over,
+        }
+    }
+
+    fn stands(&self) -> Later<'_, bool> {
+        Box::pin(async { true })
+    }
+}
+
+// What the shop says while somebody may be signing in reaches nobody before that is decided: not in a stream of events, and in no tunnel.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_a_sign_in_is_decided_waits() {
+    let shop = FakeShop::start(|asked| match asked.target() {
+        "/events" => {
+            let first = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: first\n\n";
+            Reply::Pieces(vec![first.as_bytes().to_vec(), b"data: second\n\n".to_vec()], 200)
+        }
+        _ => Reply::Tunnel(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n".to_vec(),
+        ),
+    })
+    .await;
+    let going = Arc::new(AtomicU8::new(0));
+    let stages = Stages { own: None, session: Some(Arc::new(Holding(going.clone()))) };
+    let edge = TestEdge::staged(stages, &[shop.url()], "");
+    for decided in [0, 2] {
+        for target in ["/events", "/ws"] {
+            going.store(0, Ordering::SeqCst);
+            let mut client = edge.connect().await;
+            let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+            let upgrade = if target == "/ws" { upgrade } else { "" };
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n{upgrade}\r\n")).await;
+            client.head().await.unwrap();
+            going.store(1, Ordering::SeqCst);
+            if target == "/ws" {
+                client.send("second").await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let heard = |client: &crate::harness::Client| String::from_utf8_lossy(&client.ahead).into_owned();
+            let early = tokio::time::timeout(Duration::from_millis(100), client.is_closed()).await;
+            assert!(early.is_err() && !heard(&client).contains("second"), "{target}: {}", heard(&client));
+            going.store(decided, Ordering::SeqCst);
+            if decided == 0 {
+                while !heard(&client).contains("second") {
+                    let mut more = [0; 512];
+                    let read = client.stream.read(&mut more).await.unwrap();
+                    assert!(read > 0, "{target} ended");
+                    client.ahead.extend_from_slice(&more[..read]);
+                }
+            } else {
+                assert!(client.is_closed().await);
+                assert!(!heard(&client).contains("second"), "{target}: {}", heard(&client));
+            }
+        }
+    }
     edge.stop();
 }
 
