@@ -488,16 +488,29 @@ fn told(error: &storeward_backup::Error) -> Failure {
 
 type Looked = Result<String, (String, &'static str)>;
 
-/// A copy of the epochs' keys that was put somewhere before, and opens what no copy may open any more.
-fn earlier_copy(data: &DataDir, now: Option<PathBuf>) -> Done<Option<(String, &'static str)>> {
-    let earlier = Shelf::at(data.join(copies::SHELF_FILE)).with_copy(now).earlier_copies();
-    let earlier = earlier.context("where copies of the epochs' keys lie")?;
-    Ok(earlier.first().map(|path| {
+/// A copy of the epochs' keys that was put somewhere before, and opens what no copy may open any more; or the one of now, where it is not there.
+fn copies_of_epochs(
+    data: &DataDir,
+    section: &BackupSection,
+    shown: &str,
+) -> Done<Option<(String, &'static str)>> {
+    let shelf = Shelf::at(data.join(copies::SHELF_FILE)).with_copy(section.epochs_copy.clone());
+    let earlier = shelf.earlier_copies().context("where copies of the epochs' keys lie")?;
+    if let Some(path) = earlier.first() {
         let words = format!(
             "an earlier copy of the epochs' keys, {}, still opens older backups, or cannot be read: nobody who was erased since is beyond backups",
             path.display()
         );
-        (words, "destroy it and say so: storeward vault copy-gone PATH; or name it in backup.epochs_copy again")
+        let todo =
+            "destroy it and say so: storeward vault copy-gone PATH; or name it in backup.epochs_copy again";
+        return Ok(Some((words, todo)));
+    }
+    let copy = section.epochs_copy.as_ref().filter(|_| crate::vault::exists(data));
+    Ok(copy.filter(|copy| shelf.ended_in(copy).is_err()).map(|_| {
+        (
+            format!("{shown} opens; but backup.epochs_copy is not there, or cannot be read"),
+            "bring it back, or let storeward backup now write it anew: without it no customer's record opens on another machine",
+        )
     }))
 }
 
@@ -513,6 +526,9 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     let backups = backups(&data, section, Bars::none())?;
     let shown = backups.plan().target.to_string();
     let is_there = backups.probe().map_err(|error| told(&error))?;
+    if is_there && let Some(told) = copies_of_epochs(&data, section, &shown)? {
+        return Ok(Err(told));
+    }
     // Before all that is well with the target: what was put away there could not be had back, or nobody knows. A database that does not open
     // is told by itself.
     if let Ok(opened) = open::open(dir)
@@ -535,17 +551,6 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
         return Ok(Err((
             format!("{shown} opens; but {} lies on this disk alone", copies::SHELF_FILE),
             "name a file on another disk with backup.epochs_copy: without it no restored customer's data opens",
-        )));
-    }
-    if let Some(told) = earlier_copy(&data, section.epochs_copy.clone())? {
-        return Ok(Err(told));
-    }
-    if let Some(copy) = section.epochs_copy.as_ref().filter(|_| crate::vault::exists(&data))
-        && Shelf::at(data.join(copies::SHELF_FILE)).ended_in(copy).is_err()
-    {
-        return Ok(Err((
-            format!("{shown} opens; but backup.epochs_copy is not there, or cannot be read"),
-            "bring it back, or let storeward backup now write it anew: without it no customer's record opens on another machine",
         )));
     }
     if let Target::Local(path) = &backups.plan().target {

@@ -47,7 +47,7 @@ pub fn verify(standing: &Standing) -> Done<String> {
         unlike.context(what)?.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
     }
     if let Some(failure) = standing.look_at_head()? {
-        faults.push_str(&format!("  the key store: {}\n", failure.what()));
+        faults.push_str(&format!("  {}\n", failure.what()));
     }
     let of_files = finished(async {
         let keys = standing.keys.read(storeward_store::copies::faults).await?;

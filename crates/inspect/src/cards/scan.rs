@@ -311,9 +311,6 @@ fn is_brand(digits: &[u8]) -> bool {
                 || matches!(four, 2200..=2204 | 2221..=2720 | 3528..=3589 | 5019 | 5610 | 6011)
                 || is_maestro(four)
                 || is_of_one_country(four)
-                // Diners Club, in the longer form.
-                || matches!(three, 300..=305 | 309)
-                || matches!(two, 36 | 38 | 39)
         }
         17 | 18 => two == 62 || is_maestro(four),
         19 => two == 62 || (40..=49).contains(&two) || matches!(four, 6011 | 6500..=6599) || is_maestro(four),

@@ -68,7 +68,7 @@ fn masks_every_shape_a_card_number_comes_in() {
         // Dankort, and a Maestro of what was Bankcard's.
         ("5019717010103742", "************3742"),
         ("5610 5910 8101 8250", "**** **** **** 8250"),
-        // girocard, Maestro, Elo, Hipercard, Verve, RuPay, UnionPay, Uzcard, Humo, Troy, Diners Club of 16.
+        // girocard, Maestro, Elo, Hipercard, Verve, RuPay, UnionPay, Uzcard, Humo, Troy.
         ("6720307418529637", "************9637"),
         ("6767307418529631", "************9631"),
         ("5067307418529630", "************9630"),
@@ -82,8 +82,6 @@ fn masks_every_shape_a_card_number_comes_in() {
         ("8600307418529638", "************9638"),
         ("9860307418529631", "************9631"),
         ("9792307418529634", "************9634"),
-        ("3056307418529638", "************9638"),
-        ("3612307418529635", "************9635"),
     ];
     for (input, expected) in cases {
         let got = masked(input);

@@ -111,6 +111,7 @@ both_engines!(
          tag = (SELECT tag FROM kept WHERE kept.id = vault_grant.id)",
         );
         assert!(look(&vault, &eve, "contact.email").await.is_err());
+        assert_eq!(rows(&vault).await, ["request"], "nothing goes by it, and somebody put it there");
         assert_eq!(count(&db, "vault.access_withdrawn").await, 1);
         // In an emergency, too; and whoever asked may give it up themselves.
         let ask = Ask::new(eve.clone(), ada(), Purpose::Dispute);
@@ -119,7 +120,7 @@ both_engines!(
         assert!(look(&vault, &without, "contact.email").await.is_err());
         vault.withdraw(&eve, id).await.unwrap();
         assert!(look(&vault, &eve, "contact.email").await.is_err());
-        assert_eq!(rows(&vault).await, [""; 0]);
+        assert_eq!(rows(&vault).await, ["request"], "that one still, and no other");
     }
 );
 
