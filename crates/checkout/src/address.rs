@@ -1,4 +1,7 @@
-//! Addresses as the inventory has them: whole, in one spelling, without a query or a fragment, which may hold anybody's data.
+//! Addresses as the inventory has them: in one spelling, without a query or a fragment, which may hold anybody's data, and without the parts
+//! that look like somebody's.
+
+mod personal;
 
 /// Longer ones are cut.
 const MOST_BYTES: usize = 300;
@@ -11,21 +14,77 @@ pub(crate) struct Base<'a> {
     pub path: &'a str,
 }
 
+/// An address with all that stands in it. Whatever is kept, told or compared of it goes through [`Whole::kept`] or [`Whole::plain`], so that
+/// nothing behind can forget it.
+pub(crate) struct Whole(String);
+
+impl Whole {
+    /// Without what looks like somebody's.
+    pub(crate) fn plain(&self) -> String {
+        cut(&personal::without(&self.0))
+    }
+
+    /// The same, but for an address that somebody approved as it is: what runs by it shall be found by it.
+    pub(crate) fn kept(&self, is_approved: impl Fn(&str) -> bool) -> String {
+        let plain = self.plain();
+        let before = cut(&self.0);
+        if plain != before && is_approved(&before) { before } else { plain }
+    }
+
+    /// For what goes on in the page alone: addresses below its `base`.
+    pub(crate) fn within_page(self) -> String {
+        self.0
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        host(&self.0)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        path(&self.0)
+    }
+}
+
+/// Scheme, host and port without what looks like somebody's.
+pub(crate) fn plain_origin(address: &str) -> String {
+    cut(&personal::without(origin(address).unwrap_or(address)))
+}
+
+/// Host and port without what looks like somebody's.
+pub(crate) fn plain_host(host: &str) -> String {
+    personal::host_without(host)
+}
+
+/// A path without what looks like somebody's.
+pub(crate) fn plain_path(path: &str) -> String {
+    personal::path_without(path)
+}
+
+/// Whether something was cut out of an address: it leads nowhere.
+pub(crate) fn is_cut(address: &str) -> bool {
+    personal::is_cut(address)
+}
+
+/// Whether a row's address leads where a browser went: nothing was cut out of it, and nothing has to be.
+pub(crate) fn is_whole(address: &str) -> bool {
+    !is_cut(address) && personal::without(address) == address
+}
+
 /// A URL that stands in a page, as a browser reads it (URL Standard, as far as pages go); nothing for one without a host that can be
 /// read here. What is written into the page (`data:`) or made in it (`blob:`) keeps its scheme alone.
-pub(crate) fn resolve(base: Base<'_>, written: &str) -> Option<String> {
-    from(("https", base.authority, base.path), written)
+pub(crate) fn resolve(base: Base<'_>, written: &str) -> Option<Whole> {
+    from(("https", base.authority, base.path), written).map(Whole)
 }
 
 /// The same below the address that a page's `base` names.
-pub(crate) fn resolve_below(base: &str, written: &str) -> Option<String> {
+pub(crate) fn resolve_below(base: &str, written: &str) -> Option<Whole> {
     let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
-    from((scheme, host(base), path(base)), written)
+    from((scheme, host(base), path(base)), written).map(Whole)
 }
 
 /// How an address is named that a browser may read and Storeward does not (a host of other letters than ASCII): as it is written; nothing
 /// for one that no browser fetches.
-pub(crate) fn unresolved(written: &str) -> Option<String> {
+pub(crate) fn unresolved(written: &str) -> Option<Whole> {
     let written = clean(written);
     let is_fetched = |scheme: &str| ["https", "http"].iter().any(|own| scheme.eq_ignore_ascii_case(own));
     if scheme_of(&written).is_some_and(|(scheme, _)| !is_fetched(scheme)) {
@@ -44,7 +103,7 @@ pub(crate) fn unresolved(written: &str) -> Option<String> {
         }
         other => format!("%{other:02X}"),
     };
-    (!written.is_empty()).then(|| cut(&format!("unread:{}", kept.bytes().map(plain).collect::<String>())))
+    (!written.is_empty()).then(|| Whole(format!("unread:{}", kept.bytes().map(plain).collect::<String>())))
 }
 
 /// Without what browsers leave out: blanks and control signs around it, tabs and line ends in it.
@@ -72,7 +131,7 @@ fn from((base_scheme, base_authority, base_path): (&str, &str, &str), written: &
         let rest = rest.trim_start_matches('/');
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let authority = host_of(scheme, authority)?;
-        return Some(cut(&format!("{scheme}://{authority}{}", folded(path))));
+        return Some(format!("{scheme}://{authority}{}", folded(path)));
     }
     let authority = host_of(scheme, base_authority)?;
     let path = match rest.as_str() {
@@ -80,7 +139,7 @@ fn from((base_scheme, base_authority, base_path): (&str, &str, &str), written: &
         whole if whole.starts_with('/') => rest,
         _ => format!("{}/{rest}", base_path.rsplit_once('/').map_or("", |(folder, _)| folder)),
     };
-    Some(cut(&format!("{scheme}://{authority}{}", folded(&path))))
+    Some(format!("{scheme}://{authority}{}", folded(&path)))
 }
 
 /// Scheme, host and port of an address.
@@ -190,6 +249,22 @@ fn cut(address: &str) -> String {
 mod tests {
     use super::*;
 
+    fn plain(whole: Option<Whole>) -> Option<String> {
+        whole.map(|whole| whole.plain())
+    }
+
+    // An approval that stands goes on to hold where its address would be cut today.
+    #[test]
+    fn what_was_approved_keeps_its_address() {
+        let base = Base { authority: "shop.example", path: "/checkout" };
+        let whole = resolve(base, "/js/4242424242424242/a.js").unwrap();
+        assert_eq!(whole.kept(|_| false), "https://shop.example/js/*/a.js");
+        let approved = "https://shop.example/js/4242424242424242/a.js";
+        assert_eq!(whole.kept(|address| address == approved), approved);
+        assert!(!is_whole(approved) && !is_whole("https://shop.example/js/*/a.js"));
+        assert!(is_whole("https://shop.example/js/a.js") && is_whole("data:"));
+    }
+
     #[test]
     fn addresses_have_one_spelling_and_no_query() {
         let base = Base { authority: "Shop.example:8443", path: "/checkout/step/2" };
@@ -216,7 +291,7 @@ mod tests {
             ("data:text/javascript,steal()", "data:"),
             ("blob:https://shop.example/1", "blob:"),
         ] {
-            assert_eq!(resolve(base, written).as_deref(), Some(expected), "{written}");
+            assert_eq!(plain(resolve(base, written)).as_deref(), Some(expected), "{written}");
         }
         for written in [
             "javascript:steal()",
@@ -230,9 +305,9 @@ mod tests {
             "https://a%3A80/x",
             "about:blank",
         ] {
-            assert_eq!(resolve(base, written), None, "{written}");
+            assert_eq!(plain(resolve(base, written)), None, "{written}");
         }
-        assert!(resolve(base, &format!("/{}", "x".repeat(9_000))).unwrap().len() <= MOST_BYTES);
+        assert!(plain(resolve(base, &format!("/{}", "x/".repeat(4_500)))).unwrap().len() <= MOST_BYTES);
     }
 
     #[test]
@@ -244,7 +319,7 @@ mod tests {
             ("http://evil.example/a/", "https:x.js", "https://x.js/"),
             ("https://evil.example/", "/x.js", "https://evil.example/x.js"),
         ] {
-            assert_eq!(resolve_below(base, written).as_deref(), Some(expected), "{base} {written}");
+            assert_eq!(plain(resolve_below(base, written)).as_deref(), Some(expected), "{base} {written}");
         }
         for (written, expected) in [
             (
@@ -255,7 +330,7 @@ mod tests {
             ("javascript:steal('x');", None),
             (" ", None),
         ] {
-            assert_eq!(unresolved(written).as_deref(), expected, "{written}");
+            assert_eq!(plain(unresolved(written)).as_deref(), expected, "{written}");
         }
     }
 

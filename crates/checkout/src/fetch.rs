@@ -111,6 +111,9 @@ impl Shared {
     }
 
     fn way(&self, written: &str) -> Result<Way, String> {
+        if address::is_cut(written) {
+            return Err("address_cut".to_owned());
+        }
         let host = address::host(written);
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         let section = self.section.load();

@@ -13,7 +13,7 @@ use storeward_web::{Access, HostNames, HostNamesError, NoGate, Nobody, Routes, S
 
 use crate::address::Base;
 use crate::guard::{Checkout, GUARD};
-use crate::report;
+use crate::report::{self, About};
 
 /// A path of ours. [`crate::PAGES`] cannot stand in a literal; a test holds the two together.
 macro_rules! own {
@@ -126,8 +126,10 @@ impl Desk {
         }
         let named = headers.get(header::HOST).and_then(|line| line.to_str().ok());
         let authority = uri.authority().map(|own| own.as_str()).or(named).unwrap_or_default();
-        let heard = report::read(body, Base { authority, path: &page });
-        shared.intake.heard(&page, heard, (client, minute.div_euclid(24 * 60)), &shared.known.load());
+        let known = shared.known.load();
+        let base = Base { authority, path: &page };
+        let heard = report::read(body, About { base, is_approved: &|address| known.names(address) });
+        shared.intake.heard(&page, heard, (client, minute.div_euclid(24 * 60)), &known);
     }
 }
 

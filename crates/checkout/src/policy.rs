@@ -68,6 +68,11 @@ impl Known {
         self.pages.iter().any(|own| own.rules.workers.contains(address))
     }
 
+    /// Whether an approval that holds on one of the pages names this address.
+    pub(crate) fn names(&self, address: &str) -> bool {
+        self.pages.iter().any(|own| own.rules.names(address))
+    }
+
     /// Whether a guarded page may speak to a host.
     pub(crate) fn speaks_to(&self, page: &str, host: &str) -> bool {
         self.pages.iter().any(|own| *own.page == *page && own.rules.speaks_to(host))
@@ -85,6 +90,8 @@ pub(crate) struct Rules {
     /// How the page is served now.
     pub acts_as: Mode,
     shapes: HashSet<ScriptId>,
+    /// Addresses of the files that were approved.
+    files: HashSet<String>,
     workers: HashSet<String>,
     pins: HashMap<String, String>,
     /// The policy behind `script-src` and its nonce.
@@ -252,6 +259,7 @@ impl Rules {
                 hash.map(|hash| format!("'sha256-{hash}'")).unwrap_or_default()
             }
             (Kind::Script, scope) => {
+                self.files.insert(row.address.clone());
                 let is_held = settings.acts_as == Mode::Enforce
                     && settings.on_change != OnChange::Alert
                     && scope == Some(Scope::Exact);
@@ -271,6 +279,7 @@ impl Rules {
                 }
             }
             (Kind::Worker, _) => {
+                self.files.insert(row.address.clone());
                 self.workers.insert(row.address.clone());
                 row.address.clone()
             }
@@ -286,6 +295,11 @@ impl Rules {
             let rest = own.strip_prefix("*.").and_then(|whole| whole.strip_suffix(told));
             own == told || rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
+    }
+
+    /// Whether an approval names this very address.
+    pub(crate) fn names(&self, address: &str) -> bool {
+        self.files.contains(address)
     }
 
     pub(crate) fn allows_shape(&self, id: &ScriptId) -> bool {

@@ -54,8 +54,22 @@ pub(crate) struct Heard {
     pub noise: u64,
 }
 
+/// Where the page is that is told of, and whether an approval names an address.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub base: Base<'a>,
+    pub is_approved: &'a dyn Fn(&str) -> bool,
+}
+
+impl About<'_> {
+    /// An address as it is kept, told and shown: what a script that steals wrote into it is cut out here, and nothing behind sees it.
+    fn address(&self, written: &str) -> Option<String> {
+        address::resolve(self.base, written).map(|whole| whole.kept(self.is_approved))
+    }
+}
+
 /// Reads a message of any of the three forms.
-pub(crate) fn read(body: &[u8], base: Base<'_>) -> Heard {
+pub(crate) fn read(body: &[u8], about: About<'_>) -> Heard {
     let mut heard = Heard::default();
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         heard.noise = 1;
@@ -66,7 +80,7 @@ pub(crate) fn read(body: &[u8], base: Base<'_>) -> Heard {
         one => vec![one],
     };
     for (count, one) in all.into_iter().enumerate() {
-        match said(&one, base).filter(|_| count < MOST_REPORTS) {
+        match said(&one, about).filter(|_| count < MOST_REPORTS) {
             Some(said) => heard.said.push(said),
             None => heard.noise += 1,
         }
@@ -74,19 +88,19 @@ pub(crate) fn read(body: &[u8], base: Base<'_>) -> Heard {
     heard
 }
 
-fn said(one: &Value, base: Base<'_>) -> Option<Said> {
+fn said(one: &Value, about: About<'_>) -> Option<Said> {
     if let Some(report) = one.get("csp-report") {
         let violation: OldReport = serde_json::from_value(report.clone()).ok()?;
-        return violation.said(base);
+        return violation.said(about);
     }
     match (one.get("type").and_then(Value::as_str), one.get("body")) {
         (Some("csp-violation"), Some(body)) => {
             let violation: NewReport = serde_json::from_value(body.clone()).ok()?;
-            violation.into_old().said(base)
+            violation.into_old().said(about)
         }
         (Some("csp-hash"), Some(body)) => {
             let report: HashReport = serde_json::from_value(body.clone()).ok()?;
-            report.said(base)
+            report.said(about)
         }
         (Some(_), _) => None,
         (None, _) => {
@@ -131,7 +145,7 @@ impl NewReport {
 }
 
 impl OldReport {
-    fn said(&self, base: Base<'_>) -> Option<Said> {
+    fn said(&self, about: About<'_>) -> Option<Said> {
         if is_noise(&self.blocked_uri) || is_noise(&self.source_file) {
             return None;
         }
@@ -150,15 +164,15 @@ impl OldReport {
             word @ ("data" | "blob") => (kind_of(directive)?, format!("{word}:")),
             url => {
                 let kind = kind_of(directive)?;
-                let address = address::resolve(base, url)?;
+                let address = about.address(url)?;
                 match kind {
                     Kind::Script | Kind::Worker => (kind, address),
-                    other => (other, address::origin(&address).unwrap_or(&address).to_owned()),
+                    other => (other, address::plain_origin(&address)),
                 }
             }
         };
         let initiator = Some(self.source_file.as_str()).filter(|file| file.contains("://"));
-        let initiator = initiator.and_then(|file| address::resolve(base, file));
+        let initiator = initiator.and_then(|file| about.address(file));
         Some(Said::Violation { kind, address, initiator, is_enforced: self.disposition == "enforce" })
     }
 }
@@ -193,7 +207,7 @@ struct HashReport {
 }
 
 impl HashReport {
-    fn said(&self, base: Base<'_>) -> Option<Said> {
+    fn said(&self, about: About<'_>) -> Option<Said> {
         if is_noise(&self.address) || !matches!(self.destination.as_str(), "script" | "") {
             return None;
         }
@@ -203,10 +217,10 @@ impl HashReport {
             return None;
         }
         let hash = hash.replace('-', "+").replace('_', "/");
-        let address = address::resolve(base, &self.address)?;
+        let address = about.address(&self.address)?;
         // The guard's tag names its hash, and nobody has to approve it.
         let is_guard = address.strip_suffix("/guard.js").and_then(|rest| rest.strip_suffix(PAGES));
-        if is_guard.is_some_and(|rest| rest.strip_prefix("https://") == Some(base.authority)) {
+        if is_guard.is_some_and(|rest| rest.strip_prefix("https://") == Some(about.base.authority)) {
             return None;
         }
         Some(Said::Hash { address, hash })
@@ -266,13 +280,15 @@ impl GuardWord {
         if self.host.len() > 260 || !self.host.bytes().all(is_host) || is_known_noise(&self.host) {
             return None;
         }
-        Some(Said::Guard { how, channel, host: self.host.to_ascii_lowercase(), path: plain_path(&self.path) })
+        let host = address::plain_host(&self.host.to_ascii_lowercase());
+        Some(Said::Guard { how, channel, host, path: plain_path(&self.path) })
     }
 }
 
 /// A path as it may be kept: without what looks like somebody's (numbers, long words, addresses of mails).
 pub(crate) fn plain_path(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    let path = address::plain_path(path);
     let parts = path.split('/').map(|part| {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         let digits = part.bytes().filter(u8::is_ascii_digit).count();

@@ -346,7 +346,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
     fn base(&mut self, source: &str) {
         let Some((named, is_elsewhere)) = self.approvals.base(source) else { return };
         if is_elsewhere {
-            self.note_place(Kind::Navigate, address::origin(&named).unwrap_or(&named).to_owned());
+            self.note_place(Kind::Navigate, address::plain_origin(&named));
         }
         self.base = Some(named);
     }

@@ -80,9 +80,9 @@ fn asks_from_guarded(head: &RequestHead<'_>, known: &Known) -> bool {
     let base = Base { authority: head.authority, path: head.path };
     let says = head.headers.get(header::REFERER).and_then(|value| value.to_str().ok());
     let Some(asking) = says.and_then(|says| address::resolve(base, says)) else { return false };
-    let is_ours = address::host(&asking) == address::host(&format!("https://{}/", head.authority));
+    let is_ours = asking.host() == address::host(&format!("https://{}/", head.authority));
     let query = says.and_then(|says| says.split_once('?')).map(|(_, query)| query);
-    is_ours && known.page_of(address::path(&asking), query).is_some()
+    is_ours && known.page_of(asking.path(), query).is_some()
 }
 
 fn do_not_keep(headers: &mut HeaderMap) {
@@ -102,7 +102,10 @@ struct Beside {
 impl Beside {
     fn new(shared: &Arc<Shared>, head: &RequestHead<'_>) -> Self {
         let base = Base { authority: head.authority, path: head.path };
-        Beside { shared: Arc::clone(shared), address: address::resolve(base, head.path) }
+        let known = shared.known.load();
+        let whole = address::resolve(base, head.path);
+        let address = whole.map(|whole| whole.kept(|address| known.allows_worker(address)));
+        Beside { shared: Arc::clone(shared), address }
     }
 }
 
@@ -402,16 +405,19 @@ impl Approvals for Asked {
         let own = Base { authority: &self.authority, path: &self.path };
         let found =
             base.map_or_else(|| address::resolve(own, source), |base| address::resolve_below(base, source));
-        found.or_else(|| address::unresolved(source))
+        let whole = found.or_else(|| address::unresolved(source))?;
+        Some(whole.kept(|address| self.rules.names(address)))
     }
 
     fn base(&self, source: &str) -> Option<(String, bool)> {
         let own = Base { authority: &self.authority, path: &self.path };
-        let named = address::resolve(own, source).or_else(|| address::unresolved(source));
+        let named = address::resolve(own, source).or_else(|| address::unresolved(source))?.within_page();
         // Browsers take none that is written into the page.
-        let named = named.filter(|named| !matches!(named.as_str(), "data:" | "blob:"))?;
-        let is_elsewhere =
-            address::origin(&named) != address::resolve(own, "/").as_deref().and_then(address::origin);
+        if matches!(named.as_str(), "data:" | "blob:") {
+            return None;
+        }
+        let own = address::resolve(own, "/").map(address::Whole::within_page);
+        let is_elsewhere = address::origin(&named) != own.as_deref().and_then(address::origin);
         Some((named, is_elsewhere))
     }
 }

@@ -8,6 +8,7 @@ use storeward_seal::encoding::decode_base64;
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::{Error as StoreError, Reader};
 
+use crate::address;
 use crate::config::{CheckoutSection, Mode, OnChange};
 use crate::error::Error;
 use crate::guard::{Checkout, way};
@@ -287,6 +288,12 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
     if row.address == IN_ADDRESS {
         return misfit(
             "code in the address of a link or a form runs nowhere by an approval: move it into a file",
+        );
+    }
+    // It would name another place than the one that was looked at; a host with `*` in it, many.
+    if !address::is_whole(&row.address) {
+        return misfit(
+            "what looks like somebody's (a card's number, an address of mails, a token) was cut out of its address, so it cannot be approved: give the file another name",
         );
     }
     let hash = match what.scope {

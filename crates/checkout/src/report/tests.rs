@@ -3,7 +3,7 @@ use super::*;
 const BASE: Base<'_> = Base { authority: "shop.example", path: "/checkout" };
 
 fn heard(text: &str) -> Heard {
-    read(text.as_bytes(), BASE)
+    read(text.as_bytes(), About { base: BASE, is_approved: &|_| false })
 }
 
 fn violation(kind: Kind, address: &str) -> Said {
@@ -135,4 +135,41 @@ fn a_message_says_twenty_things() {
     let one = r#"{"kind":"seen","channel":"form","host":"a.example"}"#;
     let heard = heard(&format!("[{}]", vec![one; 50].join(",")));
     assert_eq!((heard.said.len(), heard.noise), (20, 30));
+}
+
+// A script that steals sends what people type in the names of hosts and in paths; browsers report those as they are.
+#[test]
+fn what_a_skimmer_wrote_into_an_address_is_not_kept() {
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    for (directive, url) in [
+        ("script-src-elem", "https://evil.example/x/4242424242424242/joe@example.com"),
+        ("script-src-elem", "https://evil.test/c/4242424242424242/1229/joe%40example.com/x.js"),
+        ("worker-src", "https://4242424242424242.evil.example/w.js"),
+        ("img-src", "https://4242424242424242.evil.example/x"),
+        ("connect-src", "https://4242-4242-4242-4242-12-29-123.collect.evil.example/"),
+        ("connect-src", "wss://4242424242424242.evil.example/"),
+        ("frame-src", "https://4242.4242.4242.4242.evil.example"),
+        ("form-action", "http://4242424242424242.evil.example:8443/x"),
+    ] {
+        let source = "https://cdn.example/joe@example.com/4242424242424242.js";
+        let old = format!(
+            r#"{{"csp-report":{{"effective-directive":"{directive}","blocked-uri":"{url}","source-file":"{source}","document-uri":"https://shop.example/checkout/4242424242424242","referrer":"https://shop.example/joe@example.com","script-sample":"4242424242424242"}}}}"#
+        );
+        let new = format!(
+            r#"[{{"type":"csp-violation","url":"https://shop.example/4242424242424242","body":{{"blockedURL":"{url}","effectiveDirective":"{directive}","sourceFile":"{source}","documentURL":"https://shop.example/4242424242424242","referrer":"https://joe@example.com/","sample":"4242424242424242"}}}},
+                {{"type":"csp-hash","body":{{"subresourceURL":"{url}","hash":"sha256-{hash}","destination":"script"}}}}]"#
+        );
+        let guard = format!(
+            r#"{{"kind":"seen","channel":"preconnect","host":"{}","path":"/4242/4242/4242/4242/joe@example.com"}}"#,
+            url.split('/').nth(2).unwrap()
+        );
+        let said = [heard(&old), heard(&new), heard(&guard)];
+        assert_eq!(
+            said.iter().map(|heard| heard.said.len()).sum::<usize>() >= 2,
+            !url.starts_with("wss"),
+            "{url}"
+        );
+        let kept = format!("{said:?}");
+        assert!(!kept.contains("4242") && !kept.contains("joe"), "{url}: {kept}");
+    }
 }

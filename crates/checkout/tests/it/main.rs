@@ -8,6 +8,7 @@ mod evidence;
 mod fetching;
 mod hiding;
 mod minute;
+mod personal;
 mod reports;
 mod rooms;
 mod watching;
