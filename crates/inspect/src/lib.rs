@@ -5,7 +5,7 @@
 //! rules; the search for card numbers ([`cards`]) and for what names a private key ([`keys`]).
 //! **Holds** every value is decoded once and inspected under every rule that covers it; work and memory are
 //! proportional to the input and bounded; a prefilter never hides a match; what a match shows is never personal data
-//! (see `mask`); in [`Mode::Detect`] every verdict is `Pass`.
+//! (see `mask`); in [`Mode::Detect`] every verdict is `Pass`, but for a card's number where it is refused.
 //! **Never** async, I/O, clock or chance; nothing is decided from a hash of traffic seen before; no rule text of others.
 //! **Emits** nothing: verdicts and matches go back to the caller.
 #![forbid(unsafe_code)]

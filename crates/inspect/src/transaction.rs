@@ -44,6 +44,8 @@ pub(crate) struct Seen {
     score: u32,
     path: String,
     denied: Option<usize>,
+    /// A card's number where it is refused: that is what the owner says about payments, and no rule on trial.
+    refused_card: Option<usize>,
     challenged: bool,
     /// Rules whose chain does not hold for the values so far: asked once, not once per value.
     broken_chains: Vec<u32>,
@@ -409,6 +411,7 @@ impl<'e> Transaction<'e> {
             Action::Challenge => self.seen.challenged = true,
             Action::Report if is_refused => {
                 self.seen.denied.get_or_insert(self.seen.matches.len());
+                self.seen.refused_card.get_or_insert(self.seen.matches.len());
             }
             Action::Score | Action::Report => {}
         }
@@ -454,8 +457,13 @@ impl<'e> Transaction<'e> {
     }
 
     fn verdict(&self) -> Verdict {
-        if self.policy.mode != Mode::Block {
-            return Verdict::Pass;
+        match self.policy.mode {
+            Mode::Off => return Verdict::Pass,
+            Mode::Detect => {
+                let refused = self.seen.refused_card.and_then(|index| self.seen.matches.get(index));
+                return refused.map_or(Verdict::Pass, |found| self.block(found));
+            }
+            Mode::Block => {}
         }
         let over = self.seen.score > 0 && self.seen.score >= self.policy.block_score;
         let gravest = || self.seen.matches.iter().rev().max_by_key(|found| found.score).filter(|_| over);
@@ -463,16 +471,20 @@ impl<'e> Transaction<'e> {
         // An attack stays one, whatever number stands beside it.
         let attack = || denied.filter(|found| found.category == Category::CardNumber).and_then(|_| gravest());
         match attack().or(denied).or_else(gravest) {
-            Some(found) => Verdict::Block(Reason {
-                rule_id: found.rule_id,
-                category: found.category,
-                variable: found.variable.clone(),
-                matched: found.matched.clone(),
-                score: self.seen.score,
-            }),
+            Some(found) => self.block(found),
             None if self.seen.challenged => Verdict::Challenge,
             None => Verdict::Pass,
         }
+    }
+
+    fn block(&self, found: &RuleMatch) -> Verdict {
+        Verdict::Block(Reason {
+            rule_id: found.rule_id,
+            category: found.category,
+            variable: found.variable.clone(),
+            matched: found.matched.clone(),
+            score: self.seen.score,
+        })
     }
 
     /// Bytes looked at so far, for the test that work is linear.

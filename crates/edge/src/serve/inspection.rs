@@ -162,11 +162,8 @@ impl<'e> Inspection<'e> {
     pub(super) fn card_number(&self) -> Option<(RuleMatch, CardAction)> {
         let found =
             self.transaction.as_ref()?.matches().iter().find(|m| m.category == Category::CardNumber)?;
-        let action = match self.policy.mode {
-            Mode::Block => self.policy.cards.elsewhere,
-            Mode::Detect | Mode::Off => CardAction::Report,
-        };
-        Some((found.clone(), action))
+        // While attacks are only watched, too: what the shop may hear of cards is no trial.
+        Some((found.clone(), self.policy.cards.elsewhere))
     }
 
     pub(super) fn keeps_card_numbers_in(&self, path: &str, name: &[u8], in_body: bool) -> bool {
@@ -176,7 +173,7 @@ impl<'e> Inspection<'e> {
     /// What the shop hears as `Referer` where a form sent a card number in the query of the page: the page's own pictures and scripts ask
     /// with that address. Nothing is told of it again.
     pub(super) fn masked_referer(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        if self.policy.mode != Mode::Block || self.policy.cards.elsewhere == CardAction::Report {
+        if self.policy.mode == Mode::Off || self.policy.cards.elsewhere == CardAction::Report {
             return None;
         }
         let (page, query) = headers.get(header::REFERER)?.to_str().ok()?.split_once('?')?;
@@ -196,7 +193,7 @@ impl<'e> Inspection<'e> {
         path: &str,
         headers: &HeaderMap,
     ) -> Option<(Vec<HeaderValue>, usize)> {
-        if self.policy.mode != Mode::Block || self.policy.cards.elsewhere == CardAction::Report {
+        if self.policy.mode == Mode::Off || self.policy.cards.elsewhere == CardAction::Report {
             return None;
         }
         if !headers.get_all(header::COOKIE).iter().any(|line| may_hold_card(line.as_bytes())) {

@@ -376,6 +376,50 @@ async fn a_card_number_is_masked_where_no_order_is_taken() {
     edge.stop();
 }
 
+/// Whoever only watched attacks, as the first steps say, had the shop hear every card's number whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_attacks_are_only_watched_no_card_number_comes_to_the_shop() {
+    let shop = FakeShop::start(|_| Reply::ok("ok")).await;
+    let edge = TestEdge::start(&[shop.url()], "[inspect]\nmode = 'detect'\n");
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let (number, other) = (card(1), card(2));
+    let attack = "q='+UNION+SELECT+a,b+FROM+users--";
+    let query = format!("GET /checkout?card={number}");
+    for (line, body) in [
+        ("POST /checkout", format!("card={number}")),
+        ("POST /checkout", format!("card={number}&{attack}")),
+        ("POST /checkout", format!("{attack}&card={number}")),
+        (query.as_str(), String::new()),
+    ] {
+        assert_eq!(edge.ask(&request(line, form, &body)).await.status, 422, "{line}");
+    }
+    assert!(shop.asked().is_empty(), "the shop heard of it");
+    // Behind so much text that it is found on the way.
+    let long = format!("letter={}&card={number}", "x".repeat(140_000));
+    assert_eq!(edge.ask(&request("POST /checkout", form, &long)).await.status, 422);
+    let cookies = format!("{form}Cookie: a=b; card={other}\r\nReferer: https://shop.test/a?q={other}\r\n");
+    let answer = edge.ask(&request("POST /contact?x=1", &cookies, &format!("m={other}&{attack}"))).await;
+    assert_eq!(answer.status, 200, "an attack passes, and is told");
+    let heard = shop.asked().pop().unwrap();
+    let last = &other[12..];
+    assert_eq!(String::from_utf8_lossy(&heard.body), format!("m=************{last}&{attack}"));
+    assert_eq!(heard.header("cookie"), [format!("a=b; card=************{last}")]);
+    assert_eq!(heard.header("referer"), [format!("https://shop.test/a?q=************{last}")]);
+    assert_eq!(edge.ask(&request("POST /checkout", form, attack)).await.status, 200);
+    assert_eq!(edge.emitted.of_kind("edge.card_number_masked").len(), 1);
+    assert_eq!(edge.emitted.of_kind("edge.request_flagged").len(), 2);
+    edge.stop();
+    // The owner's own word about them holds, and without inspection nobody looks.
+    let config = "[inspect]\nmode = 'detect'\ncard_numbers = 'report'\nrefuse_card_numbers_at = []\n[[route]]\npath = '/off'\ninspect = 'off'\ncard_numbers = 'refuse'\n";
+    let edge = TestEdge::start(&[shop.url()], config);
+    for line in ["POST /checkout", "POST /off"] {
+        let body = format!("card={number}");
+        assert_eq!(edge.ask(&request(line, form, &body)).await.status, 200, "{line}");
+        assert_eq!(shop.asked().last().unwrap().body, body.as_bytes(), "{line}");
+    }
+    edge.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_of_card_numbers_is_the_owner_s_choice() {
     let shop = FakeShop::start(|_| Reply::ok("ok")).await;
