@@ -3,6 +3,7 @@
 use std::fmt;
 
 use storeward_base::{PaymentId, Timestamp};
+use storeward_inspect::cards;
 
 use crate::money::{Currency, Money};
 
@@ -175,6 +176,12 @@ pub struct Line {
     pub quantity: u32,
     /// Of one, in minor units of the payment's currency.
     pub unit_amount: i64,
+}
+
+/// Whether a card's number stands there, in whichever dress the shop's checkout refuses: glued to a word, over lines, with signs that nobody
+/// sees between its digits, in digits of another script.
+pub(crate) fn has_card_number(text: &str) -> bool {
+    cards::has_number(text.as_bytes()) || cards::has_typed(text.as_bytes())
 }
 
 /// What the shop wants paid. The shop's server says it, never a browser.

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::judge::OrderFacts;
 use crate::methods::Attendance;
 use crate::model::{CaptureMode, Line, NewPayment, Payment, Presentation, Saving};
-use crate::money::{Currency, Money};
+use crate::money::{Currency, Money, MoneyFault};
 use crate::payments::Payments;
 use crate::verbs::Wish;
 
@@ -136,6 +136,7 @@ fn problem(error: Error) -> Problem {
     let misfit = |pointer: String, detail: String| Problem::misfit(vec![FieldFault { pointer, detail }]);
     match error {
         Error::Misfit { field, why } => misfit(format!("/{field}"), why.to_owned()),
+        Error::Money(fault @ MoneyFault::Currency) => misfit("/currency".to_owned(), fault.to_string()),
         Error::Money(fault) => misfit("/amount".to_owned(), fault.to_string()),
         Error::NoMethod => misfit("/method".to_owned(), error.to_string()),
         Error::TooMuch { left } => misfit("/amount".to_owned(), Error::TooMuch { left }.to_string()),

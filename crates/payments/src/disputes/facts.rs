@@ -3,11 +3,10 @@
 
 use storeward_base::{Actor, Timestamp};
 use storeward_events::payment as facts;
-use storeward_inspect::cards;
 use storeward_store::{Reader, Tx, params, statements};
 
 use crate::error::Error;
-use crate::model::Provider;
+use crate::model::{Provider, has_card_number};
 use crate::payments::{Payments, Shared};
 
 use super::{Dispute, Reply, get, of_id};
@@ -80,7 +79,7 @@ impl Payments {
             return Err(Error::Misfit { field: "text", why: "a fact has 1 to 5000 signs of plain text" });
         }
         // A parcel's number may look like a card's.
-        if kind != FactKind::TrackingNumber && cards::has_number(text.as_bytes()) {
+        if kind != FactKind::TrackingNumber && has_card_number(&text) {
             return Err(Error::Misfit { field: "text", why: "a card's number has no place in it" });
         }
         let shared = std::sync::Arc::clone(&self.0);

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use storeward_base::{Actor, PaymentId, Secret, Timestamp};
 use storeward_events::payment as told;
-use storeward_inspect::cards;
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::{Reader, Row, Tx, params, statements};
 
 use crate::error::Error;
-use crate::model::Provider;
+use crate::model::{Provider, has_card_number};
 use crate::payments::{Payments, Shared};
 
 use super::facts::open_to_change;
@@ -210,7 +209,7 @@ impl Payments {
         }
         let kind = FileKind::of(&content)
             .ok_or(misfit("it is no whole PDF, PNG or JPEG; text goes into the field above"))?;
-        if cards::has_number(name.as_bytes()) {
+        if has_card_number(name) {
             return Err(misfit("a card's number has no place in its name"));
         }
         let name: String = name.chars().filter(|c| !is_unseen(*c)).take(NAME_SIGNS).collect();

@@ -7,7 +7,7 @@ use storeward_store::Tx;
 use crate::apply::amount;
 use crate::error::Error;
 use crate::judge::{OrderFacts, ToldRow};
-use crate::model::{CaptureMode, Details, Line, NewPayment, Payment, Saving, State};
+use crate::model::{CaptureMode, Details, Line, NewPayment, Payment, Saving, State, has_card_number};
 use crate::money::{MOST_MINOR, Money};
 use crate::payments::Payments;
 use crate::sql::{self, NewRow};
@@ -223,6 +223,7 @@ impl Payments {
         if new.email.as_deref().is_some_and(|email| !is_mail(email)) {
             return Err(misfit("email", "this is no e-mail address"));
         }
+        check_for_cards(new)?;
         if !self.is_shops(&new.return_address) {
             return Err(misfit(
                 "return_address",
@@ -258,6 +259,21 @@ impl Payments {
             && own.is_ok_and(|own| own.port() == place.port());
         is_secure && plain && is_known
     }
+}
+
+/// What is kept in clear, or goes out to a provider, holds none: neither the shop nor Storeward may have them (PCI DSS 3.3).
+fn check_for_cards(new: &NewPayment) -> Result<(), Error> {
+    const WHY: &str = "this is, or holds, what reads as a card's number, which has no place in it";
+    if has_card_number(&new.order) {
+        return Err(misfit("order", WHY));
+    }
+    if new.email.as_deref().is_some_and(has_card_number) {
+        return Err(misfit("email", WHY));
+    }
+    if new.lines.iter().any(|line| has_card_number(&line.name)) {
+        return Err(misfit("lines", WHY));
+    }
+    Ok(())
 }
 
 fn check_lines(new: &NewPayment) -> Result<(), Error> {

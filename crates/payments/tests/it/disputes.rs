@@ -292,6 +292,11 @@ both_engines!(a_fact_is_plain_text_and_no_card, MIGRATIONS, async |db| {
         "5555-5555-5555-4444 was it",
         "4242\u{a0}4242\u{a0}4242\u{a0}4242",
         "3782 822463 10005, 4111111111111111",
+        // In the dress in which the checkout refuses it.
+        "Karte4242424242424242",
+        "4242\n4242\n4242\n4242",
+        "42424242\u{200b}42424242",
+        "4242424242424242-1227",
     ];
     for wrong in ["", "  ", long.as_str(), "a\u{0}b"].into_iter().chain(cards) {
         let refused = shop.payments.add_fact(Actor::Operator, &id, FactKind::Explanation, wrong).await;

@@ -103,6 +103,18 @@ impl Stand {
     }
 }
 
+// An order was created by a link under a card's number, and stood in the table in clear.
+both_engines!(no_link_makes_an_order_of_a_card_number, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    for order in ["4242424242424242", "Karte4242424242424242"] {
+        let seen =
+            stand.ask("GET", &format!("/.storeward/pay/link?{}", link(&db, order, 1999)), "", None).await;
+        assert_eq!(seen.status, 400, "{}", seen.text);
+        assert!(!seen.text.contains(order), "{}", seen.text);
+        assert!(stand.shop.payments.of_order(order).await.unwrap().is_empty(), "{order}");
+    }
+});
+
 // The page stood in German around a sentence in English.
 both_engines!(what_is_wrong_with_a_link_is_said_in_the_buyers_language, MIGRATIONS, async |db| {
     let stand = stand(&db).await;

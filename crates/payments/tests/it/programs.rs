@@ -101,6 +101,44 @@ fn order(number: &str) -> Value {
     })
 }
 
+// Orders, and the answers that are kept for programs, held them in clear; and a wrong currency was called a wrong amount.
+both_engines!(what_holds_a_card_number_is_no_order_and_each_fault_has_its_place, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay]).await;
+    let with = |field: &str, value: Value| {
+        let mut order = order("A-1");
+        order[field] = value;
+        order
+    };
+    let line = |name: &str| json!([{ "name": name, "quantity": 1, "unit_amount": 1999 }]);
+    for (wrong, pointer) in [
+        (with("order", "4242424242424242".into()), "/order"),
+        (with("order", "4242-4242-4242-4242".into()), "/order"),
+        (with("order", "order4242-4242-4242-4242".into()), "/order"),
+        (with("email", "4242424242424242@shop.example".into()), "/email"),
+        (with("lines", line("Paid with 4242 4242 4242 4242")), "/lines"),
+        (with("lines", line("Karte4242424242424242")), "/lines"),
+        (with("currency", "EURO".into()), "/currency"),
+        (with("currency", "XXX".into()), "/currency"),
+        (with("amount", 0.into()), "/amount"),
+    ] {
+        let refused = stand.call(&key, "POST", "/payments", "", Some(wrong.clone())).await;
+        let faults = &refused.body["errors"];
+        assert_eq!(
+            (refused.status, &faults[0]["pointer"]),
+            (422, &pointer.into()),
+            "{wrong}: {}",
+            refused.body
+        );
+        assert!(!refused.body.to_string().contains("4242"), "{}", refused.body);
+    }
+    // What shops number their orders by.
+    for number in ["A-1", "20261129123456", "100000123", "1764417600123", "4242424242424243"] {
+        let made = stand.call(&key, "POST", "/payments", "", Some(order(number))).await;
+        assert_eq!(made.status, 201, "{number}: {}", made.body);
+    }
+});
+
 both_engines!(a_shop_has_an_order_paid_and_gives_back, &migrations(), async |db| {
     let stand = stand(&db).await;
     let key = stand.key(&[Act::Pay, Act::Refund]).await;
