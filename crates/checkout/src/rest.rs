@@ -59,7 +59,7 @@ message! {
     request ApproveScript {
         /// `exact` (this very hash), `shape` or `address`.
         scope: String,
-        /// The hash that was looked at, SHA-256 in base64. `exact` needs it, and it must be the one that the script has now.
+        /// The hash that was looked at, SHA-256 in base64 or hexadecimal. `exact` needs it, and it must be the one that the script has now.
         sha256: Option<String>,
         /// Who answers for it: 2 to 100 characters.
         owner: String,

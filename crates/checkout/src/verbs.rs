@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, Timestamp};
 use storeward_events::checkout as facts;
-use storeward_seal::encoding::decode_base64;
+use storeward_seal::encoding::{decode_base64, decode_hex};
 use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::{Error as StoreError, Reader};
 
@@ -316,6 +316,17 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
     })
 }
 
+/// A hash in either alphabet: as policies have it, also with their `sha256-`, and as `sha256sum` prints it.
+fn sha256_of(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let digits = text.strip_prefix("sha256-").unwrap_or(text);
+    let bytes = match digits.len() == 2 * SHA256_BYTES {
+        true => decode_hex(&digits.to_ascii_lowercase()),
+        false => decode_base64(digits),
+    };
+    bytes.filter(|bytes| bytes.len() == SHA256_BYTES)
+}
+
 /// The very hash that somebody looked at, where the script still has it.
 fn exact(row: &Script, what: &NewApproval) -> Result<String, Error> {
     let misfit = |field, why| Err(Error::Misfit { field, why });
@@ -332,11 +343,14 @@ fn exact(row: &Script, what: &NewApproval) -> Result<String, Error> {
     if seen == hash {
         return Ok(hash.clone());
     }
-    if decode_base64(seen).is_none_or(|bytes| bytes.len() != SHA256_BYTES) {
+    let Some(seen) = sha256_of(seen) else {
         return misfit(
             "hash",
-            "this is no SHA-256 in base 64: name it as the inventory shows it, without `sha256-`",
+            "this is no SHA-256: name it as the inventory shows it, in base 64, or as sha256sum prints it, in hexadecimal",
         );
+    };
+    if Some(seen) == decode_base64(hash) {
+        return Ok(hash.clone());
     }
     // The hour or a word of the buyer's stands in it: nobody changed it, and what was looked at does not come again.
     if row.kind == Kind::Inline && !row.sample.is_empty() {

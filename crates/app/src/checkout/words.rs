@@ -29,7 +29,7 @@ pub struct Options {
 enum Word {
     /// The paying pages, and how each is served.
     Pages(Listed),
-    /// The inventory: scripts and places of paying pages.
+    /// The inventory: scripts and places of paying pages, each with the hash that `approve --hash` takes.
     Scripts {
         /// open (waits for somebody), approved, rejected or all.
         #[arg(long, default_value = "open")]
@@ -103,7 +103,8 @@ struct Approving {
     /// For how long; checkout.approve_days when left out.
     #[arg(long)]
     days: Option<u32>,
-    /// The hash that you looked at; refused if it is another one now. `exact` needs it.
+    /// The hash that you looked at: SHA-256 in base64, as `scripts` prints it, or in hexadecimal, as sha256sum does; refused if it is
+    /// another one now. `exact` needs it.
     #[arg(long, value_name = "SHA256")]
     hash: Option<String>,
     #[command(flatten)]
@@ -225,7 +226,8 @@ fn script_line(row: &Script) -> String {
         if row.sample.is_empty() { row.address.clone() } else { row.sample.chars().take(80).collect() };
     let owner =
         row.approval.as_ref().map_or_else(String::new, |own| format!("  {} until {}", own.owner, own.until));
-    format!("{}  {:<8}  {:<8}  {}  {what}{owner}", row.id, row.status.word(), row.kind.word(), row.page)
+    let hash = row.hash.as_ref().map_or_else(String::new, |hash| format!("  sha256 {hash}"));
+    format!("{}  {:<8}  {:<8}  {}  {what}{hash}{owner}", row.id, row.status.word(), row.kind.word(), row.page)
 }
 
 fn script_json(row: &Script) -> Value {

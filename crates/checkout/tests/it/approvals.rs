@@ -5,6 +5,8 @@ use std::time::Duration;
 use storeward_checkout::desk::{Error, Hold, Kind, NewApproval, Scope, ScriptId, Status};
 use storeward_checkout::{CODE_STATEMENTS, MIGRATIONS, STAFF_STATEMENTS, STATEMENTS};
 use storeward_events::Event;
+use storeward_seal::encoding::hex;
+use storeward_seal::fingerprint::sha256;
 use storeward_store::both_engines;
 
 use crate::bench::{Bench, STAFF, because, post};
@@ -160,17 +162,26 @@ both_engines!(a_hash_that_is_gone_is_no_other_persons_doing, MIGRATIONS, async |
     let gone = refused(&shaped.id, shaped.hash.as_ref().unwrap()).await;
     assert!(matches!(gone, Error::Misfit { field: "scope", .. }), "{gone:?}");
     assert!(gone.to_string().contains("approve its shape"), "{gone}");
-    // What is no hash is said to be none: of a file's bytes `sha256sum` shows it in another alphabet.
-    let hex = "a".repeat(64);
-    for hash in [hex.as_str(), "", &format!("sha256-{}", plain.hash.as_ref().unwrap())] {
+    // What is no hash is said to be none.
+    let (short, strange) = ("a".repeat(62), "g".repeat(64));
+    for hash in ["", short.as_str(), strange.as_str(), &format!("sha1-{}", plain.hash.as_ref().unwrap())] {
         let fault = refused(&plain.id, hash).await;
         assert!(matches!(fault, Error::Misfit { field: "hash", .. }), "{hash}: {fault:?}");
     }
     let other = refused(&plain.id, shaped.hash.as_ref().unwrap()).await;
     assert_eq!(other, Error::Changed);
     assert!(other.to_string().contains("its file changed") && !other.to_string().contains("somebody else"));
+    assert_eq!(refused(&plain.id, &"a".repeat(64)).await, Error::Changed);
     bench.approve(shaped, Scope::Shape).await;
-    bench.approve(plain, Scope::Exact).await;
+    // As the inventory has it, as a policy does, and as `sha256sum` prints it of the file's bytes: it is the same.
+    let own = plain.hash.clone().unwrap();
+    let hex = hex(&sha256(b"go(`1`)"));
+    for hash in [own.clone(), format!("sha256-{own}"), hex.clone(), hex.to_ascii_uppercase()] {
+        let what = NewApproval { hash: Some(hash), ..because(Scope::Exact) };
+        bench.checkout.approve(&plain.id, what, STAFF).await.unwrap();
+        let row = bench.scripts().await.into_iter().find(|row| row.id == plain.id).unwrap();
+        assert_eq!(row.approval.unwrap().hash.as_ref(), Some(&own), "kept in one alphabet");
+    }
 });
 
 both_engines!(another_node_takes_it_up, MIGRATIONS, async |db| {
