@@ -151,6 +151,9 @@ pub fn check(options: &Options) -> Done {
     }
     findings.push(backup(dir, &loaded.config));
     findings.extend(payments(dir, &loaded.config));
+    if has_keys {
+        findings.extend(compared(dir, &loaded.config));
+    }
     findings.extend(checkout(&loaded.config));
     told(&findings)?;
     let bad = findings.iter().filter(|f| f.grade == Grade::Bad).count();
@@ -322,6 +325,15 @@ fn payments(dir: &Path, config: &Config) -> Option<Finding> {
         Ok(Err((says, todo))) => Finding::look("payments", says, todo),
         Err(failure) => Finding::of("payments", failure, "see docs/payments.md"),
     })
+}
+
+/// How far days are held against the providers' own lists; nothing where no payments are taken.
+fn compared(dir: &Path, config: &Config) -> Option<Finding> {
+    match crate::payments::compared(dir, config).transpose()? {
+        Ok(Ok(says)) => Some(Finding::good("payments", says)),
+        Ok(Err((says, todo))) => Some(Finding::look("payments", says, todo)),
+        Err(failure) => Some(Finding::of("payments", failure, "see docs/payments.md")),
+    }
 }
 
 /// Which paying pages are guarded; nothing where none are.

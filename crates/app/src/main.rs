@@ -99,6 +99,8 @@ enum Word {
     Vault(vault::Options),
     /// Scorers of attempts to pay: learn them of the shop's own past, try them, put them in place.
     Fraud(fraud::Options),
+    /// Payments: hold days against the providers' own lists.
+    Payments(payments::Options),
     /// What runs on paying pages: the inventory, approvals, alerts, the evidence of it.
     Checkout(Box<checkout::Options>),
     /// Backups: make, list, verify, restore, and restore on trial.
@@ -148,6 +150,7 @@ fn act(word: Word) -> Done {
         Word::Oidc(options) => oidc::oidc(&options),
         Word::Vault(options) => vault::vault(&options),
         Word::Fraud(options) => fraud::fraud(&options),
+        Word::Payments(options) => payments::payments(&options),
         Word::Checkout(options) => checkout::checkout(&options),
         Word::Backup(options) => backup::backup(&options),
         Word::ApiKey(options) => api::api_key(&options),

@@ -1,5 +1,7 @@
 //! `[payments]`: payments, put together, with the pages where buyers choose how to pay.
 
+mod words;
+
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -12,10 +14,13 @@ use storeward_identity::Identity;
 use storeward_payments::orders::{OrdersFile, OrdersSource};
 use storeward_payments::pages::{Look, Numbers, OWN_MEANS, OwnMeans, Pages};
 use storeward_payments::{
-    Error as PayError, Keys, Mode, PAGES, Pace, Payments, PaymentsParts, Unsealed, WEBHOOKS, harmed_rows,
+    Error as PayError, Keys, Mode, PAGES, Pace, Payments, PaymentsParts, Provider, Reach, Unsealed, WEBHOOKS,
+    harmed_rows, reach,
 };
 use storeward_store::jobs::Handler;
 use storeward_vault::Vault;
+
+pub use words::{Options, payments};
 
 use crate::Done;
 use crate::config::Config;
@@ -68,6 +73,24 @@ pub fn look(dir: &Path, config: &Config) -> Done<Result<String, (String, String)
     let ways: Vec<&str> = ways.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
     let mode = if section.mode == Mode::Live { "money moves" } else { "test payments, no money moves" };
     Ok(Ok(format!("{}: the keys can be read; {mode}{taken}", ways.join(" and "))))
+}
+
+/// For `storeward check`: how far days are held against the providers' own lists. `Err` is what to look at.
+pub fn compared(dir: &Path, config: &Config) -> Done<Option<Result<String, (String, &'static str)>>> {
+    let Some(section) = &config.payments else { return Ok(None) };
+    let set_up = [(Provider::Stripe, section.stripe.is_some()), (Provider::PayPal, section.paypal.is_some())];
+    let set_up = set_up.into_iter().filter(|(_, is_there)| *is_there).map(|(provider, _)| provider).collect();
+    let opened = crate::open::open(dir)?;
+    let all = finished(reach(&opened.db, set_up, opened.clock.now()))?.context("payments")?;
+    let says: Vec<String> = all.iter().map(words::in_words).collect();
+    let is_behind = all.iter().any(Reach::is_behind);
+    Ok(Some(match is_behind {
+        true => Err((
+            says.join("; "),
+            "the running product goes back to them by itself, seven days a round and 31 days at most; `storeward payments reconcile --day` compares one by hand",
+        )),
+        false => Ok(says.join("; ")),
+    }))
 }
 
 /// Whether nothing changed.

@@ -14,6 +14,7 @@ pub use crate::money::{Currency, Money};
 pub use crate::pages::own::{month, name_of};
 pub use crate::payments::{Payments, Whole};
 pub use crate::reconcile::Difference;
+pub use crate::reconcile::days::Reach;
 pub use crate::verbs::{Unlearnt, WhyNothing, Wish};
 pub use crate::{Error, news::Delivery};
 pub use storeward_fraud::backtest::{BackTest, NotYet, Record};

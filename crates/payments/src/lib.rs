@@ -66,6 +66,7 @@ pub use model::{
 pub use money::{Currency, Money, MoneyFault};
 pub use payments::{PAGES, Pace, Payments, PaymentsParts, WEBHOOKS, Whole};
 pub use paypal::Keys;
+pub use reconcile::days::{Reach, reach};
 pub use reconcile::{Compared, Difference};
 pub use stripe::VERSION as STRIPE_VERSION;
 pub use verbs::{Begun, Unlearnt, WhyNothing, Wish};

@@ -262,6 +262,7 @@ impl Payments {
             crate::inbox::STATEMENTS,
             crate::news::STATEMENTS,
             crate::reconcile::STATEMENTS,
+            crate::reconcile::days::STATEMENTS,
             crate::reconcile::disputes::STATEMENTS,
             crate::reconcile::lines::STATEMENTS,
             crate::signers::STATEMENTS,

@@ -1,5 +1,6 @@
 //! Once a day: the provider's own list of movements against the books, and the books against what the shop was told.
 
+pub(crate) mod days;
 pub(crate) mod disputes;
 mod late;
 pub(crate) mod lines;
@@ -98,13 +99,12 @@ impl Payments {
         self.reconcile_one(self.0.gateway(provider)?, at).await
     }
 
-    /// The two days before now with every provider: what was late the first time is there the second. One that does not answer
-    /// holds the others up no longer than it takes to say so.
-    pub(crate) async fn reconcile_all(&self) -> Result<(), Error> {
+    /// The two days before now with every provider, since what was late the first time is there the second, and before them days that
+    /// were left out. One that does not answer holds the others up no longer than it takes to say so.
+    pub async fn reconcile_all(&self) -> Result<(), Error> {
         let mut trouble = None;
         for gateway in &self.0.gateways {
-            for days in [2, 1] {
-                let at = self.0.now().minus(DAY * days);
+            for at in self.due(gateway.provider()).await? {
                 match self.reconcile_one(gateway, at).await {
                     Ok(day) if day.unread == 0 => {}
                     // Whoever runs it tries again.
@@ -322,8 +322,14 @@ impl Shared {
         for one in &found {
             differences += u64::from(write_down(tx, provider, &name, one)?);
         }
-        let provider = provider.word().to_owned();
-        tx.append(Actor::System, None, facts::DayReconciled { provider, day: name, compared, differences })?;
+        // By the fact it is known which days are compared whole.
+        if unread == 0 {
+            let provider = provider.word().to_owned();
+            let fact = facts::DayReconciled { provider, day: name, compared, differences };
+            tx.append(Actor::System, None, fact)?;
+        } else {
+            tx.commit_silent("a day of which disputes could not be read: each is told as a difference, and the day is compared again");
+        }
         let count = |many: usize| u64::try_from(many).unwrap_or(u64::MAX);
         let (unread, unread_lines) = (count(unread), count(day.listed.unread.len()));
         Ok(Compared { compared, differences, unread, unread_lines })

@@ -57,6 +57,8 @@ struct StateOf {
     differences: Vec<differences::Line>,
     /// How many more there are than are shown.
     further: u64,
+    /// How far days are held against each provider's own list.
+    compared: Vec<String>,
     waiting: u64,
     disputes: Vec<disputes::Line>,
     icons: &'static str,
@@ -135,6 +137,7 @@ async fn state_of(app: &App, payments: &Payments, before: Option<PaymentId>) -> 
             .collect(),
         unknown: unknown.into_iter().map(unknown::line).collect(),
         unknown_count,
+        compared: payments.reach().await?.iter().filter_map(differences::reach).collect(),
         further: payments.count_differences().await?.saturating_sub(shown),
         differences: differences.into_iter().map(differences::line).collect(),
         waiting: payments.waiting().await?,

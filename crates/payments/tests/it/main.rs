@@ -8,6 +8,7 @@ mod beside;
 mod certificates;
 mod chaos;
 mod config;
+mod days;
 mod disputes;
 mod evidence;
 mod flows;

@@ -1,6 +1,6 @@
 //! What provider, books and the shop's orders do not agree on, and what whoever reads it does about it.
 
-use storeward_payments::desk::{Difference, Money};
+use storeward_payments::desk::{Difference, Money, Reach};
 use storeward_web::Moment;
 
 /// One line of the list.
@@ -109,6 +109,24 @@ fn words(what: &str) -> (&'static str, &'static str) {
         ),
         _ => ("They do not agree", "Compare the provider's dashboard, the books and the order."),
     }
+}
+
+/// How far a provider's days are compared; nothing before the first payment.
+pub(super) fn reach(reach: &Reach) -> Option<String> {
+    let way = super::way(Some(reach.provider));
+    let said = match &reach.through {
+        Some(day) => format!("{way}: compared with its own list up to {day} (UTC)."),
+        None if reach.open.is_empty() => return None,
+        None => format!("{way}: no day is compared with its own list yet."),
+    };
+    // Yesterday is the next round's.
+    if !reach.is_behind() {
+        return Some(said);
+    }
+    let (count, first) = (reach.open.len(), reach.open.first().map_or("", String::as_str));
+    Some(format!(
+        "{said} {count} days are not, from {first} on: each round goes back to seven of them, 31 days at most."
+    ))
 }
 
 #[cfg(test)]
