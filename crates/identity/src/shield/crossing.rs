@@ -166,7 +166,6 @@ impl Crossing {
         let guards_acts = is_risky && has_handle && guard.adapter.guards_unnamed_acts();
         let has_sides = !is_lane && guard.adapter.has_side_doors();
         let reads_fields = !is_static && ((is_form && is_read) || guards_acts || has_sides);
-        let is_socket = head.headers.contains_key(header::UPGRADE);
         Crossing {
             is_risky,
             is_part: is_part(head.headers) && !is_risky,
@@ -185,7 +184,7 @@ impl Crossing {
             reads_fields,
             guards_acts,
             is_act: false,
-            is_socket,
+            is_socket: head.headers.contains_key(header::UPGRADE),
             heard: socket::language(&guard, head).filter(|_| !is_lane),
             looks: Looks::of(&guard.adapter, is_static || is_lane),
             unread: Unread::Nothing,
