@@ -145,6 +145,7 @@ fn class_of_records(event: &Event) -> Option<Class> {
         | Event::IndexEnded(_)
         | Event::IndexMade(_)
         | Event::EpochBegun(_)
+        | Event::KeyStoreNoted(_)
         | Event::EpochDestroyed(_) => lifecycle(99, 1),
         other => return class_of_custody(other),
     })

@@ -363,6 +363,7 @@ fn of_roots(event: &Event) -> Option<String> {
 /// What happened to customers' records and their keys.
 fn of_the_vault(event: &Event) -> Option<String> {
     Some(match event {
+        Event::KeyStoreNoted(_) => "Noted how far the key store has come".to_owned(),
         Event::EpochBegun(e) => format!("Epoch {} of the customers' keys began", e.epoch),
         Event::EpochDestroyed(e) => format!("The key of epoch {} was destroyed", e.epoch),
         Event::KeysRewrapped(e) => {

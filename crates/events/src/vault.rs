@@ -223,6 +223,13 @@ pub struct OlderDataAccepted {
     pub customers: u64,
 }
 
+/// How far the key store's own ledger had come: an older store in its place is known by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStoreNoted {
+    /// The signed head of its ledger.
+    pub head: String,
+}
+
 /// An operator said that a copy of the epochs' keys that was put away earlier is no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochsCopyForgotten {

@@ -59,6 +59,7 @@ const LIFECYCLE: &[&str] = &[
     "vault.index_begun",
     "vault.index_ended",
     "vault.index_made",
+    "vault.key_store_noted",
     "vault.keys_rewrapped",
     "vault.revisions_noted",
     "vault.root_key_moved",

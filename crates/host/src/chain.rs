@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::pipeline::{
-    Later, Listener, Minder, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, rewritten,
+    Going, Later, Listener, Minder, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage,
+    rewritten,
 };
 
 /// What the first stage holds back the second never sees; what comes back passes them the other way round.
@@ -150,6 +151,13 @@ impl SessionExchange for Both {
         }
     }
 
+    fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+        match (self.first.mind_body(), self.then.mind_body()) {
+            (Some(first), Some(then)) => Some(Box::new(BothMind { first, then })),
+            (one, other) => one.or(other),
+        }
+    }
+
     fn listen(&mut self) -> Option<Box<dyn Listener>> {
         match (self.first.listen(), self.then.listen()) {
             (Some(first), Some(then)) => Some(Box::new(BothListen { first, then })),
@@ -195,6 +203,14 @@ struct BothMind {
 impl Minder for BothMind {
     fn every(&self) -> Duration {
         self.first.every().min(self.then.every())
+    }
+
+    fn going(&self) -> Going {
+        match (self.first.going(), self.then.going()) {
+            (Going::Over, _) | (_, Going::Over) => Going::Over,
+            (Going::Wait, _) | (_, Going::Wait) => Going::Wait,
+            (Going::On, Going::On) => Going::On,
+        }
     }
 
     fn stands(&self) -> Later<'_, bool> {
@@ -255,6 +271,67 @@ mod tests {
         ) -> Later<'a, Passage> {
             headers.append("seen", HeaderValue::from_static(self.letter));
             Box::pin(async { Passage::On })
+        }
+    }
+
+    /// Minds what goes on, and says this of each piece.
+    struct Says(Going);
+
+    impl SessionStage for Says {
+        fn enter(&self, _: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
+            Some(Box::new(Says(self.0)))
+        }
+    }
+
+    impl SessionExchange for Says {
+        fn request<'a>(&'a mut self, _: &'a mut HeaderMap, _: Seen<'a>) -> Later<'a, Passage> {
+            Box::pin(async { Passage::On })
+        }
+
+        fn response<'a>(
+            &'a mut self,
+            _: StatusCode,
+            _: &'a mut HeaderMap,
+            _: Seen<'a>,
+        ) -> Later<'a, Passage> {
+            Box::pin(async { Passage::On })
+        }
+
+        fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
+            Some(Box::new(Says(self.0)))
+        }
+    }
+
+    impl Minder for Says {
+        fn every(&self) -> Duration {
+            Duration::from_secs(2)
+        }
+
+        fn going(&self) -> Going {
+            self.0
+        }
+
+        fn stands(&self) -> Later<'_, bool> {
+            Box::pin(async { true })
+        }
+    }
+
+    // A second stage in the way, such as a gate or the guard of paying pages, left every answer that goes on unminded.
+    #[test]
+    fn an_answer_that_goes_on_is_minded_by_both() {
+        for (first, then, both) in [
+            (Going::On, Going::On, Going::On),
+            (Going::On, Going::Wait, Going::Wait),
+            (Going::Wait, Going::On, Going::Wait),
+            (Going::Wait, Going::Over, Going::Over),
+            (Going::Over, Going::On, Going::Over),
+        ] {
+            let exchange = |says| Box::new(Says(says)) as Box<dyn SessionExchange>;
+            let mut joined = Both { first: exchange(first), then: exchange(then), shows: Shows::All };
+            assert_eq!(joined.mind_body().unwrap().going(), both);
+            let silent = Box::new(Letter { letter: "a", holds: false });
+            let mut one = Both { first: silent, then: exchange(then), shows: Shows::All };
+            assert_eq!(one.mind_body().unwrap().going(), then);
         }
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
-use storeward_events::vault::{EpochsCopyForgotten, OlderDataAccepted, RecordHarmed, RecordsVerified};
+use storeward_events::vault::{
+    EpochsCopyForgotten, KeyStoreNoted, OlderDataAccepted, RecordHarmed, RecordsVerified,
+};
 use storeward_store::{Reader, ledger};
 
 use crate::Error;
@@ -182,6 +184,26 @@ impl Vault {
         }
         Ok(rows)
     }
+    /// Tells the ledger how far the key store's own has come: its signed head.
+    pub async fn note_keys(&self, head: String) -> Result<(), Error> {
+        let told = self.0.db.write(move |tx| -> Result<(), Error> {
+            tx.append(Actor::System, None, KeyStoreNoted { head: head.clone() })?;
+            Ok(())
+        });
+        told.await
+    }
+
+    /// What the ledger was told of it last.
+    pub async fn noted_keys(&self) -> Result<Option<String>, Error> {
+        let found = self.0.db.read(|reader| -> Result<_, Error> {
+            Ok(ledger::last_believed(reader, "vault.key_store_noted")?)
+        });
+        Ok(found.await?.and_then(|(_, record)| match record.event {
+            Event::KeyStoreNoted(fact) => Some(fact.head),
+            _ => None,
+        }))
+    }
+
     /// Tells the ledger that an operator says that an earlier copy of the epochs' keys is no more.
     pub async fn tell_copy_gone(&self, actor: Actor, left: u64) -> Result<(), Error> {
         let told = self.0.db.write(move |tx| -> Result<(), Error> {

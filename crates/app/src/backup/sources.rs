@@ -24,7 +24,8 @@ const SHOP_DUMP: &str = "shop/database.sql";
 pub const KEYS_DUMP: &str = "vault/keys.sql";
 
 /// Of the data directory, where they are there. `ledger.head` first: what it says is no younger than the copy of the ledger.
-const FILES: [&str; 4] = [ledger_head::FILE, config::FILE, copies::ROOT_FILE, "bans.json"];
+const FILES: [&str; 5] =
+    [ledger_head::FILE, config::FILE, copies::ROOT_FILE, copies::COPIES_FILE, "bans.json"];
 const FOLDERS: [&str; 2] = ["certificates", "local-certificates"];
 
 /// Everything that `[backup]` asks for, or the code of why it cannot be had.

@@ -20,6 +20,8 @@ use crate::open::Opened;
 pub const KEY_FILE: &str = KEYS;
 pub const SHELF_FILE: &str = super::SHELF;
 pub const ROOT_FILE: &str = super::ROOT;
+/// Where copies of the epochs' keys were put.
+pub const COPIES_FILE: &str = "vault/epochs.copies";
 
 /// Whoever looks after the machine says that an earlier copy of the epochs' keys is no more.
 pub fn gone(standing: &Standing, path: &Path) -> Done<String> {
@@ -31,7 +33,8 @@ pub fn gone(standing: &Standing, path: &Path) -> Done<String> {
         return Err(Failure::new(format!("{} is no earlier copy that may open anything", path.display()))
             .hint(format!("those that are known: {known}")));
     }
-    if path.exists() {
+    let is_lost = shelf.is_lost(path).context("copies of the epochs' keys")?;
+    if path.exists() && !is_lost {
         return Err(Failure::new(format!("{} is still there", path.display())).hint(
             "destroy it first (shred -u), and whatever else holds it, such as a snapshot of that disk",
         ));

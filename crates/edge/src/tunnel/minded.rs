@@ -20,7 +20,7 @@ use super::{SESSION_OVER, session_over};
 /// How often it is asked again whether the sign-in is decided.
 const AGAIN: Duration = Duration::from_millis(20);
 /// What is not decided by then ends the stream; a browser opens another.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(60);
 const BUFFER: usize = 8 * 1024;
 
 /// When one piece may go.

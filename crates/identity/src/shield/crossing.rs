@@ -565,7 +565,7 @@ impl SessionExchange for Crossing {
     }
 
     fn mind_body(&mut self) -> Option<Box<dyn Minder>> {
-        OpenAnswer::new(self.guard.clone(), self.entry_of_answer()?)
+        OpenAnswer::minding(self.guard.clone(), self.entry_of_answer()?)
     }
 
     fn listen(&mut self) -> Option<Box<dyn Listener>> {

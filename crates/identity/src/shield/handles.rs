@@ -39,6 +39,8 @@ pub struct Entry {
     pub underway: Arc<tokio::sync::RwLock<()>>,
     /// Until when a request that nobody waited for may still be signing in at the shop, in microseconds since 1970.
     suspect_until: AtomicI64,
+    /// How often.
+    suspicions: AtomicU64,
     /// The same of a request that carried a password: until then nothing is changed in the shop.
     barred_until: AtomicI64,
     /// When the account's own session was last found good, in microseconds since 1970.
@@ -67,6 +69,7 @@ impl Entry {
             deciding: tokio::sync::Mutex::new(()),
             underway: Arc::default(),
             suspect_until: AtomicI64::new(0),
+            suspicions: AtomicU64::new(0),
             barred_until: AtomicI64::new(0),
             verified_at: AtomicI64::new(0),
             returned: AtomicBool::new(false),
@@ -106,6 +109,12 @@ impl Entry {
 
     pub fn suspect(&self, until: Timestamp) {
         self.suspect_until.fetch_max(until.micros(), Ordering::SeqCst);
+        self.suspicions.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often it was not known whether somebody had been signed in.
+    pub fn suspicions(&self) -> u64 {
+        self.suspicions.load(Ordering::SeqCst)
     }
 
     pub fn bar(&self, until: Timestamp) {

@@ -157,6 +157,24 @@ both_engines!(an_answer_that_goes_on_is_no_way_past_the_challenge, MIGRATIONS, a
     assert!(!open.stands().await);
 });
 
+// Whoever hangs up while the shop answers leaves nobody to weigh the answer, and the shop has signed the session in all the same.
+both_engines!(an_answer_that_goes_on_ends_where_nobody_waited_for_a_sign_in, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Same);
+    let mut thief = behind.browser();
+    thief.get("/").await;
+    thief.get("/").await;
+    let (open, socket) = (thief.open_answer().await.unwrap(), thief.open_socket().await.unwrap());
+    assert_eq!((open.going(), socket.going()), (Going::On, Going::On));
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("user=ella&password={}", crate::behind::SHOP_PASSWORD.replace(' ', "+"));
+    let under_way = thief.begin("POST", "/login.php", &kind, &body).await.ok().unwrap();
+    assert_eq!((open.going(), socket.going()), (Going::Wait, Going::Wait), "until it is decided");
+    drop(under_way);
+    assert_eq!((open.going(), socket.going()), (Going::Over, Going::Over));
+    behind.bench.advance(3_600);
+    assert_eq!((open.going(), socket.going()), (Going::Over, Going::Over), "for good");
+});
+
 both_engines!(an_open_connection_is_no_way_past_the_challenge, MIGRATIONS, async |db| {
     let behind = Behind::new(db, Elevation::Same);
     let mut thief = behind.browser();

@@ -64,6 +64,31 @@ struct Entry {
     begun_at: Timestamp,
 }
 
+/// A place where a copy was put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotedCopy {
+    path: PathBuf,
+    state: CopyState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CopyState {
+    /// It may lie there, or not yet.
+    Begun,
+    Put,
+    /// It lay there, and when it was to be replaced it did not.
+    Lost,
+    /// Somebody said that it is no more.
+    Gone,
+}
+
+/// Whether nothing is there. What cannot be told is no proof of it.
+fn path_is_gone(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
+}
+
 /// The epochs that live.
 #[derive(Clone, Debug)]
 pub struct Epochs {
@@ -137,33 +162,68 @@ impl Shelf {
         self.1.as_ref().is_none_or(|copy| self.ended_in(copy).is_ok_and(|ended| ended.is_empty()))
     }
 
-    /// Remembers that a copy of it is put there, before it is.
+    /// Remembers that a copy of it is put there, before it is. Where one was put there and is not there any more, that one lies elsewhere: on
+    /// a disk that was changed for another, or nowhere, which only who changed it can say.
     pub fn note_copy(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        if noted.iter().any(|one| one == copy) {
-            return Ok(());
+        if noted.iter().any(|one| one.path == copy && one.state == CopyState::Put) && !copy.exists() {
+            noted.retain(|one| one.path != copy || one.state == CopyState::Lost);
+            noted.push(NotedCopy { path: copy.to_owned(), state: CopyState::Lost });
         }
-        noted.push(copy.to_owned());
+        noted.retain(|one| one.path != copy || matches!(one.state, CopyState::Lost | CopyState::Put));
+        if !noted.iter().any(|one| one.path == copy && one.state == CopyState::Put) {
+            noted.push(NotedCopy { path: copy.to_owned(), state: CopyState::Begun });
+        }
+        noted.dedup();
         self.write_copies(&noted)
     }
 
-    /// Where copies were put before, of which nobody has said that they are no more, and that may open what ended here: another has taken their
-    /// place, and no backup replaces them.
-    pub fn earlier_copies(&self) -> Result<Vec<PathBuf>, Error> {
+    /// The copy that was begun there lies there.
+    pub fn note_put(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        let is_current = |one: &PathBuf| self.1.as_ref().is_some_and(|copy| copy == one);
-        noted.retain(|one| !is_current(one) && !self.ended_in(one).is_ok_and(|ended| ended.is_empty()));
-        Ok(noted)
+        for one in noted.iter_mut().filter(|one| one.path == copy && one.state == CopyState::Begun) {
+            one.state = CopyState::Put;
+        }
+        self.write_copies(&noted)
     }
 
-    /// One of them is no more.
+    /// Where copies were put before, of which nobody has said that they are no more, or that are there all the same, and that may open what
+    /// ended here: no backup replaces them.
+    pub fn earlier_copies(&self) -> Result<Vec<PathBuf>, Error> {
+        let opens = |path: &Path| self.ended_in(path).map_or(!path_is_gone(path), |ended| !ended.is_empty());
+        let may_open = |one: &NotedCopy| {
+            let is_current = self.1.as_ref().is_some_and(|copy| *copy == one.path);
+            match one.state {
+                CopyState::Lost => true,
+                CopyState::Begun | CopyState::Put => {
+                    !is_current && !self.ended_in(&one.path).is_ok_and(|ended| ended.is_empty())
+                }
+                CopyState::Gone => !is_current && opens(&one.path),
+            }
+        };
+        let noted = self.copies()?.into_iter();
+        Ok(noted.filter(may_open).map(|one| one.path).collect())
+    }
+
+    /// Whether a copy at this place was lost: another lies there now, or none.
+    pub fn is_lost(&self, copy: &Path) -> Result<bool, Error> {
+        Ok(self.copies()?.iter().any(|one| one.path == copy && one.state == CopyState::Lost))
+    }
+
+    /// One of them is no more. The place is still looked at.
     pub fn forget_copy(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        noted.retain(|one| one != copy);
+        if self.is_lost(copy)? {
+            noted.retain(|one| one.path != copy || one.state != CopyState::Lost);
+        } else {
+            for one in noted.iter_mut().filter(|one| one.path == copy) {
+                one.state = CopyState::Gone;
+            }
+        }
         self.write_copies(&noted)
     }
 
-    fn copies(&self) -> Result<Vec<PathBuf>, Error> {
+    fn copies(&self) -> Result<Vec<NotedCopy>, Error> {
         let path = self.0.with_extension(COPIES);
         match fs::read(&path) {
             Ok(read) => serde_json::from_slice(&read)
@@ -173,11 +233,11 @@ impl Shelf {
         }
     }
 
-    fn write_copies(&self, noted: &[PathBuf]) -> Result<(), Error> {
+    fn write_copies(&self, noted: &[NotedCopy]) -> Result<(), Error> {
         let bytes = serde_json::to_vec_pretty(noted)
             .map_err(|_| Error::Shelf("the name of a copy of it is not UTF-8".to_owned()))?;
-        put(&self.0.with_extension(COPIES), &self.0.with_extension("copies.new"), &bytes)
-            .map_err(|why| self.failed(&why))
+        let path = self.0.with_extension(COPIES);
+        put(&path, &self.0.with_extension("copies.new"), &bytes).map_err(|why| self.failed(&why))
     }
 
     /// The epochs that another file has a key of and this one has no more, in order.

@@ -199,7 +199,32 @@ on_both!(a_copy_on_a_disk_of_before_counts_until_somebody_says_that_it_is_gone, 
     // A disk that is away is no proof.
     std::fs::remove_file(&first).unwrap();
     assert!(!is_beyond_backups(&house));
+    let away = std::fs::read(&second).unwrap();
     gone(&first).unwrap();
     assert!(is_beyond_backups(&house));
     assert!(!says().contains(first.to_str().unwrap()), "{}", says());
+    // It was only away: the disk is back.
+    let ended = String::from_utf8(away).unwrap().replacen("\"epoch\": 2", "\"epoch\": 1", 1);
+    assert_ne!(ended.as_bytes(), std::fs::read(&second).unwrap());
+    std::fs::write(&first, ended).unwrap();
+    assert!(!is_beyond_backups(&house));
+    assert!(says().contains(first.to_str().unwrap()), "{}", says());
+});
+
+// Another disk at the same place: the copy of before went away with the one that was there.
+on_both!(a_disk_that_was_changed_for_another_took_a_copy_with_it, |house: House| {
+    let copy = with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    let taken_away = house.at("elsewhere").join("in-a-drawer.json");
+    std::fs::rename(&copy, &taken_away).unwrap();
+    house.vault(|standing| {
+        finished(standing.vault.erase(&own(ada()))).unwrap().unwrap();
+        finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap();
+    });
+    house.backup();
+    house.backup();
+    assert!(copy.exists() && !is_beyond_backups(&house));
+    house.vault(|standing| copies::gone(standing, &copy).map(drop)).unwrap();
+    assert!(is_beyond_backups(&house));
 });

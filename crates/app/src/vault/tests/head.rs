@@ -5,7 +5,16 @@ use super::*;
 const STORE: [&str; 3] = ["vault/keys.sqlite", "vault/keys.sqlite-wal", "vault/keys.sqlite-shm"];
 
 fn copy(from: &Path, to: &Path) {
-    for name in STORE.iter().chain(&["storeward.sqlite", "storeward.sqlite-wal", "storeward.sqlite-shm"]) {
+    copy_keys(from, to);
+    copy_files(&["storeward.sqlite", "storeward.sqlite-wal", "storeward.sqlite-shm"], from, to);
+}
+
+fn copy_keys(from: &Path, to: &Path) {
+    copy_files(&STORE, from, to);
+}
+
+fn copy_files(names: &[&str], from: &Path, to: &Path) {
+    for name in names {
         drop(fs::remove_file(to.join(name)));
         if from.join(name).exists() {
             fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
@@ -39,6 +48,15 @@ fn an_older_key_store_is_named_until_an_operator_accepts_it() {
         standing.accept_head().unwrap();
     })
     .unwrap();
+    copy_keys(kept.path(), dir);
+    let file = std::fs::read(dir.join(super::super::head::FILE)).unwrap();
+    std::fs::remove_file(dir.join(super::super::head::FILE)).unwrap();
+    with(dir, |_, standing| {
+        let found = verify::verify(standing).unwrap_err().to_string();
+        assert!(found.contains("the key store is a"), "the file was taken away: {found}");
+    })
+    .unwrap();
+    std::fs::write(dir.join(super::super::head::FILE), file).unwrap();
     copy(kept.path(), dir);
     with(dir, |opened, standing| {
         let found = verify::verify(standing).unwrap_err().to_string();

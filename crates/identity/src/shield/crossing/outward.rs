@@ -66,6 +66,9 @@ impl Crossing {
         }
         let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };
         if self.has_moved(&entry) {
+            if self.is_risky {
+                entry.suspect(self.guard.identity.0.now().plus(SUSPECT));
+            }
             return Ok(self.again());
         }
         let mut has_changed = false;

@@ -51,13 +51,15 @@ pub struct Socket {
     guard: Arc<Guard>,
     entry: Arc<Entry>,
     was: Phase,
+    suspicions: u64,
     looked_up_at: std::cell::Cell<Timestamp>,
 }
 
 impl Socket {
     pub fn new(guard: Arc<Guard>, entry: Arc<Entry>) -> Self {
         let (was, now) = (entry.lock().jar.phase.clone(), guard.identity.0.now());
-        Socket { guard, entry, was, looked_up_at: std::cell::Cell::new(now) }
+        let suspicions = entry.suspicions();
+        Socket { guard, entry, was, suspicions, looked_up_at: std::cell::Cell::new(now) }
     }
 }
 
@@ -67,7 +69,7 @@ impl Minder for Socket {
     }
 
     fn going(&self) -> Going {
-        going(&self.guard, &self.entry, || self.entry.lock().jar.phase == self.was)
+        going(&self.guard, &self.entry, self.suspicions, || self.entry.lock().jar.phase == self.was)
     }
 
     fn stands(&self) -> Later<'_, bool> {
@@ -94,12 +96,13 @@ pub struct OpenAnswer {
     was: Option<CustomerId>,
     /// It is one of the few that are given while a challenge waits.
     is_free: bool,
+    suspicions: u64,
     looked_up_at: std::cell::Cell<Timestamp>,
 }
 
 impl OpenAnswer {
     /// Nothing where the session has ended already: whatever comes is no account's.
-    pub fn new(guard: Arc<Guard>, entry: Arc<Entry>) -> Option<Box<dyn Minder>> {
+    pub fn minding(guard: Arc<Guard>, entry: Arc<Entry>) -> Option<Box<dyn Minder>> {
         let (was, is_free) = match &entry.lock().jar.phase {
             Phase::Active { customer, .. } => (Some(*customer), false),
             Phase::Anonymous => (None, false),
@@ -107,7 +110,8 @@ impl OpenAnswer {
             Phase::Ended => return None,
         };
         let looked_up_at = std::cell::Cell::new(guard.identity.0.now());
-        Some(Box::new(OpenAnswer { guard, entry, was, is_free, looked_up_at }))
+        let suspicions = entry.suspicions();
+        Some(Box::new(OpenAnswer { guard, entry, was, is_free, suspicions, looked_up_at }))
     }
 }
 
@@ -128,7 +132,7 @@ impl Minder for OpenAnswer {
     }
 
     fn going(&self) -> Going {
-        going(&self.guard, &self.entry, || self.is_same())
+        going(&self.guard, &self.entry, self.suspicions, || self.is_same())
     }
 
     fn stands(&self) -> Later<'_, bool> {
@@ -151,12 +155,14 @@ impl Minder for OpenAnswer {
 
 /// Where the shop signs people in within the session that they have, what it says in it waits while somebody may be signing in: the answer to
 /// that tells who it is then.
-fn going(guard: &Guard, entry: &Entry, is_same: impl FnOnce() -> bool) -> Going {
+///
+/// Where nobody waited for that answer it is not known, and what was begun before it ends.
+fn going(guard: &Guard, entry: &Entry, suspicions: u64, is_same: impl FnOnce() -> bool) -> Going {
     // In this order: what was decided meanwhile is seen by the second look.
     if guard.adapter.elevates() && entry.underway.try_read().is_err() {
         return Going::Wait;
     }
-    if is_same() { Going::On } else { Going::Over }
+    if entry.suspicions() == suspicions && is_same() { Going::On } else { Going::Over }
 }
 
 /// What is spoken on a connection, where it is one that is heard.
