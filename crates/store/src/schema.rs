@@ -9,7 +9,7 @@ use crate::url::Target;
 use crate::{Db, Engine, Error, migrations};
 
 /// What SQLite keeps of each thing is the text that made it.
-const OF_SQLITE: &str = "SELECT type, tbl_name, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+const OF_SQLITE: &str = "SELECT type, tbl_name, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT IN ('sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4')";
 
 /// The same of one schema of PostgreSQL, from its catalogue; a function's table is itself, which keeps those of others out.
 const OF_POSTGRES: &str = "\

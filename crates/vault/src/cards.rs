@@ -21,6 +21,7 @@ pub(crate) fn holds_card(text: &str) -> bool {
         || beside_letters(&plain).any(is_card)
         || spread(&plain).iter().any(|run| is_card(run))
         || apart(&plain).iter().any(|number| is_card(number))
+        || with_code(&plain).into_iter().any(is_card)
         || padded(&plain).into_iter().any(is_card)
         || mixed::numbers(&plain).iter().any(|number| is_card(number))
 }
@@ -91,6 +92,16 @@ fn spread(plain: &str) -> Vec<String> {
     }
     runs.retain(|number| CARD_DIGITS.contains(&number.len()));
     runs
+}
+
+/// Numbers in one piece with a dash or a stroke and a code of three or four digits directly behind (`4242424242424242-123`).
+fn with_code(plain: &str) -> Vec<&str> {
+    let words = plain.split(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '/')));
+    let number = |word: &'_ str| {
+        let (number, code) = word.split_once(['-', '/'])?;
+        ((15..=19).contains(&number.len()) && matches!(code.len(), 3 | 4)).then_some(number.len())
+    };
+    words.filter_map(|word| number(word).and_then(|length| word.get(..length))).collect()
 }
 
 /// Groups of a number that are looked at together.

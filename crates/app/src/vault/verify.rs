@@ -44,7 +44,15 @@ pub fn verify(standing: &Standing) -> Done<String> {
     // What its rows are is of little worth where somebody has changed what the database does with them.
     let of_keys = storeward_store::schema::unlike(&standing.keys);
     for (what, unlike) in [("the database", standing.vault.unlike()), ("the key store", of_keys)] {
-        unlike.context(what)?.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
+        // A user of PostgreSQL's without the right to make a schema: what else was found is told all the same.
+        let unlike = unlike.unwrap_or_else(|why| {
+            let _ = writeln!(
+                stderr(),
+                "{what}: whether its tables are as Storeward makes them was not looked at: {why}"
+            );
+            Vec::new()
+        });
+        unlike.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
     }
     if let Some(failure) = standing.look_at_head()? {
         faults.push_str(&format!("  {}\n", failure.what()));

@@ -98,7 +98,10 @@ impl Exchange<'_> {
         if self.connection.in_flight() > FEW {
             body.read_small();
         }
-        let minded = session.as_mut().and_then(|session| session.mind_body()).map(MindedBody::by);
+        // What has a length was there as a whole when its head was told.
+        let minds = length.is_none() || events;
+        let minded =
+            session.as_mut().filter(|_| minds).and_then(|session| session.mind_body()).map(MindedBody::by);
         let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, rewrite, gzip, stall, minded };
         Ok(Answer::Stream(parts(head.status, headers), Box::new(flow)))
     }

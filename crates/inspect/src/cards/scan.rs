@@ -312,8 +312,15 @@ fn is_brand(digits: &[u8]) -> bool {
                 || is_maestro(four)
                 || is_of_one_country(four)
         }
-        17 | 18 => two == 62 || is_maestro(four),
-        19 => two == 62 || (40..=49).contains(&two) || matches!(four, 6011 | 6500..=6599) || is_maestro(four),
+        17 => two == 62 || is_maestro(four),
+        18 => two == 62 || is_maestro(four) || is_long_of_one_country(four),
+        19 => {
+            two == 62
+                || (40..=49).contains(&two)
+                || matches!(four, 6011 | 6500..=6599)
+                || is_maestro(four)
+                || is_long_of_one_country(four)
+        }
         _ => false,
     }
 }
@@ -329,6 +336,11 @@ fn is_of_one_country(four: u32) -> bool {
         || matches!(four, 5060 | 5061 | 5078 | 5079)
         || matches!(four, 5080..=5089 | 6000..=6099 | 8100..=8299)
         || matches!(four, 8600 | 9860 | 9792)
+}
+
+/// Verve and girocard in the longer forms, and Napas (Vietnam).
+fn is_long_of_one_country(four: u32) -> bool {
+    matches!(four, 5060 | 5061 | 5078 | 5079 | 6703 | 6720 | 9704)
 }
 
 fn passes_luhn(digits: &[u8]) -> bool {

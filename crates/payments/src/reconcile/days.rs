@@ -61,7 +61,8 @@ impl Known {
             let page = ledger::search(reader, &filter, PageSize::new(PageSize::MAX))?;
             for (_, record) in page.rows {
                 let Event::DayReconciled(fact) = record.event else { continue };
-                if fact.provider == provider.word() {
+                // Written while the clock was ahead: when it was is not known.
+                if fact.provider == provider.word() && record.at <= now {
                     known.at.entry(fact.day).or_insert(record.at);
                 }
             }

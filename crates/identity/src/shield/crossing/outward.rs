@@ -66,8 +66,10 @@ impl Crossing {
         }
         let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };
         if self.has_moved(&entry) {
+            // Nobody asks who is signed in by it: the next page does.
             if self.is_risky {
-                entry.suspect(self.guard.identity.0.now().plus(SUSPECT));
+                self.leave_undecided(&entry);
+                self.guard.handles.note_change(&entry);
             }
             return Ok(self.again());
         }
@@ -301,6 +303,18 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
     }
 }
 
+impl Crossing {
+    /// It is not known whether this act signed somebody in: that is asked before anything else of the session goes on.
+    fn leave_undecided(&self, entry: &Entry) {
+        let now = self.guard.identity.0.now();
+        entry.suspect(now.plus(SUSPECT));
+        if self.door.is_some() {
+            entry.bar(now.plus(BARRED));
+        }
+        entry.lock().jar.is_known = false;
+    }
+}
+
 impl Drop for Crossing {
     /// Nobody waited for the answer, or it could not be decided on: the shop may be signing somebody in all the same.
     fn drop(&mut self) {
@@ -308,12 +322,7 @@ impl Drop for Crossing {
             return;
         }
         let Some(held) = &self.held else { return };
-        let now = self.guard.identity.0.now();
-        held.entry.suspect(now.plus(SUSPECT));
-        if self.door.is_some() {
-            held.entry.bar(now.plus(BARRED));
-        }
-        held.entry.lock().jar.is_known = false;
+        self.leave_undecided(&held.entry);
         self.guard.handles.note_change(&held.entry);
     }
 }
