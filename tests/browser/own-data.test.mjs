@@ -111,8 +111,10 @@ test('a customer sees what is kept, takes a copy, stops its use and erases it', 
   await page.getByRole('button', { name: 'Allow the use again' }).click();
   await page.getByLabel('Yes, erase it for good').check();
   await page.getByRole('button', { name: 'Erase', exact: true }).click();
-  await page.getByText('Your data is erased.').waitFor();
-  await page.getByText('Nothing is kept under your confirmed e-mail address.').waitFor();
+  await page.getByText('Your data is erased. Your account here is closed, too.').waitFor();
+  // Signed out, with the account.
+  await page.goto(at('data'));
+  assert.match(new URL(page.url()).pathname, /sign-in$/);
   assert.deepEqual(faults, []);
   await context.close();
 });

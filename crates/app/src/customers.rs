@@ -47,6 +47,9 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     if let Some(standing) = &vault {
         standing.tell_rules()?;
     }
+    if let (Some(standing), Some(identity)) = (&vault, &identity) {
+        standing.join(identity)?;
+    }
     let own = crate::vault::answer(vault.as_ref(), identity.as_ref(), own)?;
     let (teach, own) = crate::teach::start(opened, identity.as_ref(), own)?;
     let (payments, own) = crate::payments::start(opened, own)?;

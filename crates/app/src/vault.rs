@@ -1,5 +1,6 @@
 //! Customers' records from `[vault]`: keys, shelf and rules in the data directory, put together; and `storeward vault`.
 
+mod accounts;
 pub mod copies;
 mod csv;
 mod duties;
@@ -15,6 +16,7 @@ mod words;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -117,6 +119,7 @@ pub fn is_same(before: Option<&VaultSection>, after: Option<&VaultSection>) -> b
 pub struct Standing {
     pub vault: Vault,
     keys: Db,
+    accounts: Arc<accounts::Joined>,
     life: Duration,
     import: Option<shops::ImportSection>,
     dir: PathBuf,
@@ -154,6 +157,20 @@ impl Standing {
         let rules = self.vault.policies();
         finished(self.vault.tell_rules(&rules, self.vault.rules_from(), Actor::System))?
             .context("the rules in force")
+    }
+
+    /// Accounts are at work: those of erased people that a crash left, or an older copy of the data brought back, are closed before
+    /// anything serves, and from now on an erasure closes the person's own.
+    pub fn join(&self, identity: &Identity) -> Done {
+        self.accounts.serve(identity.clone());
+        let closed = finished(self.vault.close_left_accounts())?.context("accounts of erased people")?;
+        if closed > 0 {
+            let words = format!(
+                "{closed} accounts of erased people were still there, or there again (a stop half-way, or an older copy): they are closed"
+            );
+            log("warning", &words, &[]);
+        }
+        Ok(())
     }
 
     pub fn close(&self) {
@@ -223,6 +240,8 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
         None => saved(&vault)?,
     };
     vault.set_rules(rules.0, rules.1);
+    let accounts = accounts::Joined::new(opened);
+    vault.join_accounts(accounts.clone());
     // What a crash left half-way is ended before anything serves: nobody is half erased.
     let ended = match finished(vault.finish_erasures())? {
         // Named there and by `storeward vault verify`; the shop is served on, and nothing is opened of whoever is being erased.
@@ -242,7 +261,7 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     indexes::settle(&vault, section, data)?;
     let life = Duration::from_secs(u64::from(section.rotate_days) * 24 * 3_600);
     let (import, dir) = (section.import.clone(), data.path().to_owned());
-    Ok(Some(Standing { vault, keys, life, import, dir }))
+    Ok(Some(Standing { vault, keys, accounts, life, import, dir }))
 }
 
 /// The customers' pages with that of their own data among them; as they were where there is none.

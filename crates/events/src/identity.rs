@@ -175,6 +175,14 @@ pub struct AccountUnlocked {
     pub customer: CustomerId,
 }
 
+/// The account is closed: every row of it is gone from the data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountClosed {
+    pub customer: CustomerId,
+    /// `own`, `staff` or `erasure` (of the person's record in the vault).
+    pub reason: String,
+}
+
 /// A member of staff said that the app or passkey of one of the shop's own staff is theirs: it opens the back office.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackOfficeAllowed {

@@ -168,6 +168,7 @@ vocabulary! {
     RecoveryBegun(identity::RecoveryBegun) = "identity.recovery_begun", Low, Security;
     RecoveryFinished(identity::RecoveryFinished) = "identity.recovery_finished", Medium, Security;
     AccountLocked(identity::AccountLocked) = "identity.account_locked", Medium, Security;
+    AccountClosed(identity::AccountClosed) = "identity.account_closed", Medium, Security;
     BackOfficeAllowed(identity::BackOfficeAllowed) = "identity.back_office_allowed", Medium, Security;
     AccountUnlocked(identity::AccountUnlocked) = "identity.account_unlocked", Medium, Security;
     StepUpForced(identity::StepUpForced) = "identity.step_up_forced", Medium, Security;

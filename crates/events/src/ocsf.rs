@@ -58,10 +58,11 @@ fn class_of(event: &Event) -> Class {
             authentication(1, 2)
         }
         Event::CustomerSignedOut(_) | Event::SessionsRevoked(_) => authentication(2, 1),
-        // 3001: 3 password change, 4 password reset, 5 disable, 2 enable, 9 lock, 12 unlock, 10 and 11 the factors.
+        // 3001: 3 password change, 4 password reset, 5 disable, 2 enable, 6 delete, 9 lock, 12 unlock, 10 and 11 the factors.
         Event::CustomerPasswordChanged(_) | Event::StaffPasswordChanged(_) => account(3),
         Event::AccountLocked(_) => account(9),
         Event::AccountUnlocked(_) => account(12),
+        Event::AccountClosed(_) => account(6),
         Event::BackOfficeAllowed(_) => account(99),
         Event::FactorAdded(_) | Event::StaffPasskeyAdded(_) => account(10),
         Event::FactorRemoved(_) | Event::StaffPasskeyRemoved(_) => account(11),
@@ -464,6 +465,7 @@ fn customer_of(event: &Event) -> Option<CustomerId> {
         Event::RecoveryFinished(e) => Some(e.customer),
         Event::AccountLocked(e) => Some(e.customer),
         Event::AccountUnlocked(e) => Some(e.customer),
+        Event::AccountClosed(e) => Some(e.customer),
         Event::BackOfficeAllowed(e) => Some(e.customer),
         Event::StepUpForced(e) => Some(e.customer),
         Event::ShopAccountLinked(e) => Some(e.customer),

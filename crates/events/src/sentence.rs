@@ -305,6 +305,9 @@ fn of_accounts(event: &Event) -> Option<String> {
             format!("What {} added opens the shop's back office", e.customer)
         }
         Event::AccountUnlocked(e) => format!("The account of {} was unlocked", e.customer),
+        Event::AccountClosed(e) => {
+            format!("The account of {} was closed ({})", e.customer, words::plain(&e.reason))
+        }
         Event::StepUpForced(e) => {
             format!("{} must show a second factor next time ({})", e.customer, words::plain(&e.reason))
         }

@@ -13,6 +13,7 @@ use crate::config::Policy;
 use crate::lookalike::Names;
 use crate::pace::{Throttled, throttle};
 use crate::pages::Counted;
+use crate::sql;
 use crate::trust::TrustSource;
 
 /// What the app hands over.
@@ -71,6 +72,12 @@ impl Guide {
             throttle: throttle(),
             counted: Mutex::default(),
         };
+        shared.identity.add_leaving(|tx, closed| {
+            sql::person::forget_customer(tx, closed.customer)?;
+            sql::lesson::forget_customer(tx, closed.customer)?;
+            sql::reminder::forget_customer(tx, closed.customer)?;
+            Ok(sql::report::forget_customer(tx, closed.customer)?)
+        });
         shared.identity.accompany(Arc::new(crate::companion::Beside(shared.db.clone())));
         Guide(Arc::new(shared))
     }

@@ -58,6 +58,8 @@ words! {
         AccountLocked = "account_locked",
         AccountUnlocked = "account_unlocked",
         SessionsEnded = "sessions_ended",
+        /// By its owner, by the shop's staff, or with the person's data: no link, since nothing is left that it could undo.
+        AccountClosed = "account_closed",
         /// Begun by the shop's staff. Parameters: `link` (leads to a new password), `minutes`.
         PasswordLink = "password_link",
         /// Every factor is said to be lost. Parameters: `ends`, `link` (stops it), as the two below.
@@ -107,6 +109,10 @@ pub trait Post: Send + Sync + 'static {
     /// The same for a short message.
     fn text(&self, tx: &mut Tx<'_>, text: &Text) -> Result<(), Error>;
 
+    /// Takes back what waits for an account that is closed, and forgets what was written to it: all that bears its id, and what of ours went
+    /// to its address in nobody's name.
+    fn forget(&self, tx: &mut Tx<'_>, customer: CustomerId, address: Option<&str>) -> Result<(), Error>;
+
     /// Whether short messages can be sent.
     fn offers_texts(&self) -> bool;
 }
@@ -141,6 +147,11 @@ impl Post for RecordedPost {
 
     fn text(&self, _tx: &mut Tx<'_>, text: &Text) -> Result<(), Error> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+        Ok(())
+    }
+
+    /// What was posted is kept: a test reads on what was said before.
+    fn forget(&self, _tx: &mut Tx<'_>, _customer: CustomerId, _address: Option<&str>) -> Result<(), Error> {
         Ok(())
     }
 

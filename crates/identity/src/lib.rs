@@ -44,7 +44,7 @@ pub use letter::{Letter, LetterKind, Post, RecordedPost, Text};
 pub use model::{DeviceId, FactorId, FactorKind, Level, Proof, SessionId};
 pub use outbox::OutboxPost;
 pub use pace::{HoldBack, Quanta};
-pub use pages::{Around, CHANGE_PASSWORD, Logo, OwnView, Standpoint};
+pub use pages::{Around, CHANGE_PASSWORD, Farewell, Logo, OwnView, Standpoint};
 pub use shield::{
     CanaryAccount, CanarySection, HANDLE_COOKIE, OfficeGuard, Shield, ShieldFault, ShieldParts,
     ShieldSection, StaffPolicy, WhenUnclear, WhenUnsaid,
@@ -53,6 +53,7 @@ pub use sql::STATEMENTS;
 pub use state::{Door, Purpose, ReturnTo};
 pub use tokens::{DEVICE_COOKIE, FLOW_COOKIE, FlowToken, SESSION_COOKIE, SessionToken};
 pub use verbs::buyer::AtTheTill;
+pub use verbs::close::{Closed, accounts_of_address};
 pub use verbs::current::{CurrentSession, still_signed_in};
 pub use verbs::ended::{Ended, EndedWhat, SESSIONS_ENDED_JOB};
 pub use verbs::import;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use storeward_base::CustomerId;
 use storeward_events::post::Channel;
 use storeward_outbound::mail::{self, Block, Line, Link, Mailbox};
 use storeward_post::{Mail, Outbox, PostError, Sms};
@@ -12,6 +13,7 @@ use crate::letter::{Letter, LetterKind, Post, Text};
 use crate::texts::Texts;
 
 /// What events call these messages.
+const DOMAIN: &str = "identity";
 const TOPIC_CODE: &str = "identity.code";
 const TOPIC_NOTICE: &str = "identity.notice";
 
@@ -39,6 +41,11 @@ impl Post for OutboxPost {
     fn text(&self, tx: &mut Tx<'_>, text: &Text) -> Result<(), Error> {
         let sms = Sms::new(TOPIC_CODE, text.to.clone(), text.text.expose().as_str());
         promised(self.0.sms(tx, &sms.customer(text.customer).until(text.until)))
+    }
+
+    fn forget(&self, tx: &mut Tx<'_>, customer: CustomerId, address: Option<&str>) -> Result<(), Error> {
+        let address = address.and_then(|address| mail::Address::parse(address).ok());
+        Ok(self.0.forget(tx, customer, address.as_ref(), DOMAIN)?)
     }
 
     fn offers_texts(&self) -> bool {

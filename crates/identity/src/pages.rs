@@ -6,6 +6,7 @@ mod assets;
 mod back_office;
 mod challenge;
 mod change;
+mod close;
 mod door;
 mod factors;
 mod leave;
@@ -31,6 +32,7 @@ use crate::verbs::Identity;
 
 pub use around::{Around, OwnView, Standpoint};
 pub use assets::Logo;
+pub use close::Farewell;
 pub(crate) use door::{StandIn, answer_of, refused, too_often};
 
 /// What every handler shares.
@@ -157,6 +159,8 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/password/meter"), CUSTOMER, meter::change)
         .get(own!("/account/address"), FRESH, change::address_page)
         .post(own!("/account/address"), FRESH, change::address)
+        .get(own!("/account/close"), FRESH, close::page)
+        .post(own!("/account/close"), FRESH, close::close)
         .get(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::page)
         .post(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::act)
         .get(CHANGE_PASSWORD, Access::Public("leads to where passwords are changed"), change::well_known);

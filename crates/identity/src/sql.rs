@@ -3,6 +3,7 @@
 pub mod account;
 pub mod activity;
 pub mod bound;
+pub mod closing;
 pub mod device;
 pub mod factor;
 pub mod flow;
@@ -21,6 +22,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     account::STATEMENTS,
     activity::STATEMENTS,
     bound::STATEMENTS,
+    closing::STATEMENTS,
     device::STATEMENTS,
     factor::STATEMENTS,
     flow::STATEMENTS,

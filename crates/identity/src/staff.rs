@@ -5,6 +5,7 @@
 //! secret, or makes a session: nobody can act as a customer.
 
 mod acts;
+mod close;
 mod look;
 mod new_password;
 mod take_factor;

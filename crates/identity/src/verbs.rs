@@ -4,6 +4,7 @@ mod back_office;
 pub mod buyer;
 mod change_address;
 mod change_password;
+pub mod close;
 pub mod current;
 pub(crate) mod devices;
 pub mod ended;
@@ -143,6 +144,8 @@ pub(crate) struct Shared {
     /// Where people sign in at the shop itself; `None` without the shield.
     pub shop_sign_in: RwLock<Option<String>>,
     pub tabs: RwLock<Vec<MakesTab>>,
+    /// Takes away what other domains keep of an account that is closed.
+    pub leaving: RwLock<Vec<Arc<close::Leaving>>>,
 }
 
 impl Identity {
@@ -169,6 +172,7 @@ impl Identity {
             shop_password: RwLock::default(),
             shop_sign_in: RwLock::default(),
             tabs: RwLock::default(),
+            leaving: RwLock::default(),
         }))
     }
 

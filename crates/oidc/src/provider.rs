@@ -18,6 +18,7 @@ use crate::protocol::claims::ID_TOKEN;
 use crate::sql::grant::GrantRow;
 use crate::texts::{Text, WORDS};
 use crate::throttle::{Network, failures};
+use crate::verbs::ended::leave;
 
 /// What the app hands over.
 pub struct ProviderParts {
@@ -71,6 +72,14 @@ impl Provider {
         identity.add_tab(|language| Tab {
             path: crate::pages::APPS,
             label: WORDS.text(language, Text::AppsNav, &[]),
+        });
+        identity.add_leaving(|tx, closed| {
+            leave(tx, closed).map_err(|error| match error {
+                Error::Store(error) => error.into(),
+                _ => {
+                    storeward_identity::Error::Form("what was given out for a closed account cannot be ended")
+                }
+            })
         });
         Provider(Arc::new(Shared {
             marks: Marks::new(&pseudonym_key),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use storeward_base::{Clock, Entropy, Language, PostId, Timestamp};
+use storeward_base::{Clock, CustomerId, Entropy, Language, PostId, Timestamp};
 use storeward_events::post::Channel;
 use storeward_outbound::mail::{Address, Brand, Line, Mailer, Message, MessageId};
 use storeward_outbound::sms::{Gateway, PhoneNumber, ShortMessage};
@@ -200,6 +200,29 @@ impl Outbox {
     fn fingerprint(&self, text: &str) -> String {
         let mark = self.0.parts.marks.mark(text);
         format!("to_{}", mark.get(..24).unwrap_or(&mark))
+    }
+
+    /// Takes back what waits for a customer, and forgets what was written to them: their account is closed. Of what waits for nobody's
+    /// account at this address, and of what was written there, that is what bears a topic of `domain`, such as a code.
+    pub fn forget(
+        &self,
+        tx: &mut Tx<'_>,
+        customer: CustomerId,
+        address: Option<&Address>,
+        domain: &str,
+    ) -> Result<(), Error> {
+        let recipient = address.map(|address| self.recipient_of_mail(address));
+        let is_of = |topic: &str| topic.strip_prefix(domain).is_some_and(|rest| rest.starts_with('.'));
+        let is_theirs = |bytes: &[u8]| {
+            parcel::head(bytes).is_ok_and(|head| match head.customer {
+                Some(whose) => whose == customer,
+                None => recipient.as_ref() == Some(&head.recipient) && is_of(&head.topic),
+            })
+        };
+        for kind in [MAIL, SMS] {
+            jobs::take_back(tx, kind, is_theirs)?;
+        }
+        register::forget_of(tx, customer, recipient.as_deref(), domain)
     }
 
     /// Who forgets, daily, which messages were written long ago; for the runner of jobs.

@@ -28,10 +28,13 @@ const BY_CODE: &str = "SELECT code_mark, topic, recipient, customer, shown_seale
 const OF_RECIPIENT: &str = "SELECT code_mark, topic, recipient, customer, shown_sealed, written_at FROM post_register \
                             WHERE recipient = $1 ORDER BY written_at DESC, code_mark LIMIT $2";
 const STRIKE: &str = "DELETE FROM post_register WHERE code_mark = $1";
+const STRIKE_OF: &str = "DELETE FROM post_register WHERE customer = $1";
+const STRIKE_AT: &str =
+    "DELETE FROM post_register WHERE recipient = $1 AND customer IS NULL AND topic LIKE $2";
 const FORGET: &str = "DELETE FROM post_register WHERE written_at < $1";
 
 /// Every statement of this crate, for the test that prepares them on both engines.
-pub const STATEMENTS: &[&str] = &[INSERT, BY_CODE, OF_RECIPIENT, STRIKE, FORGET];
+pub const STATEMENTS: &[&str] = &[INSERT, BY_CODE, OF_RECIPIENT, STRIKE, STRIKE_OF, STRIKE_AT, FORGET];
 
 text_keys! {
     enum Text {
@@ -194,6 +197,20 @@ pub(crate) fn enter(
 /// Takes a message out again that was not promised after all.
 pub(crate) fn strike(tx: &mut Tx<'_>, keys: &Keys<'_>, code: &Code) -> Result<(), Error> {
     tx.execute(STRIKE, params![keys.mark(code)]).map(drop)
+}
+
+/// Forgets what was written to a customer, and what of a domain went to this recipient without an account.
+pub(crate) fn forget_of(
+    tx: &mut Tx<'_>,
+    customer: CustomerId,
+    recipient: Option<&str>,
+    domain: &str,
+) -> Result<(), Error> {
+    tx.execute(STRIKE_OF, params![customer])?;
+    match recipient {
+        Some(recipient) => tx.execute(STRIKE_AT, params![recipient, format!("{domain}.%")]).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// The line below a mail.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_base::{Actor, Language, PostId, SeededEntropy, SystemEntropy};
+use storeward_base::{Actor, CustomerId, Language, PostId, SeededEntropy, SystemEntropy};
 use storeward_events::post::{Channel, PostFailed, PostSent};
 use storeward_events::{Event, system};
 use storeward_outbound::mail::{self, Address, Block, Brand, Letter, Line, MailSection, Mailbox};
@@ -430,4 +430,38 @@ both_engines!(without_a_server_nothing_is_promised, async |db: TestDb| {
         .await;
     assert!(matches!(refused, Err(PostError::NotSetUp(Channel::Mail))), "{refused:?}");
     assert!(attempts(&db).await.is_empty());
+});
+
+// What waited for somebody whose account is closed went out all the same.
+both_engines!(what_waits_for_a_closed_account_is_taken_back, MIGRATIONS, async |db: TestDb| {
+    let outbox = outbox(Some(unused_port()), None);
+    outbox.set_check_page("shop.example/messages");
+    let (ada, bob) = (CustomerId::from_bits(1), CustomerId::from_bits(2));
+    let to = |address: &str| Mailbox::from(Address::parse(address).unwrap());
+    let mail = |topic, address: &str| Mail::new(topic, to(address), Language::En, letter());
+    for gone in [
+        mail("identity.notice", "anna@customer.example").customer(ada),
+        mail("guide.reminder", "of.before@customer.example").customer(ada),
+        code_mail(),
+    ] {
+        post(&db, &outbox, gone).await;
+    }
+    let kept = [
+        post(&db, &outbox, mail("payments.receipt", "anna@customer.example")).await,
+        post(&db, &outbox, mail("identity.code", "anna@customer.example").customer(bob)).await,
+        post(&db, &outbox, mail("identity.code", "bob@customer.example")).await,
+    ];
+    let (taker, address) = (outbox.clone(), Address::parse("anna@CUSTOMER.example").unwrap());
+    let forgotten = db.write(move |tx| {
+        tx.commit_silent("of this test");
+        taker.forget(tx, ada, Some(&address), "identity")
+    });
+    forgotten.await.unwrap_or_else(|why: Error| panic!("{why}"));
+    assert_eq!(attempts(&db).await.len(), 3);
+    let left = db.read(|reader| {
+        reader.query_many("SELECT post FROM post_register ORDER BY post", &[], |row| row.get::<PostId>(0))
+    });
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    assert_eq!(left.await.unwrap_or_else(|why: Error| panic!("{why}")), kept);
 });

@@ -98,5 +98,7 @@ statements! {
                  AND lease_until IS NOT NULL";
     BURY_JOB = "UPDATE job SET died_at = $3, error_code = $4, payload = $5, unique_key = NULL, lease_until = NULL \
                 WHERE id = $1 AND claims = $2 AND lease_until IS NOT NULL";
+    FIND_PAYLOADS = "SELECT id, payload FROM job WHERE kind = $1 AND id > $2 ORDER BY id LIMIT 100";
+    TAKE_JOB_BACK = "DELETE FROM job WHERE id = $1";
     FORGET_DEAD_JOBS = "DELETE FROM job WHERE died_at < $1";
 }

@@ -10,6 +10,8 @@ use crate::manifest::{Flaw, Harm};
 pub enum Error {
     Store(storeward_store::Error),
     Seal(storeward_seal::Error),
+    /// A customer's account cannot be found or closed.
+    Account(storeward_identity::Error),
     /// The file of epoch keys cannot be read or written; the words say which and why.
     Shelf(String),
     /// Another program makes customers' keys at the moment, so no epoch may end.
@@ -51,6 +53,7 @@ impl fmt::Display for Error {
         match self {
             Error::Store(error) => error.fmt(f),
             Error::Seal(error) => error.fmt(f),
+            Error::Account(error) => error.fmt(f),
             Error::Shelf(why) => write!(f, "the epoch keys: {why}"),
             Error::ShelfHeld => f.write_str(
                 "another program, such as an import, makes customers' keys; try again when it is through",
@@ -102,6 +105,12 @@ impl From<storeward_store::Error> for Error {
     }
 }
 
+impl From<storeward_identity::Error> for Error {
+    fn from(error: storeward_identity::Error) -> Self {
+        Error::Account(error)
+    }
+}
+
 impl From<storeward_seal::Error> for Error {
     fn from(error: storeward_seal::Error) -> Self {
         Error::Seal(error)
@@ -113,6 +122,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.kind(),
             Error::Seal(error) => error.kind(),
+            Error::Account(error) => error.kind(),
             Error::Shelf(_)
             | Error::OtherRoot { .. }
             | Error::NoEpoch(_)
@@ -129,6 +139,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.blame(),
             Error::Seal(error) => error.blame(),
+            Error::Account(error) => error.blame(),
             Error::Shelf(_)
             | Error::OtherRoot { .. }
             | Error::NoEpoch(_)
@@ -150,6 +161,7 @@ impl Fault for Error {
         match self {
             Error::Store(error) => error.code(),
             Error::Seal(error) => error.code(),
+            Error::Account(error) => error.code(),
             Error::Shelf(_) => "vault.shelf",
             Error::ShelfHeld => "vault.shelf_held",
             Error::OtherRoot { .. } => "vault.other_root",

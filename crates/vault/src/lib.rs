@@ -9,6 +9,7 @@
 //! **Emits** `vault.*`.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod asking;
 mod beside;
 mod cards;
@@ -44,6 +45,7 @@ mod verify;
 mod walks;
 mod whose;
 
+pub use accounts::Accounts;
 pub use asking::{Ask, Asker};
 pub use catalogue::{Class, FIELDS, Field};
 pub use error::Error;

@@ -9,7 +9,7 @@ mod texts;
 use serde::Deserialize;
 use storeward_base::{Actor, CustomerId, Secret};
 use storeward_identity::{
-    Access as Need, Around, CurrentSession, CustomerGate, Identity, OwnView, Standpoint, Tab,
+    Access as Need, Around, CurrentSession, CustomerGate, Farewell, Identity, OwnView, Standpoint, Tab,
 };
 use storeward_policy::Purpose;
 use storeward_web::askama::Template;
@@ -434,7 +434,8 @@ async fn act(
             for ask in asks() {
                 own.vault.erase(&ask).await.map_err(refused)?;
             }
-            redirect(&format!("{PREFIX}?done=erased"))
+            own.vault.close_account(view.session.customer).await.map_err(refused)?;
+            own.identity.farewell(Farewell::Erased)
         }
         "erase" => {
             let why = WORDS.text(view.language, Text::Unsure, &[]);

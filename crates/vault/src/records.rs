@@ -1,6 +1,6 @@
 //! Customers' records: writing values, and finding whose they are.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use storeward_base::{Actor, CustomerId, Entropy, Secret, Timestamp};
 use storeward_events::vault::{FieldsRemoved, FieldsWritten, RecordHarmed};
@@ -9,6 +9,7 @@ use storeward_seal::envelope::CustomerKey;
 use storeward_store::{Db, Reader, Tx};
 
 use crate::Error;
+use crate::accounts::Accounts;
 use crate::cards::name_holds_card;
 use crate::catalogue::Field;
 use crate::import::{Cells, Told};
@@ -126,6 +127,7 @@ pub(crate) struct Inner {
     pub policies: RwLock<(Arc<Policies>, RulesFrom)>,
     pub entropy: Arc<dyn Entropy>,
     pub walks: Walks,
+    pub accounts: OnceLock<Arc<dyn Accounts>>,
 }
 
 /// How much there is.
@@ -150,6 +152,7 @@ impl Vault {
             policies: RwLock::new((Arc::new(policies), RulesFrom::Start)),
             entropy,
             walks: Walks::default(),
+            accounts: OnceLock::new(),
         }))
     }
 

@@ -230,6 +230,7 @@ impl Vault {
                 count += 1;
             }
         }
+        self.close_left_accounts().await?;
         Ok(count)
     }
 
@@ -297,7 +298,10 @@ impl Vault {
         // Whom a shop takes out of its accounts it goes on having as a guest, by the address on their orders: they stay erased under
         // that number, too. Older orders may bear another address: they stay erased themselves, whoever's they become. A mark is all that
         // is kept, as of their own number.
-        for mark in self.as_guests(customer).await?.into_iter().chain(self.as_items(customer).await?) {
+        let accounts = self.accounts_of(customer).await?;
+        let marks = self.as_guests(customer).await?.into_iter().chain(self.as_items(customer).await?);
+        // No key is of an account's: the note keeps its number for when an older copy of the data has it again.
+        for mark in marks.chain(accounts.iter().copied()) {
             self.0.keys.destroy(mark, actor).await?;
         }
         let had_key = self.0.keys.destroy(customer, actor).await?;
@@ -324,7 +328,8 @@ impl Vault {
             }
             Ok(())
         });
-        ended.await
+        ended.await?;
+        self.close(accounts, actor).await.map(drop)
     }
 
     /// Deletes values whose time is over, and the index over openings that the ledger has forgotten. How many values.

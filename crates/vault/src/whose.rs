@@ -43,6 +43,26 @@ pub(crate) fn is_own_word(kept: &str) -> bool {
     [Provenance::Customer, Provenance::Owner, Provenance::Staff].iter().any(|by| by.name() == kept)
 }
 
+/// Whether an address says whose the record is, as it is kept. What staff wrote says nothing of it, unless the owner did: else whoever
+/// corrects reads. What a program wrote says it while nobody says otherwise: of two addresses either may be a stranger's, who knew the
+/// number before its customer came.
+fn proves(kept_by: &str, is_undisputed: bool) -> bool {
+    let is_first = Provenance::spoken(kept_by) == Provenance::Shop.name() && !kept_by.ends_with(LATER);
+    is_proven(kept_by) || (is_undisputed && is_first)
+}
+
+/// The addresses by which a record is somebody's, each once, as far as they can be opened.
+pub(crate) fn proven_emails(key: &CustomerKey, customer: CustomerId, rows: &[FieldRow]) -> Vec<String> {
+    let open = |row| open_row(key, customer, row).ok().and_then(|value| email().normal(value.expose()));
+    let kept: Vec<(&FieldRow, String)> = emails(rows).filter_map(|row| Some((row, open(row)?))).collect();
+    let is_undisputed = kept.iter().all(|(_, value)| kept.first().is_some_and(|(_, first)| first == value));
+    let proven = kept.iter().filter(|(row, _)| proves(&row.provenance, is_undisputed));
+    let mut found: Vec<String> = proven.map(|(_, value)| value.clone()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// Refuses a program's or a file's write over an item in which the customer's own word stands.
 pub(crate) fn refuse_over_own_word(
     rows: &[FieldRow],
@@ -173,12 +193,7 @@ impl Vault {
             let value = open_row(&key, customer, row)?;
             kept.push((row.provenance.as_str(), field.normal(value.expose()) == wanted));
         }
-        // What staff wrote says nothing of whose it is, unless the owner did: else whoever corrects reads. What a program wrote says it
-        // while nobody says otherwise: of two addresses either may be a stranger's, who knew the number before its customer came.
         let is_undisputed = kept.iter().all(|(_, is_wanted)| *is_wanted);
-        let is_first = |by: &str| Provenance::spoken(by) == Provenance::Shop.name() && !by.ends_with(LATER);
-        Ok(kept
-            .iter()
-            .any(|(by, is_wanted)| *is_wanted && (is_proven(by) || (is_undisputed && is_first(by)))))
+        Ok(kept.iter().any(|(by, is_wanted)| *is_wanted && proves(by, is_undisputed)))
     }
 }

@@ -1,5 +1,6 @@
 //! The vault as a data directory has it: files, passphrases, what is refused.
 
+mod accounts;
 mod head;
 
 use std::path::Path;

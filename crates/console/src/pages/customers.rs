@@ -28,6 +28,7 @@ const TITLE: &str = "Customers";
 #[template(path = "customers.html", askama = storeward_web::askama)]
 struct CustomersPage<'a> {
     csrf: &'a str,
+    done: Option<&'static str>,
     fault: Option<&'a str>,
     /// Accounts of one address, where there are several.
     several: Vec<String>,
@@ -126,16 +127,23 @@ fn customers(app: &App) -> Result<&Customers, Failure> {
     })
 }
 
-pub async fn page(State(app): State<App>, view: View) -> Result<Response, Failure> {
-    let content = list(&app, &view, None).await?;
+pub async fn page(
+    State(app): State<App>,
+    view: View,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let mut content = list(&app, &view, None).await?;
+    content.done = (asked.done == Act::Close.word()).then_some(
+        "The account is closed: nothing of it is left here but the ledger. The person was told by mail.",
+    );
     view.page(TITLE, HERE, &content)
 }
 
 async fn list<'a>(app: &App, view: &'a View, fault: Option<&'a str>) -> Result<CustomersPage<'a>, Failure> {
     let pressed = pressed(app).await?;
     let is_set_up = app.customers.is_some();
-    let several = Vec::new();
-    Ok(CustomersPage { csrf: view.csrf(), fault, several, is_set_up, pressed, icons: icons() })
+    let (done, several) = (None, Vec::new());
+    Ok(CustomersPage { csrf: view.csrf(), done, fault, several, is_set_up, pressed, icons: icons() })
 }
 
 /// Accounts under pressure, for this page and for Now.
@@ -270,6 +278,8 @@ pub async fn act(
             let fault = "Nothing was taken away: it is the last one, and there is no address to send a code to. Lock the account instead.";
             return again(&app, &view, id, fault).await;
         }
+        // There is no page of it any more.
+        Done::Changed if act == Act::Close => return Ok(redirect(&format!("{HERE}?done={}", act.word()))),
         Done::Changed => act.word(),
         Done::Already => "already",
         Done::WaitsForAnother => "waits",
@@ -475,6 +485,15 @@ fn act_forms(account: &AccountView) -> Vec<ActForm> {
             }
         }
     }
+    let close = match account.factors.len() {
+        0 => {
+            "For somebody who asks for it and cannot do it themselves. Every row of the account goes, this page and the reason too; the person is told by mail. Whoever signs in at the shop afterwards is somebody new."
+        }
+        _ => {
+            "For somebody who asks for it and cannot do it themselves. It has a second factor: another member of staff asks for the same within a day. Then every row of the account goes, this page and the reasons too; the person is told by mail. Whoever signs in at the shop afterwards is somebody new, with a mailed code alone."
+        }
+    };
+    forms.push(form(Act::Close, "Close the account", close, true));
     forms
 }
 
@@ -504,6 +523,9 @@ fn act_words(word: &str) -> &'static str {
         Some(Act::LetIntoOffice) => "let them into the back office",
         Some(Act::ShortenWayBack) => "asked to shorten the waiting time",
         Some(Act::TakeFactor) => "took a factor away",
+        // Of the account that is closed nothing is shown.
+        Some(Act::Close) => "closed the account",
+        None if word == "ask_close" => "asked to close the account",
         None if word == "ask_take_factor" => "asked to take the last factor away",
         None => "did something that this version does not know",
     }

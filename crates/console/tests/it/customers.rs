@@ -255,3 +255,29 @@ both_engines!(a_member_of_the_shop_is_let_into_its_back_office, MIGRATIONS, asyn
     assert_eq!(answer.location(), format!("{page}?done=let_into_office"), "{}", answer.body);
     assert_eq!(bench.events("identity.back_office_allowed").await.len(), 1);
 });
+
+// An account could be locked and never went.
+both_engines!(an_account_is_closed_at_the_console, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let customer = bench.customer(EMAIL).await;
+    let (mut browser, _) = bench.enrolled().await;
+    let page = format!("/customers/{customer}");
+    let act = format!("{page}/act");
+    add_app(&bench, customer, 1).await;
+    let shown = browser.get(&page).await;
+    let form = format!("csrf={}&act=close&reason=they+asked+for+it", shown.csrf());
+    // With a second factor it waits for somebody else.
+    let done = browser.post(&act, &form).await;
+    assert_eq!(done.location(), format!("{page}?done=waits"), "{}", done.body);
+    assert!(browser.get(&page).await.body.contains("asked to close the account"));
+    assert!(bench.events("identity.account_closed").await.is_empty());
+    let other = bench.customer("bob@people.example").await;
+    let act = format!("/customers/{other}/act");
+    let without = form.replace("reason=they+asked+for+it", "reason=");
+    assert_eq!(browser.post(&act, &without).await.status, 422);
+    assert_eq!(browser.post(&act, &form).await.location(), "/customers?done=close");
+    assert!(browser.get("/customers?done=close").await.body.contains("The account is closed"));
+    assert_eq!(browser.get(&format!("/customers/{other}")).await.status, 404);
+    let closed = bench.events("identity.account_closed").await;
+    assert!(closed.len() == 1 && matches!(closed[0].actor, Actor::Staff { .. }));
+});

@@ -9,6 +9,7 @@ statements! {
     FINISH = "INSERT INTO guide_lesson (customer, lesson, finished_at, right_answers, questions) \
               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (customer, lesson) DO UPDATE SET \
               finished_at = excluded.finished_at, right_answers = excluded.right_answers, questions = excluded.questions";
+    DELETE = "DELETE FROM guide_lesson WHERE customer = $1";
     OF_CUSTOMER = "SELECT lesson, finished_at, right_answers, questions FROM guide_lesson WHERE customer = $1 LIMIT 20";
 }
 
@@ -43,4 +44,9 @@ pub fn finish(tx: &mut Tx<'_>, customer: CustomerId, done: &Finished) -> Result<
 
 pub fn of_customer(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<Finished>, Error> {
     reader.query_many(OF_CUSTOMER, params![customer], finished)
+}
+
+/// The account is closed.
+pub fn forget_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE, params![customer]).map(drop)
 }

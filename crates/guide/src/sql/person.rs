@@ -16,6 +16,7 @@ statements! {
     PUT_OFF = "UPDATE guide_person SET due_at = $3 WHERE customer = $1 AND due_at = $2";
     REMINDED = "UPDATE guide_person SET reminded_at = $2 WHERE customer = $1";
     REVIEWED = "UPDATE guide_person SET reviewed_at = $2 WHERE customer = $1";
+    DELETE = "DELETE FROM guide_person WHERE customer = $1";
     CHOOSE = "UPDATE guide_person SET unwanted = $2 WHERE customer = $1";
 }
 
@@ -85,4 +86,9 @@ pub fn reviewed(tx: &mut Tx<'_>, customer: CustomerId, at: Timestamp) -> Result<
 pub fn choose(tx: &mut Tx<'_>, customer: CustomerId, unwanted: &[Topic]) -> Result<(), Error> {
     let words: Vec<&str> = unwanted.iter().map(|topic| topic.word()).collect();
     tx.execute(CHOOSE, params![customer, words.join(" ")]).map(drop)
+}
+
+/// The account is closed.
+pub fn forget_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE, params![customer]).map(drop)
 }

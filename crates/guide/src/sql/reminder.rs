@@ -16,6 +16,7 @@ statements! {
     EFFECT = "SELECT topic, held_back, (at - $1) / $2 AS span, CAST(COUNT(*) AS BIGINT), \
               CAST(SUM(CASE WHEN followed_at IS NULL THEN 0 ELSE 1 END) AS BIGINT) FROM guide_reminder \
               WHERE at >= $1 GROUP BY topic, held_back, (at - $1) / $2 ORDER BY 3, 1, 2 LIMIT 1000";
+    DELETE = "DELETE FROM guide_reminder WHERE customer = $1";
     FORGET = "DELETE FROM guide_reminder WHERE at < $1";
 }
 
@@ -91,4 +92,9 @@ pub fn effect(reader: &mut Reader<'_>, since: Timestamp, span_micros: i64) -> Re
 
 pub fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), Error> {
     tx.execute(FORGET, params![before]).map(drop)
+}
+
+/// The account is closed.
+pub fn forget_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE, params![customer]).map(drop)
 }

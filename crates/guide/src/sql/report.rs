@@ -20,6 +20,8 @@ statements! {
             WHERE words_kept = 1 ORDER BY CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END, at DESC, id DESC LIMIT $1";
     COUNT_OPEN = "SELECT CAST(COUNT(*) AS BIGINT) FROM guide_report WHERE closed_at IS NULL AND words_kept = 1";
     CLOSE = "UPDATE guide_report SET closed_at = $2, closed_by = $3, verdict = $4 WHERE id = $1 AND closed_at IS NULL";
+    // The words that they pasted among it.
+    DELETE = "DELETE FROM guide_report WHERE customer = $1";
     FORGET = "DELETE FROM guide_report WHERE at < $1";
 }
 
@@ -110,4 +112,9 @@ pub fn close(
 
 pub fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), Error> {
     tx.execute(FORGET, params![before]).map(drop)
+}
+
+/// The account is closed.
+pub fn forget_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE, params![customer]).map(drop)
 }

@@ -101,3 +101,39 @@ both_engines!(examples_bear_the_shops_name_and_nobody_elses, &MIGRATIONS, async 
     assert!(!page.body.contains("href=\"https://"), "{}", page.body);
     bench.stop().await;
 });
+
+// Guidance kept what a person learnt, was reminded of and reported, whatever became of their account.
+both_engines!(nothing_is_remembered_of_a_closed_account, &MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let mut ada = bench.signed_up(EMAIL).await;
+    let customer = bench.customer().await;
+    bench.guide.enlist().await.unwrap();
+    let answers = [("a1", "c"), ("a2", "a"), ("a3", "b"), ("a4", "c")];
+    ada.post_from("/learn/payment/quiz", "/learn/payment/quiz", &answers).await.says("4 of 4 right");
+    bench.db.tamper(&format!(
+        "INSERT INTO guide_reminder (id, customer, topic, at, held_back) VALUES ('grem_x', '{customer}', 'review', 1, 0)"
+    ));
+    let blob = bench.db.blob(b"sealed");
+    bench.db.tamper(&format!(
+        "INSERT INTO guide_report (id, at, customer, said_sealed, links, bears_our_code) VALUES ('grep_x', 1, '{customer}', {blob}, 0, 0)"
+    ));
+    let left = async || {
+        let mut left = Vec::new();
+        for table in ["guide_person", "guide_lesson", "guide_reminder", "guide_report", "post_register"] {
+            let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {table} WHERE customer = '{customer}'");
+            let count = bench.db.read(move |reader| -> Result<i64, storeward_store::Error> {
+                reader.query_one(&sql, &[], |row| row.get(0))
+            });
+            left.push(count.await.unwrap());
+        }
+        left
+    };
+    bench.db.tamper(&format!("UPDATE post_register SET customer = '{customer}'"));
+    assert_eq!(left().await, [1, 1, 1, 1, 1]);
+    assert!(bench.identity.close_erased(customer, storeward_base::Actor::Operator).await.unwrap());
+    assert_eq!(left().await, [0; 5]);
+    bench.no_jobs().await;
+    let mails = bench.mails(EMAIL, 2).await;
+    assert_eq!(mails[1].subject(), "Your account is closed");
+    bench.stop().await;
+});

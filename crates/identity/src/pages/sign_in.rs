@@ -101,6 +101,8 @@ pub async fn page(
     page.page.notice = match asked.done.as_str() {
         "out" => Some(t.s("sign_in.done_out")),
         "over" => Some(t.s("sign_in.done_over")),
+        "closed" => Some(t.s("sign_in.done_closed")),
+        "erased" => Some(t.s("sign_in.done_erased")),
         "password" => Some(t.s("sign_in.done_password")),
         "factor" => Some(t.s("sign_in.done_factor")),
         "not-me" => Some(t.s("sign_in.done_not_me")),
@@ -194,10 +196,15 @@ pub async fn sign_out(State(app): State<App>, view: View) -> Result<Response, Fa
     if let Some(token) = &view.visit.session {
         app.identity.sign_out(token, view.customer()?).await?;
     }
+    Ok(signed_out("out"))
+}
+
+/// To the page that says so, without the cookies of whoever was signed in.
+pub(super) fn signed_out(done: &str) -> Response {
     let cookies = [SESSION_COOKIE.clear(), FLOW_COOKIE.clear()].into_iter().flatten().collect();
-    let mut response = with_cookies(redirect(&own("/sign-in?done=out")), cookies);
+    let mut response = with_cookies(redirect(&own(&format!("/sign-in?done={done}"))), cookies);
     // The browser forgets what it kept of the pages, also for its back button (ASVS 5.0 14.3.1).
     let forget = storeward_web::http::HeaderValue::from_static("\"cache\"");
     response.headers_mut().insert(header::HeaderName::from_static("clear-site-data"), forget);
-    Ok(response)
+    response
 }

@@ -40,6 +40,8 @@ pub enum Act {
     TakeFactor,
     /// The waiting time ends in an hour, once a second member of staff asks for the same.
     ShortenWayBack,
+    /// Every row of the account goes, and whoever signs in at the shop afterwards is somebody new: see `close`.
+    Close,
 }
 
 /// What became of it.
@@ -61,7 +63,7 @@ pub enum Done {
 }
 
 impl Act {
-    pub const ALL: [Act; 11] = [
+    pub const ALL: [Act; 12] = [
         Act::Lock,
         Act::Unlock,
         Act::EndSessions,
@@ -73,6 +75,7 @@ impl Act {
         Act::ShortenWayBack,
         Act::LetIntoOffice,
         Act::TakeFactor,
+        Act::Close,
     ];
 
     /// Stable: stands in forms and in the table.
@@ -89,6 +92,7 @@ impl Act {
             Act::ShortenWayBack => "shorten_way_back",
             Act::LetIntoOffice => "let_into_office",
             Act::TakeFactor => "take_factor",
+            Act::Close => "close",
         }
     }
 
@@ -110,6 +114,8 @@ impl Act {
             Act::ShortenWayBack => "recovery_wait_shortened",
             Act::LetIntoOffice => "let_in_by_shop",
             Act::TakeFactor => "factor_taken_by_shop",
+            // The list goes with the account.
+            Act::Close => "",
         }
     }
 
@@ -128,6 +134,8 @@ impl Act {
             Act::BeginNewPassword | Act::BeginWayBack | Act::StopWayBack | Act::ShortenWayBack => None,
             // Its letter bears the link that contains.
             Act::TakeFactor => None,
+            // Its letter goes in nobody's name.
+            Act::Close => None,
         }
     }
 
@@ -173,12 +181,13 @@ impl Act {
                 }
                 sql::flow::end_recoveries(tx, customer)?;
             }
-            // They need more than a transaction, or more to go by: see `new_password`, `way_back`, `let_into_office` and `take_factor`.
+            // They need more than a transaction, or more to go by: see `new_password`, `way_back`, `let_into_office`, `take_factor` and `close`.
             Act::BeginNewPassword
             | Act::BeginWayBack
             | Act::ShortenWayBack
             | Act::LetIntoOffice
-            | Act::TakeFactor => return Ok(false),
+            | Act::TakeFactor
+            | Act::Close => return Ok(false),
         }
         Ok(true)
     }
@@ -264,6 +273,7 @@ impl Customers {
             Act::ShortenWayBack => return self.shorten_way_back(by, &account).await,
             Act::LetIntoOffice => return Ok(Done::OtherCode),
             Act::TakeFactor => return Ok(Done::Already),
+            Act::Close => return self.close(by, customer).await,
             Act::Lock
             | Act::Unlock
             | Act::EndSessions

@@ -76,7 +76,7 @@ pub struct HeldView {
 pub struct PastAct {
     pub at: Timestamp,
     pub staff: StaffId,
-    /// As of [`super::Act::word`], and `ask_take_factor` of whoever asked first that the last factor goes.
+    /// As of [`super::Act::word`], and `ask_take_factor` or `ask_close` of whoever asked first that the last factor, or the account, goes.
     pub what: String,
     pub reason: String,
 }

@@ -311,7 +311,7 @@ impl Shared {
         }
     }
 
-    fn open_number(&self, factor: &FactorRow) -> Result<PhoneNumber, Error> {
+    pub(super) fn open_number(&self, factor: &FactorRow) -> Result<PhoneNumber, Error> {
         let bytes = self.vault.open_text(&factor.secret_sealed, &factor.id.to_string(), Field::Secret)?;
         PhoneNumber::parse(&bytes).map_err(|_| Error::Form("a kept number cannot be read"))
     }

@@ -12,6 +12,7 @@ mod bilingual;
 mod calls;
 mod canary;
 mod class;
+mod closed;
 mod contained;
 mod crowded;
 mod disabled;

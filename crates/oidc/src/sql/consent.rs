@@ -13,6 +13,7 @@ statements! {
     KINDS = "SELECT DISTINCT scope FROM oidc_consent WHERE client = $1 LIMIT 100";
     CUT = "UPDATE oidc_consent SET scope = $3 WHERE client = $1 AND scope = $2";
     DELETE = "DELETE FROM oidc_consent WHERE customer = $1 AND client = $2";
+    DELETE_OF_CUSTOMER = "DELETE FROM oidc_consent WHERE customer = $1";
     DELETE_OF_CLIENT = "DELETE FROM oidc_consent WHERE client = $1";
 }
 
@@ -48,6 +49,10 @@ pub fn of_customer(
 /// Whether there was one.
 pub fn delete(tx: &mut Tx<'_>, customer: CustomerId, client: RelyingId) -> Result<bool, Error> {
     tx.execute(DELETE, params![customer, client]).map(|rows| rows > 0)
+}
+
+pub fn delete_of_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE_OF_CUSTOMER, params![customer]).map(drop)
 }
 
 pub fn delete_of_client(tx: &mut Tx<'_>, client: RelyingId) -> Result<(), Error> {

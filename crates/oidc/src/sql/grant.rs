@@ -43,6 +43,7 @@ statements! {
     KINDS = "SELECT DISTINCT scope FROM oidc_grant WHERE client = $1 LIMIT 100";
     CUT = "UPDATE oidc_grant SET scope = $3 WHERE client = $1 AND scope = $2";
     END_OFFLINE = "UPDATE oidc_grant SET ended_at = $2 WHERE client = $1 AND ended_at IS NULL AND offline_at IS NOT NULL";
+    DELETE_OF_CUSTOMER = "DELETE FROM oidc_grant WHERE customer = $1";
     FORGET = "DELETE FROM oidc_grant WHERE expires_at <= $1";
 }
 
@@ -222,6 +223,12 @@ pub fn cut(tx: &mut Tx<'_>, client: RelyingId, scopes: &Scopes, now: Timestamp) 
         tx.execute(END_OFFLINE, params![client, now])?;
     }
     Ok(())
+}
+
+/// The account is closed: the grants are gone, with what came from them.
+pub fn delete_of_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    super::token::delete_of_customer(tx, customer)?;
+    tx.execute(DELETE_OF_CUSTOMER, params![customer]).map(drop)
 }
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The tables of access and refresh tokens.
 
-use storeward_base::{RelyingId, Timestamp};
+use storeward_base::{CustomerId, RelyingId, Timestamp};
 use storeward_store::Column::{Number, Text};
 use storeward_store::{Bound, Error, Reader, Tx, params, statements};
 
@@ -28,6 +28,8 @@ statements! {
     BOUND_REFRESH = "SELECT mark, grant_id, created_at, expires_at, tag FROM oidc_refresh_token WHERE mark = $1";
     BIND_REFRESH = "UPDATE oidc_refresh_token SET tag = $2 WHERE mark = $1";
     PAGE_REFRESH = "SELECT mark FROM oidc_refresh_token WHERE mark > $1 ORDER BY mark LIMIT 500";
+    DELETE_ACCESS_OF = "DELETE FROM oidc_access_token WHERE grant_id IN (SELECT id FROM oidc_grant WHERE customer = $1)";
+    DELETE_REFRESH_OF = "DELETE FROM oidc_refresh_token WHERE grant_id IN (SELECT id FROM oidc_grant WHERE customer = $1)";
     FORGET_ACCESS = "DELETE FROM oidc_access_token WHERE expires_at <= $1";
     FORGET_REFRESH = "DELETE FROM oidc_refresh_token WHERE expires_at <= $1";
 }
@@ -129,6 +131,12 @@ pub fn use_refresh(tx: &mut Tx<'_>, mark: &str, network: &str, now: Timestamp) -
 /// The mark of the network that it was used from.
 pub fn used_from(reader: &mut Reader<'_>, mark: &str) -> Result<Option<String>, Error> {
     reader.query_optional(USED_FROM, params![mark], |row| row.get(0))
+}
+
+/// While the grants are there.
+pub fn delete_of_customer(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE_ACCESS_OF, params![customer])?;
+    tx.execute(DELETE_REFRESH_OF, params![customer]).map(drop)
 }
 
 pub fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {

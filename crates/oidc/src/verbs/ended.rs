@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use storeward_base::{Actor, CustomerId, RelyingId};
 use storeward_events::oidc::LogoutTold;
-use storeward_identity::{Ended, EndedWhat, Identity, SessionId};
+use storeward_identity::{Closed, Ended, EndedWhat, Identity, SessionId};
 use storeward_outbound::{Client as Caller, Limits, Options, Request};
 use storeward_store::jobs::{self, Claim, Failed, Job, NewJob};
 use storeward_store::{Reader, Tx};
@@ -127,6 +127,15 @@ fn settle(tx: &mut Tx<'_>, ended: Ended) -> Result<(), Error> {
         EndedWhat::Everything => sql::grant::end_of_customer(tx, customer, now)?,
     }
     Ok(())
+}
+
+/// The account is closed: the clients that know of its sessions are told, and all that was given out for it is gone.
+pub fn leave(tx: &mut Tx<'_>, closed: &Closed) -> Result<(), Error> {
+    for session in &closed.sessions {
+        tell_later(tx, closed.customer, *session)?;
+    }
+    sql::grant::delete_of_customer(tx, closed.customer)?;
+    Ok(sql::consent::delete_of_customer(tx, closed.customer)?)
 }
 
 /// Promises the news to each client that knows of the session and wants to hear.

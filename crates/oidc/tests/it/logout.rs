@@ -368,3 +368,28 @@ both_engines!(news_go_into_the_own_network_only_where_the_operator_says, &MIGRAT
     assert!(server.requests().is_empty());
     assert!(bench.events("oidc.logout_told").await.is_empty());
 });
+
+// What a closed account gave out opens nothing and is gone, and the clients hear that its sessions are over.
+both_engines!(nothing_that_a_closed_account_gave_out_is_left, &MIGRATIONS, async |db| {
+    let mut bench = Bench::new(db).await;
+    let (server, party) = listening(&mut bench).await;
+    let mut browser = bench.customer().await;
+    let online = browser.tokens(&party, &[]).await;
+    let offline = browser.tokens(&party, &[("scope", "openid offline_access")]).await;
+    let id = peek(text(&online["id_token"]));
+    bench.staff_does(Act::Close).await;
+    for tokens in [&online, &offline] {
+        assert_eq!(bench.userinfo(text(&tokens["access_token"])).await.status, 401);
+        bench.refresh(&party, text(&tokens["refresh_token"])).await.refuses(400, "invalid_grant");
+    }
+    for table in ["oidc_grant", "oidc_access_token", "oidc_refresh_token", "oidc_consent"] {
+        let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {table}");
+        let left = bench.db.read(move |reader| -> Result<i64, storeward_store::Error> {
+            reader.query_one(&sql, &[], |row| row.get(0))
+        });
+        assert_eq!(left.await.unwrap(), 0, "{table}");
+    }
+    bench.work_until(async || bench.events("oidc.logout_told").await.len() == 1).await;
+    let told = news(&bench, &server).await;
+    assert_eq!((&told["sub"], &told["sid"]), (&id["sub"], &id["sid"]));
+});

@@ -18,7 +18,7 @@ pub use runner::{Runner, RunnerOptions, Trouble};
 
 use storeward_base::{JobId, Timestamp};
 
-use crate::statements::{ENQUEUE_JOB, FIND_JOB_BY_KEY, FORGET_DEAD_JOBS};
+use crate::statements::{ENQUEUE_JOB, FIND_JOB_BY_KEY, FIND_PAYLOADS, FORGET_DEAD_JOBS, TAKE_JOB_BACK};
 use crate::{Error, Tx, params};
 
 /// Most bytes that a job may carry.
@@ -84,6 +84,24 @@ pub fn enqueue(tx: &mut Tx<'_>, job: &NewJob) -> Result<Enqueued, Error> {
         return Ok(Enqueued::New(id));
     }
     tx.query_one(FIND_JOB_BY_KEY, params![*kind, unique_key.clone()], |row| row.get(0)).map(Enqueued::Already)
+}
+
+/// Takes back what was promised of a kind, by what it carries; how many there were. Whoever is at one finds at its end that it is gone.
+pub fn take_back(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    is_meant: impl Fn(&[u8]) -> bool,
+) -> Result<u64, Error> {
+    let (mut count, mut behind) = (0, String::new());
+    loop {
+        let page: Vec<(String, Vec<u8>)> =
+            tx.query_many(FIND_PAYLOADS, params![kind, &behind], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let Some((last, _)) = page.last() else { return Ok(count) };
+        behind.clone_from(last);
+        for (id, _) in page.iter().filter(|(_, payload)| is_meant(payload)) {
+            count += tx.execute(TAKE_JOB_BACK, params![id])?;
+        }
+    }
 }
 
 /// Forgets the jobs that died before `moment`; returns how many.

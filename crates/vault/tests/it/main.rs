@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
 mod access;
+mod accounts;
 mod columns;
 mod come_back;
 mod corrections;
