@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use storeward_base::{Actor, CustomerId};
 
-use super::acts::{Act, Done};
+use super::acts::Done;
 use super::{By, Customers};
 use crate::error::Error;
 use crate::sql;
