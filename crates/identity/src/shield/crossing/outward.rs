@@ -66,12 +66,7 @@ impl Crossing {
         }
         let Some(Handle { entry, .. }) = self.held.clone() else { return Ok(self.leave(headers)) };
         if self.has_moved(&entry) {
-            // Nobody asks who is signed in by it: the next page does.
-            if self.is_risky {
-                self.leave_undecided(&entry);
-                self.guard.handles.note_change(&entry);
-            }
-            return Ok(self.again());
+            return Ok(self.moved_meanwhile(&entry));
         }
         let mut has_changed = false;
         for line in kept.iter().filter_map(|line| CookieLine::parse(line)) {
@@ -171,7 +166,7 @@ impl Crossing {
         let (number, was) = (entry.note_answer(), standing(entry));
         let _deciding = entry.deciding.lock().await;
         if self.has_moved(entry) {
-            return Ok(Some(self.again()));
+            return Ok(Some(self.moved_meanwhile(entry)));
         }
         // Whoever waited for the lock beside this one asked when this answer was there, too.
         let told = entry.was_asked_since(number).filter(|_| !self.is_risky && standing(entry) == was);
@@ -304,6 +299,15 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
 }
 
 impl Crossing {
+    /// Another request of the browser's exchanged the handle: its answer goes to nobody, and the shop may have signed somebody in by it.
+    fn moved_meanwhile(&mut self, entry: &Arc<Entry>) -> Passage {
+        if self.is_risky {
+            self.leave_undecided(entry);
+            self.guard.handles.note_change(entry);
+        }
+        self.again()
+    }
+
     /// It is not known whether this act signed somebody in: that is asked before anything else of the session goes on.
     fn leave_undecided(&self, entry: &Entry) {
         let now = self.guard.identity.0.now();
