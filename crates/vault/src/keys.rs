@@ -312,6 +312,7 @@ impl KeyStore {
     ) -> Result<Vec<EpochId>, Error> {
         let _alone = self.0.shelf.alone()?.ok_or(Error::ShelfHeld)?;
         self.reload()?;
+        self.read_erased().await?;
         if is_over(self.epoch_begun_at(), self.0.db.now(), life) && self.epochs().older().is_empty() {
             self.begin_epoch().await?;
         }
@@ -395,6 +396,7 @@ impl KeyStore {
 
     /// Whose keys lie in the store although the ledger says that they were destroyed: somebody put them back.
     pub(crate) async fn put_back(&self) -> Result<Vec<CustomerId>, Error> {
+        self.read_erased().await?;
         let found = self.0.db.read(|reader| -> Result<_, Error> { Ok(sql::with_note(reader)?) }).await?;
         // A note that somebody put there destroys nobody's key.
         Ok(found.into_iter().filter(|customer| self.is_known_destroyed(*customer)).collect())

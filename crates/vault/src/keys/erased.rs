@@ -78,8 +78,13 @@ impl KeyStore {
         if done < STEPS {
             self.0.db.write(bring_in_line).await?;
         }
+        self.read_erased().await
+    }
+
+    /// What the ledger says at this moment: another program on the same store may have destroyed keys since.
+    pub(super) async fn read_erased(&self) -> Result<(), Error> {
         let told = self.0.db.read(told).await?;
-        *self.erased() = told.into_iter().collect();
+        self.erased().extend(told);
         Ok(())
     }
 }
