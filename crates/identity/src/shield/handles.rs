@@ -109,6 +109,11 @@ impl Entry {
 
     pub fn suspect(&self, until: Timestamp) {
         self.suspect_until.fetch_max(until.micros(), Ordering::SeqCst);
+        self.note_doubt();
+    }
+
+    /// It could not be told who is signed in: what was begun before ends.
+    pub fn note_doubt(&self) {
         self.suspicions.fetch_add(1, Ordering::SeqCst);
     }
 

@@ -186,6 +186,9 @@ impl Crossing {
         entry.note_question(covered);
         self.is_decided = true;
         let is_unclear = matches!(verdict, Verdict::Without);
+        if is_unclear {
+            entry.note_doubt();
+        }
         // Whoever was in before and is so still may have guessed at somebody else's password.
         let after = standing(entry);
         if !is_unclear && after.is_some() && after != before {
