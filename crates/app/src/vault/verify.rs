@@ -41,19 +41,7 @@ pub fn verify(standing: &Standing) -> Done<String> {
     if let Some(fault) = &report.first_fault {
         faults.push_str(&format!("  the key store's ledger: {fault}\n"));
     }
-    // What its rows are is of little worth where somebody has changed what the database does with them.
-    let of_keys = storeward_store::schema::unlike(&standing.keys);
-    for (what, unlike) in [("the database", standing.vault.unlike()), ("the key store", of_keys)] {
-        // A user of PostgreSQL's without the right to make a schema: what else was found is told all the same.
-        let unlike = unlike.unwrap_or_else(|why| {
-            let _ = writeln!(
-                stderr(),
-                "{what}: whether its tables are as Storeward makes them was not looked at: {why}"
-            );
-            Vec::new()
-        });
-        unlike.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
-    }
+    faults.push_str(&of_tables(standing));
     if let Some(failure) = standing.look_at_head()? {
         faults.push_str(&format!("  {}\n", failure.what()));
     }
@@ -96,6 +84,25 @@ pub fn verify(standing: &Standing) -> Done<String> {
         faults.trim_end()
     ))
     .hint(hint))
+}
+
+/// What of either database is not made as this program makes it: what its rows are is of little worth where somebody has changed what is done
+/// with them.
+fn of_tables(standing: &Standing) -> String {
+    let mut faults = String::new();
+    let of_keys = storeward_store::schema::unlike(&standing.keys);
+    for (what, unlike) in [("the database", standing.vault.unlike()), ("the key store", of_keys)] {
+        // A user of PostgreSQL's without the right to make a schema: what else was found is told all the same.
+        let unlike = unlike.unwrap_or_else(|why| {
+            let _ = writeln!(
+                stderr(),
+                "{what}: whether its tables are as Storeward makes them was not looked at: {why}"
+            );
+            Vec::new()
+        });
+        unlike.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
+    }
+    faults
 }
 
 fn told(records: &Verified) -> String {

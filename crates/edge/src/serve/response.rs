@@ -98,10 +98,7 @@ impl Exchange<'_> {
         if self.connection.in_flight() > FEW {
             body.read_small();
         }
-        // What has a length was there as a whole when its head was told.
-        let minds = length.is_none() || events;
-        let minded =
-            session.as_mut().filter(|_| minds).and_then(|session| session.mind_body()).map(MindedBody::by);
+        let minded = minding(&mut session, length.is_none() || events);
         let flow = Flow { ahead, rest: Box::new(body), mask, masks_keys, rewrite, gzip, stall, minded };
         Ok(Answer::Stream(parts(head.status, headers), Box::new(flow)))
     }
@@ -114,6 +111,12 @@ impl Exchange<'_> {
         self.ending.masked_keys += masked;
         bytes
     }
+}
+
+/// By the session behind an answer that goes on. What has a length was there as a whole when its head was told.
+fn minding(session: &mut stages::Session, goes_on: bool) -> Option<MindedBody> {
+    let session = session.as_mut().filter(|_| goes_on)?;
+    session.mind_body().map(MindedBody::by)
 }
 
 /// The whole body as it goes out, with its length.
