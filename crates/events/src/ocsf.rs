@@ -144,7 +144,6 @@ fn class_of_records(event: &Event) -> Option<Class> {
         | Event::RootKeyMoved(_)
         | Event::IndexBegun(_)
         | Event::IndexEnded(_)
-        | Event::IndexMade(_)
         | Event::EpochBegun(_)
         | Event::EpochDestroyed(_) => lifecycle(99, 1),
         other => return class_of_custody(other),
@@ -154,7 +153,7 @@ fn class_of_records(event: &Event) -> Option<Class> {
 /// Who was let see more, what customers asked for, and whether records are as they were written.
 fn class_of_custody(event: &Event) -> Option<Class> {
     Some(match event {
-        Event::KeyStoreNoted(_) => lifecycle(99, 1),
+        Event::KeyStoreNoted(_) | Event::IndexMade(_) => lifecycle(99, 1),
         Event::RecordHarmed(_) | Event::RowHarmed(_) => finding(),
         Event::RecordsVerified(_)
         | Event::AccessRequested(_)
