@@ -14,7 +14,7 @@ pub(crate) struct Base<'a> {
     pub path: &'a str,
 }
 
-/// An address with all that stands in it. Whatever is kept, told or compared of it goes through [`Whole::kept`] or [`Whole::plain`], so that
+/// The address of a script, or of what a browser names beside one, with all that stands in it. Whatever is kept, told or compared of it goes through [`Whole::kept`] or [`Whole::plain`], so that
 /// nothing behind can forget it.
 pub(crate) struct Whole(String);
 
@@ -50,14 +50,9 @@ pub(crate) fn plain_origin(address: &str) -> String {
     cut(&personal::without(origin(address).unwrap_or(address)))
 }
 
-/// Host and port without what looks like somebody's.
-pub(crate) fn plain_host(host: &str) -> String {
-    personal::host_without(host)
-}
-
-/// A path without what looks like somebody's.
-pub(crate) fn plain_path(path: &str) -> String {
-    personal::path_without(path)
+/// Host and port, and a path there, without what looks like somebody's.
+pub(crate) fn plain_place(host: &str, path: &str) -> (String, String) {
+    personal::told_without(host, path)
 }
 
 /// Whether something was cut out of an address: it leads nowhere.
@@ -185,6 +180,8 @@ fn host_of(scheme: &str, authority: &str) -> Option<String> {
     if name.is_empty() || name.len() > 260 || !is_host {
         return None;
     }
+    // No browser goes to another, and its digits may be anybody's.
+    let port = port.parse::<u16>().map_or("", |_| port);
     let own = if scheme == "https" { "443" } else { "80" };
     Some(if port.is_empty() || port == own { name } else { format!("{name}:{port}") })
 }
@@ -288,6 +285,9 @@ mod tests {
             ("https:/a.js", "https://shop.example:8443/a.js"),
             ("http:cdn.example/a.js", "http://cdn.example/a.js"),
             ("https://[::1]:8443/a.js", "https://[::1]:8443/a.js"),
+            ("https://cdn.example:65535/a.js", "https://cdn.example:65535/a.js"),
+            ("https://evg1.example:4242424242424242/a.js", "https://evg1.example/a.js"),
+            ("https://evg1.example:65536", "https://evg1.example/"),
             ("data:text/javascript,steal()", "data:"),
             ("blob:https://shop.example/1", "blob:"),
         ] {

@@ -280,21 +280,26 @@ impl GuardWord {
         if self.host.len() > 260 || !self.host.bytes().all(is_host) || is_known_noise(&self.host) {
             return None;
         }
-        let host = address::plain_host(&self.host.to_ascii_lowercase());
-        Some(Said::Guard { how, channel, host, path: plain_path(&self.path) })
+        let (host, path) = plain_place(&self.host.to_ascii_lowercase(), &self.path);
+        Some(Said::Guard { how, channel, host, path })
     }
 }
 
 /// A path as it may be kept: without what looks like somebody's (numbers, long words, addresses of mails).
 pub(crate) fn plain_path(path: &str) -> String {
+    plain_place("", path).1
+}
+
+/// The same, with the host it is at.
+fn plain_place(host: &str, path: &str) -> (String, String) {
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    let path = address::plain_path(path);
+    let (host, path) = address::plain_place(host, path);
     let parts = path.split('/').map(|part| {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         let digits = part.bytes().filter(u8::is_ascii_digit).count();
         if part.len() <= 40 && digits <= 4 && part.bytes().all(is_plain) { part } else { "*" }
     });
-    parts.collect::<Vec<_>>().join("/").chars().take(MOST_PATH).collect()
+    (host, parts.collect::<Vec<_>>().join("/").chars().take(MOST_PATH).collect())
 }
 
 /// What comes from the browser's own additions, not from the page.

@@ -293,7 +293,7 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
     // It would name another place than the one that was looked at; a host with `*` in it, many.
     if !address::is_whole(&row.address) {
         return misfit(
-            "what looks like somebody's (a card's number, an address of mails, a token) was cut out of its address, so it cannot be approved: give the file another name",
+            "what looks like somebody's (a card's number, an address of mails) was cut out of its address, so it cannot be approved: give the file another name",
         );
     }
     let hash = match what.scope {

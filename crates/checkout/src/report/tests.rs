@@ -150,6 +150,14 @@ fn what_a_skimmer_wrote_into_an_address_is_not_kept() {
         ("connect-src", "wss://4242424242424242.evil.example/"),
         ("frame-src", "https://4242.4242.4242.4242.evil.example"),
         ("form-action", "http://4242424242424242.evil.example:8443/x"),
+        ("script-src-elem", "https://evil.example/p/4242x4242x4242x4242"),
+        ("script-src-elem", "https://evil.example/c/4242/a/4242/r/4242/d/4242/"),
+        ("script-src-elem", "https://42424242424.ev36.example/24242"),
+        ("script-src-elem", "https://evil.example/424/2424242424242"),
+        ("connect-src", "https://n4242x4242x4242x4242.a6.example/"),
+        ("connect-src", "https://42424242424.ev36.example/24242"),
+        ("connect-src", "https://evg1.example:4242424242424242/"),
+        ("script-src-elem", "https://evil.example/c/joe@163.com./9792424242424245"),
     ] {
         let source = "https://cdn.example/joe@example.com/4242424242424242.js";
         let old = format!(
@@ -159,9 +167,10 @@ fn what_a_skimmer_wrote_into_an_address_is_not_kept() {
             r#"[{{"type":"csp-violation","url":"https://shop.example/4242424242424242","body":{{"blockedURL":"{url}","effectiveDirective":"{directive}","sourceFile":"{source}","documentURL":"https://shop.example/4242424242424242","referrer":"https://joe@example.com/","sample":"4242424242424242"}}}},
                 {{"type":"csp-hash","body":{{"subresourceURL":"{url}","hash":"sha256-{hash}","destination":"script"}}}}]"#
         );
+        let host = url.split('/').nth(2).unwrap();
+        let path = url.split_once(host).unwrap().1.trim_end_matches('/');
         let guard = format!(
-            r#"{{"kind":"seen","channel":"preconnect","host":"{}","path":"/4242/4242/4242/4242/joe@example.com"}}"#,
-            url.split('/').nth(2).unwrap()
+            r#"{{"kind":"seen","channel":"preconnect","host":"{host}","path":"{path}/4242/4242/4242/4242/joe@example.com"}}"#
         );
         let said = [heard(&old), heard(&new), heard(&guard)];
         assert_eq!(
@@ -171,5 +180,22 @@ fn what_a_skimmer_wrote_into_an_address_is_not_kept() {
         );
         let kept = format!("{said:?}");
         assert!(!kept.contains("4242") && !kept.contains("joe"), "{url}: {kept}");
+    }
+}
+
+#[test]
+fn what_shops_and_providers_call_their_scripts_is_kept() {
+    for url in [
+        "https://assets.adobedtm.com/launch-EN93497c30fdf0424eb678d5f4ffac66dc.min.js",
+        "https://cdn.jsdelivr.net/gh/owner/repo@c3f1a9e0b1/dist/x.js",
+        "https://cdn.jsdelivr.net/npm/foo@experimental/x.js",
+        "https://shop.example/cdn/wpm/b295f3aedw9c0d7c2bp6a1c58d3mf4e7a021bm.js",
+        "https://assets-123456789012.s3.eu-central-1.amazonaws.com/a.js",
+    ] {
+        let text = format!(
+            r#"{{"csp-report":{{"effective-directive":"script-src-elem","blocked-uri":"{url}","source-file":"{url}"}}}}"#
+        );
+        let Said::Violation { address, initiator, .. } = heard(&text).said.remove(0) else { panic!("{url}") };
+        assert_eq!((address.as_str(), initiator.as_deref()), (url, Some(url)));
     }
 }

@@ -11,6 +11,7 @@ const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 /// What browsers and the guard say of one address.
 fn reports(directive: &str, url: &str) -> [String; 4] {
     let host = url.split('/').nth(2).unwrap();
+    let path = url.split_once(host).unwrap().1.trim_end_matches('/');
     let source = "https://cdn.example/5555555555554444/joe@example.com/a.js";
     let page = "https://shop.example/checkout/4242424242424242?mail=joe@example.com";
     [
@@ -27,7 +28,7 @@ fn reports(directive: &str, url: &str) -> [String; 4] {
              \"hash\":\"sha256-{HASH}\",\"type\":\"subresource\",\"destination\":\"script\"}}}}]"
         ),
         format!(
-            "{{\"kind\":\"blocked\",\"channel\":\"connect\",\"host\":\"{host}\",\"path\":\"/4242/4242/4242/4242/joe@example.com\"}}"
+            "{{\"kind\":\"blocked\",\"channel\":\"connect\",\"host\":\"{host}\",\"path\":\"{path}/4242/4242/4242/4242/joe@example.com\"}}"
         ),
     ]
 }
@@ -43,6 +44,14 @@ both_engines!(no_report_brings_a_card_or_a_mail_into_what_is_kept, MIGRATIONS, a
         ("img-src", "https://4242424242424242.evil.example/x"),
         ("connect-src", "https://5555555555554444-12-29-123.collect.evil.example/"),
         ("frame-src", "https://4242.4242.4242.4242.evil.example/"),
+        ("script-src-elem", "https://evil.example/p/4242x4242x4242x4242"),
+        ("script-src-elem", "https://evil.example/c/4242/a/4242/r/4242/d/4242/"),
+        ("script-src-elem", "https://42424242424.ev36.example/24242"),
+        ("connect-src", "https://55555555555.ev37.example/54444"),
+        ("connect-src", "https://n4242x4242x4242x4242.a6.example/"),
+        ("connect-src", "https://evg1.example:4242424242424242/"),
+        ("script-src-elem", "https://evil.example/t/9792424242424245.js"),
+        ("script-src-elem", "https://evil.example/m/joe@163.com./x.js"),
     ] {
         for text in reports(directive, url) {
             bench.post(&key, 1, text).await;
@@ -100,6 +109,11 @@ both_engines!(what_a_shop_calls_its_files_matches_in_page_and_report, MIGRATIONS
         "/js/1764417600123/app.js",
         "/static/main.e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.js",
         "/npm/vue@3.4.21/dist/vue.global.js",
+        "/gh/owner/repo@c3f1a9e0b1/dist/x.js",
+        "/npm/foo@experimental/x.js",
+        "/launch-EN93497c30fdf0424eb678d5f4ffac66dc.min.js",
+        "/cdn/wpm/b295f3aedw9c0d7c2bp6a1c58d3mf4e7a021bm.js",
+        "/wpm@b295f3aedw9c0d7c2bp6a1c58d3mf4e7a021b/x.js",
     ] {
         let address = format!("https://shop.example{path}");
         let went = bench.settled(&format!("<head><script src={path}></script>")).await;
@@ -112,5 +126,23 @@ both_engines!(what_a_shop_calls_its_files_matches_in_page_and_report, MIGRATIONS
         assert_eq!(bench.scripts().await.len(), before, "{path}");
         assert_eq!(bench.row(&address).await.status, Status::Approved, "{path}");
         assert!(bench.page("<head>").await.policy("content-security-policy").contains(&address));
+    }
+});
+
+// What providers and clouds call their hosts and files can be approved, and renewed.
+both_engines!(an_honest_script_of_another_host_can_be_approved, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'").await;
+    for address in [
+        "https://assets.adobedtm.com/launch-EN93497c30fdf0424eb678d5f4ffac66dc.min.js",
+        "https://cdn.jsdelivr.net/gh/owner/repo@c3f1a9e0b1/dist/x.js",
+        "https://assets-123456789012.s3.eu-central-1.amazonaws.com/a.js",
+        "https://a-bucket-of-a-shop-with-a-name-that-is-longer-than-most.s3.amazonaws.com/a.js",
+    ] {
+        bench.settled(&format!("<head><script src={address}></script>")).await;
+        let row = bench.row(address).await;
+        for _ in 0..2 {
+            bench.approve(&row, Scope::Address).await;
+        }
+        assert_eq!(bench.row(address).await.status, Status::Approved, "{address}");
     }
 });
