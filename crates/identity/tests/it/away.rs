@@ -1,5 +1,6 @@
 //! Sessions of the shop whose browser never comes back: they end at the shop with the account's own, on both engines.
 
+use storeward_host::Going;
 use storeward_identity::staff::Act;
 use storeward_identity::{LetterKind, MIGRATIONS, Shield};
 use storeward_store::both_engines;
