@@ -76,12 +76,12 @@ impl Crossing {
             self.guard.handles.note_change(&entry);
         }
         let mut why = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
-        if !self.is_risky
-            && self.is_attached
-            && self.elevates()
-            && tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err()
-        {
-            why = Why::Shows;
+        if !self.is_risky && self.is_attached && self.elevates() {
+            let is_late = tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err();
+            // The act that it waited for may have ended without anybody asking who is signed in by it.
+            if is_late || entry.is_suspect(self.guard.identity.0.now()) {
+                why = Why::Shows;
+            }
         }
         if why != Why::Not {
             if let Some(passage) = self.weigh(&entry, (status, headers), &kept, why).await? {
