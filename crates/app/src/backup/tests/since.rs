@@ -190,7 +190,7 @@ on_both!(a_copy_on_a_disk_of_before_counts_until_somebody_says_that_it_is_gone, 
     assert!(first.exists() && second.exists());
     assert!(!is_beyond_backups(&house));
     let config = house.with(|opened| opened.loaded.config.clone());
-    let says = || look(&house.dir(), &config).unwrap().map_or_else(|told| told.0, |well| well);
+    let says = || look(&house.dir(), &config).unwrap().unwrap_or_else(|told| told.0);
     assert!(says().contains(first.to_str().unwrap()), "{}", says());
     let gone =
         |path: &PathBuf| house.vault(|standing| copies::gone(standing, path).map_err(|why| why.to_string()));
