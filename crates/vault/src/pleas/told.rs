@@ -131,10 +131,7 @@ pub(crate) fn harms(reader: &mut Reader<'_>, now: Timestamp) -> Result<Vec<Flaw>
     let (words, mut missing) = (words(reader)?, 0);
     for one in told.values() {
         let is_forgotten = one.closed_at.is_some_and(|at| now.since(at) >= KEPT);
-        // Whoever answered it has dealt with what is left of it.
-        let is_open = one.closed_at.is_none();
-        let has_words =
-            |row: &Plea| !is_open || words.get(&one.id).is_none_or(|had| *had == row.said.is_some());
+        let has_words = |row: &Plea| words.get(&one.id).is_none_or(|had| *had == row.said.is_some());
         let fits = rows.get(&one.id).map_or(is_forgotten, |row| is_alike(row, one) && has_words(row));
         if !fits {
             missing += usize::from(!rows.contains_key(&one.id));
