@@ -282,7 +282,7 @@ both_engines!(a_key_that_somebody_put_back_outlives_no_rotation, MIGRATIONS, asy
     // While it lies there nothing is proven; it is destroyed again within the hour, and told.
     key_db.tamper(&put_back);
     assert!(!vault.erasure(ada()).await.unwrap().unwrap().beyond_backups);
-    assert_eq!(vault.finish_erasures().await.unwrap(), 1);
+    assert_eq!(vault.finish_erasures().await.unwrap(), 2);
     assert!(vault.keys().key(ada()).await.unwrap().is_none());
     assert_eq!(count(&db, "vault.record_harmed").await, 1);
     assert_eq!(shown(&vault, carol(), &["contact.email"]).await, ["own email carol@shop.example"]);
