@@ -84,10 +84,12 @@ pub async fn join(
     drop(in_flight);
 }
 
-/// However it ends, it has ended; only what may not pass is told.
+/// However it ends, it has ended; only what may not pass is told, and whose session is over.
 fn note_end(ending: &mut Ending, ended: io::Result<Option<Fault>>) {
-    if let Ok(Some(fault)) = ended {
-        ending.record.reason = fault.code().into();
+    match ended {
+        Ok(Some(fault)) => ending.record.reason = fault.code().into(),
+        Err(why) if is_session_over(&why) => ending.record.reason = SESSION_OVER.into(),
+        Ok(None) | Err(_) => {}
     }
 }
 
