@@ -4,6 +4,7 @@
 //! database, but not to this machine's files, could take the newest entries away, or put yesterday's database in place of
 //! today's, and every signature would still hold. The file remembers how far the ledger had come.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub const FILE: &str = "ledger.head";
 /// The access record's folder in the data directory.
 const ACCESS: &str = "access";
 
+/// A head has some hundred bytes.
+const MOST_READ: u64 = 65_536;
+
 /// How often the file follows a ledger that grows. What is cut off within this time before a crash is not noticed.
 const FOLLOW: Duration = Duration::from_secs(5);
 
@@ -47,10 +51,15 @@ impl KeptHead {
         &self.0
     }
 
-    /// The kept head; `None` where none was kept yet.
+    /// The kept head; `None` where none was kept yet. What is no text is no head, and as little keeps a look from going on as any other text.
     pub fn read(&self) -> Done<Option<String>> {
-        match std::fs::read_to_string(&self.0) {
-            Ok(note) => Ok(Some(note)),
+        let read = std::fs::File::open(&self.0).and_then(|file| {
+            let mut read = Vec::new();
+            file.take(MOST_READ).read_to_end(&mut read)?;
+            Ok(read)
+        });
+        match read {
+            Ok(note) => Ok(Some(String::from_utf8_lossy(&note).into_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::new(format!("{}: {error}", self.0.display()))),
         }
