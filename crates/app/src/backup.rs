@@ -498,13 +498,7 @@ fn copies_of_epochs(
     let shelf = Shelf::at(data.join(copies::SHELF_FILE)).with_copy(section.epochs_copy.clone());
     let earlier = shelf.earlier_copies().context("where copies of the epochs' keys lie")?;
     if let Some(path) = earlier.first() {
-        let words = format!(
-            "an earlier copy of the epochs' keys, {}, still opens older backups, or cannot be read: nobody who was erased since is beyond backups",
-            path.display()
-        );
-        let todo =
-            "destroy it and say so: storeward vault copy-gone PATH; or name it in backup.epochs_copy again";
-        return Ok(Some((words, todo)));
+        return copies::words(&shelf, path).map(Some);
     }
     let copy = section.epochs_copy.as_ref().filter(|_| crate::vault::exists(data));
     Ok(copy.filter(|copy| shelf.ended_in(copy).is_err()).map(|_| {

@@ -5,7 +5,7 @@ use std::path::Path;
 use storeward_base::Actor;
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
-use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts};
+use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts, Shelf};
 
 use super::root::root;
 use super::{KEYS, Standing, VaultSection, shelf};
@@ -22,6 +22,29 @@ pub const SHELF_FILE: &str = super::SHELF;
 pub const ROOT_FILE: &str = super::ROOT;
 /// Where copies of the epochs' keys were put.
 pub const COPIES_FILE: &str = "vault/epochs.copies";
+
+/// What is said of an earlier copy of the epochs' keys, and what is to be done about it.
+pub fn words(shelf: &Shelf, path: &Path) -> Done<(String, &'static str)> {
+    let path_shown = path.display();
+    Ok(if shelf.is_lost(path).context("copies of the epochs' keys")? {
+        (
+            format!(
+                "a copy of the epochs' keys that lay at {path_shown} was not there when it was to be replaced: wherever it is, it opens older \
+                 backups, and nobody who was erased since is beyond them"
+            ),
+            "bring it back to its place, where the next backup replaces it; or find and destroy it (not the copy that lies there now), and say \
+             so: storeward vault copy-gone PATH",
+        )
+    } else {
+        (
+            format!(
+                "an earlier copy of the epochs' keys, {path_shown}, still opens older backups, or cannot be read: nobody who was erased since is \
+                 beyond backups"
+            ),
+            "destroy it and say so: storeward vault copy-gone PATH; or name it in backup.epochs_copy again",
+        )
+    })
+}
 
 /// Whoever looks after the machine says that an earlier copy of the epochs' keys is no more.
 pub fn gone(standing: &Standing, path: &Path) -> Done<String> {

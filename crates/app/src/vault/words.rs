@@ -352,11 +352,8 @@ fn rotate(opened: &Opened) -> Done {
     say(format!("Epoch {} holds now; {} ended.", standing.vault.keys().current_epoch().0, ended.len()))?;
     let earlier = standing.vault.keys().shelf().earlier_copies().context("copies of the epochs' keys")?;
     if let Some(path) = earlier.first() {
-        say(format!(
-            "An earlier copy of the epochs' keys, {}, still opens older backups, or cannot be read: destroy it and say so (storeward vault \
-             copy-gone); until then who was erased is not beyond backups.",
-            path.display()
-        ))?;
+        let (told, todo) = super::copies::words(standing.vault.keys().shelf(), path)?;
+        say(format!("But {told}.\n  {todo}"))?;
     } else if !standing.vault.keys().is_copy_of_now() {
         say(
             "backup.epochs_copy still has the key of one that ended, because the newest backup needs it; storeward backup now makes \

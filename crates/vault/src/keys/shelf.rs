@@ -26,6 +26,8 @@ const UNSEALED: u32 = 1;
 const SEAL_PLACE: &str = "shelf/2";
 /// Beside it: where its copies were put, as JSON.
 const COPIES: &str = "copies";
+const DAMAGED_COPIES: &str = "it says where copies of the epochs' keys were put; destroy those that you know but for backup.epochs_copy, then \
+                              delete this file: the next backup begins it anew";
 /// Epochs last a month; a shelf with more than ten years of them is not one of ours.
 const MOST_EPOCHS: usize = 128;
 
@@ -70,6 +72,9 @@ struct Entry {
 struct NotedCopy {
     path: PathBuf,
     state: CopyState,
+    /// The SHA-256 of what was put there last, in hexadecimal; nothing while it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +83,7 @@ enum CopyState {
     /// It may lie there, or not yet.
     Begun,
     Put,
-    /// It lay there, and when it was to be replaced it did not.
+    /// It lay there, and when it was to be replaced it did not, or something else did.
     Lost,
     /// Somebody said that it is no more.
     Gone,
@@ -87,6 +92,11 @@ enum CopyState {
 /// Whether nothing is there. What cannot be told is no proof of it.
 fn path_is_gone(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false))
+}
+
+/// The SHA-256 of a file in hexadecimal; nothing where it is not there or cannot be read.
+fn digest_of(path: &Path) -> Option<String> {
+    fs::read(path).ok().map(|read| hex(&sha256(&read)))
 }
 
 /// The epochs that live.
@@ -162,27 +172,38 @@ impl Shelf {
         self.1.as_ref().is_none_or(|copy| self.ended_in(copy).is_ok_and(|ended| ended.is_empty()))
     }
 
-    /// Remembers that a copy of it is put there, before it is. Where one was put there and is not there any more, that one lies elsewhere: on
-    /// a disk that was changed for another, or nowhere, which only who changed it can say.
+    /// Remembers that a copy of it is put there, before it is. Where one was put there and is not there any more, or something else is, that
+    /// one lies elsewhere: on a disk that was changed for another, or nowhere, which only who changed it can say. One that comes back is
+    /// found again, and replaced.
     pub fn note_copy(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        if noted.iter().any(|one| one.path == copy && one.state == CopyState::Put) && !copy.exists() {
-            noted.retain(|one| one.path != copy || one.state == CopyState::Lost);
-            noted.push(NotedCopy { path: copy.to_owned(), state: CopyState::Lost });
+        let there = digest_of(copy);
+        noted.retain(|one| {
+            let is_back = one.state == CopyState::Lost && one.digest.is_some() && one.digest == there;
+            !(one.path == copy && is_back)
+        });
+        for one in noted.iter_mut().filter(|one| one.path == copy && one.state == CopyState::Put) {
+            let is_another = one.digest.is_some() && one.digest != there;
+            if is_another || !copy.exists() {
+                one.state = CopyState::Lost;
+            } else {
+                one.digest = None;
+            }
         }
         noted.retain(|one| one.path != copy || matches!(one.state, CopyState::Lost | CopyState::Put));
         if !noted.iter().any(|one| one.path == copy && one.state == CopyState::Put) {
-            noted.push(NotedCopy { path: copy.to_owned(), state: CopyState::Begun });
+            noted.push(NotedCopy { path: copy.to_owned(), state: CopyState::Begun, digest: None });
         }
-        noted.dedup();
         self.write_copies(&noted)
     }
 
     /// The copy that was begun there lies there.
     pub fn note_put(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        for one in noted.iter_mut().filter(|one| one.path == copy && one.state == CopyState::Begun) {
-            one.state = CopyState::Put;
+        let is_it =
+            |one: &&mut NotedCopy| one.path == copy && matches!(one.state, CopyState::Begun | CopyState::Put);
+        for one in noted.iter_mut().filter(is_it) {
+            (one.state, one.digest) = (CopyState::Put, digest_of(copy));
         }
         self.write_copies(&noted)
     }
@@ -210,11 +231,11 @@ impl Shelf {
         Ok(self.copies()?.iter().any(|one| one.path == copy && one.state == CopyState::Lost))
     }
 
-    /// One of them is no more. The place is still looked at.
+    /// One of them is no more, the one that was lost first if some were. The place is still looked at.
     pub fn forget_copy(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        if self.is_lost(copy)? {
-            noted.retain(|one| one.path != copy || one.state != CopyState::Lost);
+        if let Some(first) = noted.iter().position(|one| one.path == copy && one.state == CopyState::Lost) {
+            noted.remove(first);
         } else {
             for one in noted.iter_mut().filter(|one| one.path == copy) {
                 one.state = CopyState::Gone;
@@ -226,8 +247,9 @@ impl Shelf {
     fn copies(&self) -> Result<Vec<NotedCopy>, Error> {
         let path = self.0.with_extension(COPIES);
         match fs::read(&path) {
-            Ok(read) => serde_json::from_slice(&read)
-                .map_err(|_| Error::Shelf(format!("{} was changed or is damaged", path.display()))),
+            Ok(read) => serde_json::from_slice(&read).map_err(|_| {
+                Error::Shelf(format!("{} was changed or is damaged: {DAMAGED_COPIES}", path.display()))
+            }),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(why) => Err(self.failed(&why)),
         }

@@ -225,6 +225,48 @@ on_both!(a_disk_that_was_changed_for_another_took_a_copy_with_it, |house: House|
     house.backup();
     house.backup();
     assert!(copy.exists() && !is_beyond_backups(&house));
+    let config = house.with(|opened| opened.loaded.config.clone());
+    let (told, todo) = look(&house.dir(), &config).unwrap().unwrap_err();
+    assert!(
+        told.contains("that lay at") && todo.contains("not the copy that lies there now"),
+        "{told}: {todo}"
+    );
     house.vault(|standing| copies::gone(standing, &copy).map(drop)).unwrap();
+    assert!(is_beyond_backups(&house));
+});
+
+// Two disks in turn, at one place: whichever was away opened whoever was erased meanwhile, and the proof said that nothing did.
+on_both!(of_two_disks_in_turn_the_one_that_is_away_counts, |house: House| {
+    let copy = with_copy(&house);
+    let drawer = house.at("elsewhere");
+    let change = |from: &str, to: &str| {
+        std::fs::rename(&copy, drawer.join(from)).unwrap();
+        if drawer.join(to).exists() {
+            std::fs::rename(drawer.join(to), &copy).unwrap();
+        }
+    };
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    change("first", "second");
+    house.backup();
+    change("second", "first");
+    house.backup();
+    house.vault(|standing| {
+        finished(standing.vault.erase(&own(ada()))).unwrap().unwrap();
+        finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap();
+    });
+    house.backup();
+    assert!(!is_beyond_backups(&house), "the second has the epoch that ended");
+    // It comes back, and is replaced: now it is the first that is away, and it was replaced after the end.
+    change("first", "second");
+    house.backup();
+    assert!(!is_beyond_backups(&house));
+    let twice = house.vault(|standing| {
+        let lost = || standing.vault.keys().shelf().earlier_copies().unwrap();
+        let before = lost();
+        copies::gone(standing, &copy).map(drop).unwrap();
+        (before, lost())
+    });
+    assert_eq!(twice, (vec![copy.clone()], vec![]));
     assert!(is_beyond_backups(&house));
 });
