@@ -279,6 +279,10 @@ pub struct CookieSeen {
     pub at_sign_in: bool,
 }
 
+fn is_kept(cookie: &CookieSeen) -> bool {
+    cookie.is_http_only || crate::known::stand_in().cookies.are_kept(&cookie.name)
+}
+
 impl Learnt {
     pub fn of(watched: &[Watched]) -> Self {
         let Some(attempt) = signed_in(watched) else { return Learnt::default() };
@@ -315,7 +319,7 @@ impl Learnt {
         if self.door.is_none() && self.door_doubt.is_none() {
             return vec![Doubt::NoSignIn];
         }
-        let readable = self.cookies.iter().find(|cookie| cookie.at_sign_in && !cookie.is_http_only);
+        let readable = self.cookies.iter().find(|cookie| cookie.at_sign_in && !is_kept(cookie));
         let has_token = self.door.as_ref().is_some_and(|door| door.token.is_some());
         let none = || (self.session().is_empty() && !has_token).then_some(Doubt::NoCookie);
         let cookie = readable.map(|cookie| Doubt::ReadableCookie(cookie.name.clone())).or_else(none);
@@ -323,9 +327,10 @@ impl Learnt {
         [cookie, self.door_doubt.clone(), self.unticked.clone(), probe].into_iter().flatten().collect()
     }
 
-    /// The cookies that scripts cannot read.
+    /// The cookies that scripts cannot read, and those that bear the name of a session: many shops have theirs since before the sign-in, and
+    /// readable, as PHP makes it unless it is told otherwise.
     pub fn session(&self) -> BTreeSet<String> {
-        let kept = self.cookies.iter().filter(|cookie| cookie.is_http_only);
+        let kept = self.cookies.iter().filter(|cookie| is_kept(cookie));
         kept.map(|cookie| cookie.name.clone()).collect()
     }
 

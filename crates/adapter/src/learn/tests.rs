@@ -121,6 +121,15 @@ fn a_shop_that_nobody_knows_gets_an_adapter() {
     assert!(!found.text.contains(USER), "nothing of the account stands in the file");
 }
 
+// PHP makes its session before anybody signs in, and readable; beside the cookie that stays, the file named that one alone and guarded nothing.
+#[test]
+fn a_session_from_before_the_sign_in_is_kept_by_its_name() {
+    let mut all = scenes();
+    all[0].cookies = vec![cookie("PHPSESSID", false), cookie("theme", false)];
+    let found = propose("kiln", &seen(&all)).unwrap();
+    assert_eq!(found.adapter.cookies.session, ["PHPSESSID", "besuch"]);
+}
+
 #[test]
 fn what_is_not_plain_is_not_guessed() {
     let check = |change: &dyn Fn(&mut Vec<Scene>), expected: Doubt| {

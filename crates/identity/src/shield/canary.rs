@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use storeward_adapter::{
-    Answer, BodyKind, CookieLine, Door, DoorKind, Probe, ProbeAnswer, Rights, SignOut, Signal, StaffProbe,
-    TokenAnswer,
+    Answer, BodyKind, CookieLine, Door, DoorKind, Named, Probe, ProbeAnswer, Rights, SignOut, Signal,
+    StaffProbe, TokenAnswer,
 };
 use storeward_base::{Actor, ClientIp, RequestId, Secret, Timestamp};
 use storeward_events::identity::{ShopSignInBroken, ShopSignInMended};
@@ -259,7 +259,8 @@ impl Guard {
                 return Ok(Err(if same { Fault::Refused } else { Fault::Unseen }));
             }
         };
-        if !entered.is_signal {
+        if !entered.is_signal || !visitor.is_in_by_what_is_kept().await? {
+            visitor.leave().await?;
             return Ok(Err(Fault::Unseen));
         }
         let seems_staff = visitor.seems_staff().await?;
@@ -464,12 +465,29 @@ impl<'g> Stranger<'g> {
         let told = adapter.signed_in.of_cookies(pairs);
         let Some(probe) = &adapter.signed_in.probe else {
             return Ok(match told {
-                Some(Some(subject)) => ProbeAnswer::SignedIn { subject, email: None },
-                Some(None) => ProbeAnswer::SignedOut,
-                None => ProbeAnswer::Unclear,
+                Named::Somebody { subject, .. } => ProbeAnswer::SignedIn { subject, email: None },
+                Named::Nobody => ProbeAnswer::SignedOut,
+                Named::Untold | Named::Several => ProbeAnswer::Unclear,
             });
         };
         self.answer_to(probe, None).await
+    }
+
+    /// Whether the cookies that stay with us sign in, and those that browsers hold do not: an update may have given the session another name.
+    async fn is_in_by_what_is_kept(&mut self) -> Result<bool, NoAnswer> {
+        if self.token.is_some() {
+            return Ok(true);
+        }
+        let all = self.jar.cookies.clone();
+        let mut is_in = [false; 2];
+        for (kept, is_in) in [true, false].into_iter().zip(&mut is_in) {
+            let adapter = &self.guard.adapter;
+            self.jar.cookies.retain(|cookie| adapter.cookies.are_kept(&cookie.name) == kept);
+            let told = self.who().await;
+            self.jar.cookies.clone_from(&all);
+            *is_in = matches!(told?, ProbeAnswer::SignedIn { .. });
+        }
+        Ok(is_in == [true, false])
     }
 
     async fn answer_to(

@@ -55,6 +55,10 @@ enum Lies {
     Foreign,
     /// Nowhere.
     Gone,
+    /// An update gave the session's cookie another name.
+    Renamed,
+    /// Beside it there is one that the file does not name, and that signs in alone.
+    Beside,
 }
 
 struct Moor {
@@ -70,7 +74,7 @@ impl Moor {
             Lies::Language => ("/en-gb/login", ""),
             Lies::Action => ("/login", "loginPost?from=page"),
             Lies::Named => ("/fr/connexion", "https://shop.example/fr/connexion?back=me"),
-            Lies::OneName => ("/login", "/login"),
+            Lies::OneName | Lies::Renamed | Lies::Beside => ("/login", "/login"),
             Lies::Foreign => ("/login", "https://elsewhere.example/login"),
             Lies::Gone => ("/nowhere", ""),
         }
@@ -81,7 +85,7 @@ impl Moor {
             Lies::Language => target == "/en-gb/login",
             Lies::Action => target == "/loginPost?from=page",
             Lies::Named => target.starts_with("/fr/connexion"),
-            Lies::OneName | Lies::Foreign => target == "/login",
+            Lies::OneName | Lies::Foreign | Lies::Renamed | Lies::Beside => target == "/login",
             Lies::Gone => false,
         }
     }
@@ -92,7 +96,10 @@ impl Serves for Moor {
         let host = headers.get("host").map_or(HOST, |line| line.to_str().unwrap());
         self.asked.lock().unwrap().push(format!("{method} {host}{target}"));
         let line = headers.get("cookie").map_or("", |line| line.to_str().unwrap()).to_owned();
-        let sid = line.split("; ").find_map(|pair| pair.strip_prefix("sid=")).unwrap_or_default();
+        let value =
+            |name: &str| line.split("; ").find_map(|pair| pair.strip_prefix(name)).unwrap_or_default();
+        let (sid, lot) = (value("sid="), value("lot="));
+        let sid = if lot.is_empty() { sid } else { lot };
         let is_in = self.sessions.lock().unwrap().contains(sid);
         let body = String::from_utf8_lossy(body).into_owned();
         let (page, action) = self.places();
@@ -122,7 +129,15 @@ impl Serves for Moor {
                 let mut sessions = self.sessions.lock().unwrap();
                 let sid = format!("shop-session-{}", self.asked.lock().unwrap().len());
                 let mut answer = led("/account");
-                answer.headers_mut().append("set-cookie", format!("sid={sid}; Path=/").parse().unwrap());
+                let names: &[&str] = match self.lies {
+                    Lies::Renamed => &["lot"],
+                    Lies::Beside => &["sid", "lot"],
+                    _ => &["sid"],
+                };
+                for name in names {
+                    let line = format!("{name}={sid}; Path=/").parse().unwrap();
+                    answer.headers_mut().append("set-cookie", line);
+                }
                 sessions.insert(sid);
                 answer
             }
@@ -170,6 +185,8 @@ both_engines!(the_canary_signs_in_where_the_shop_has_its_form, MIGRATIONS, async
         (Lies::OneName, None),
         (Lies::Foreign, None),
         (Lies::Gone, Some(ShieldFault::NoPage)),
+        (Lies::Renamed, Some(ShieldFault::Unseen)),
+        (Lies::Beside, Some(ShieldFault::Unseen)),
     ] {
         let shop = moor(lies);
         let shield = shield(&bench, &shop);
