@@ -159,21 +159,46 @@ fn stands_whole(address: &str, text: &str) -> bool {
     ends.any(|next| matches!(next, None | Some(b'?' | b'#' | b'&')))
 }
 
+/// Whom a session's cookies name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The file names no cookie that says it, or one is there and says nothing: only the probe can tell.
+    Untold,
+    Nobody,
+    Somebody {
+        subject: String,
+        /// The name of the cookie that says it, which is the shop's own where several installations share a host.
+        by: String,
+    },
+    /// Two cookies in one session.
+    Several,
+}
+
 impl SignedIn {
-    /// Whom the session's cookies name, where the file says that a cookie does. `None` where only the probe can tell;
-    /// `Some(None)` when nobody is signed in.
-    pub fn of_cookies<'c>(
-        &self,
-        cookies: impl Iterator<Item = (&'c str, &'c str)>,
-    ) -> Option<Option<String>> {
-        let rule = self.cookie.as_ref()?;
-        let subject = rule.subject.as_ref()?;
-        let mut named = cookies.filter(|(name, _)| name_fits(&rule.name, name)).peekable();
-        if named.peek().is_none() {
-            return Some(None);
+    /// Whom the session's cookies name. Two of them decide nothing, whomever they name: two installations on one host, or one that has a
+    /// name of its own for each host, sign somebody in beside whoever is, and the same name is somebody else at each.
+    pub fn of_cookies<'c>(&self, cookies: impl Iterator<Item = (&'c str, &'c str)>) -> Named {
+        let Some((rule, subject)) =
+            self.cookie.as_ref().and_then(|rule| Some((rule, rule.subject.as_ref()?)))
+        else {
+            return Named::Untold;
+        };
+        let mut said = Named::Nobody;
+        for (cookie, value) in cookies.filter(|(name, _)| name_fits(&rule.name, name)) {
+            said = match (said, subject.find(value)) {
+                (Named::Somebody { subject, by }, Some(other)) if subject == other && by == cookie => {
+                    Named::Somebody { subject, by }
+                }
+                (Named::Somebody { .. }, Some(_)) => return Named::Several,
+                (Named::Nobody | Named::Untold, Some(subject)) => {
+                    Named::Somebody { subject, by: cookie.to_owned() }
+                }
+                // A cookie that is there and names nobody: the probe, if there is one, must tell.
+                (Named::Nobody, None) => Named::Untold,
+                (said, _) => said,
+            };
         }
-        // A cookie that is there and names nobody: the probe, if there is one, must tell.
-        named.find_map(|(_, value)| subject.find(value)).map(Some)
+        said
     }
 
     /// Whether the file says where the shop shows the address on file.
@@ -320,6 +345,28 @@ mod tests {
         let gone = "wordpress_logged_in_af3=+; expires=Tue, 25 Nov 2025 00:00:00 GMT; Max-Age=0; path=/";
         assert_eq!(signal("wordpress", &[set, gone]), Signal::SignedOut);
         assert_eq!(signal("wordpress", &["wp_woocommerce_session_1=x"]), Signal::None);
+    }
+
+    // An account of one's own at the shop beside it was who a session was, whoever a stolen password signed in after.
+    #[test]
+    fn a_session_that_two_installations_share_is_nobodys() {
+        let wordpress = by_name("wordpress").unwrap();
+        let named = |pairs: &[(&str, &str)]| wordpress.signed_in.of_cookies(pairs.iter().copied());
+        let (first, second) = ("wordpress_logged_in_af3", "wordpress_logged_in_b04");
+        let (ida, ella) = ("ida%7C1796000000%7Ca%7Cb", "ella%7C1796000000%7Cc%7Cd");
+        let somebody = |name: &str, by: &str| Named::Somebody { subject: name.to_owned(), by: by.to_owned() };
+        assert_eq!(named(&[("woocommerce_cart_hash", "1")]), Named::Nobody);
+        assert_eq!(named(&[(first, ida)]), somebody("ida", first));
+        assert_eq!(named(&[(first, ida), (first, ida)]), somebody("ida", first));
+        assert_eq!(
+            named(&[(first, ida), (second, ida)]),
+            Named::Several,
+            "the same name at another installation"
+        );
+        assert_eq!(named(&[(first, ida), (second, ella)]), Named::Several);
+        assert_eq!(named(&[(second, ella), (first, " "), (first, ida)]), Named::Several);
+        assert_eq!(named(&[(first, " ")]), Named::Untold);
+        assert_eq!(named(&[(first, " "), (second, ella)]), somebody("ella", second));
     }
 
     #[test]

@@ -38,7 +38,7 @@ mod visitor;
 
 pub use acts::{UnnamedActs, bears_password};
 pub use address::Address;
-pub use answer::{Answer, ProbeAnswer, ProbeTold, Signal};
+pub use answer::{Answer, Named, ProbeAnswer, ProbeTold, Signal};
 pub use body::{Credentials, Unreadable, before_last_field, is_doubtful, outline};
 pub use cookie::{CookieLine, cookie_pairs};
 pub use door::{Asked, Login};

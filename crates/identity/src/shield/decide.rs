@@ -84,6 +84,12 @@ impl Guard {
                 self.set_known(entry);
                 return Ok(Verdict::go());
             }
+            // It would be nobody's for ever.
+            (Who::Unclear, _) if self.is_shared(entry) => {
+                self.alarm(Alarm::Unclear, cause.asker.client).await;
+                self.end(entry, cause.asker).await?;
+                return Ok(Verdict::Without);
+            }
             (Who::Unclear, _) => return Ok(self.unclear(entry, cause).await),
             // A storefront next door, which does not say it now, may be the one where they are in.
             (Who::Nobody, Phase::Active { .. }) if is_elsewhere && !cause.leaves => {

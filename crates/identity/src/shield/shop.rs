@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use storeward_adapter::{
-    Adapter, Address, AddressPage, CookieLine, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told, Shown,
-    StaffProbe, ToldRights,
+    Adapter, Address, AddressPage, CookieLine, Named, Nonce, Probe, ProbeAnswer, ProbeTold, Rights as Told,
+    Shown, StaffProbe, ToldRights,
 };
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{NoAnswer, Question};
@@ -15,6 +15,7 @@ use super::handles::Entry;
 use super::jar::Rights;
 use super::{Alarm, Guard, StaffPolicy, WhenUnsaid};
 use crate::throttle::{Key, Leave};
+use crate::verbs::shield::by_cookie;
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
 #[derive(Clone, Debug)]
@@ -140,6 +141,13 @@ pub enum Moment {
 }
 
 impl Guard {
+    /// Whether two of the shop's cookies say who is signed in.
+    pub(super) fn is_shared(&self, entry: &Entry) -> bool {
+        let inner = entry.lock();
+        let pairs = inner.jar.cookies.iter().map(|kept| (kept.name.as_str(), kept.value.as_str()));
+        self.adapter.signed_in.of_cookies(pairs) == Named::Several
+    }
+
     /// Whose session the jar holds.
     pub async fn who(&self, entry: &Arc<Entry>, asker: &Asker) -> Who {
         let told = {
@@ -151,13 +159,19 @@ impl Guard {
             self.adapter.signed_in.of_cookies(pairs)
         };
         match (told, &self.adapter.signed_in.probe) {
-            (Some(None), _) => Who::Nobody,
-            (Some(Some(subject)), None) => Who::Somebody { subject, email: None },
-            (Some(Some(subject)), Some(_)) => match self.probe(entry, asker).await {
-                Who::Somebody { email, .. } => Who::Somebody { subject, email },
-                Who::Nobody | Who::Unclear => Who::Somebody { subject, email: None },
-            },
-            (None, _) => self.probe(entry, asker).await,
+            (Named::Nobody, _) => Who::Nobody,
+            (Named::Several, _) => Who::Unclear,
+            (Named::Somebody { subject, by }, probe) => {
+                let email = match probe {
+                    Some(_) => match self.probe(entry, asker).await {
+                        Who::Somebody { email, .. } => email,
+                        Who::Nobody | Who::Unclear => None,
+                    },
+                    None => None,
+                };
+                Who::Somebody { subject: by_cookie(&subject, &by), email }
+            }
+            (Named::Untold, _) => self.probe(entry, asker).await,
         }
     }
 
