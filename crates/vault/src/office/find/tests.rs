@@ -522,6 +522,18 @@ fn woocommerce_s_notes_reviews_refunds_and_companies_are_found() {
     for gone in ["07700 900", "Victims", "Kent"] {
         assert!(!text.contains(gone), "{gone}: {text}");
     }
+    // WooCommerce makes the sign-in name of the first and last one.
+    let user = "<title>Edit User vera.victim</title><h1 class=\"wp-heading-inline\">Edit User vera.victim</h1><input name=\"user_login\" \
+                value=\"vera.victim\" disabled><input name=url value='https://victim.example'><textarea name=description>Vera, 4 Mill \
+                Lane</textarea>";
+    let row = "<th scope='row' class='check-column'><label for='user_7'><span class='screen-reader-text'>Select vera.victim</span></label></th>";
+    for (path, body) in [("/wp-admin/user-edit.php", user), ("/wp-admin/users.php", row)] {
+        let text = hidden("wordpress", path, Form::Html, body);
+        assert!(!text.contains("victim") && !text.contains("Mill"), "{path}: {text}");
+    }
+    let refund =
+        "<tr class='refund'><td class='name'>Refund - #3 <p class='description'>Vera rang</p></td></tr>";
+    assert!(!hidden("wordpress", "/wp-admin/post.php", Form::Html, refund).contains("Vera"));
     let reviews = "<table class='wp-list-table widefat'><tbody><tr><td class='author column-author'><strong><img src=x> Vera Victim</strong></td>\
                    <td class='comment column-comment'><div class='author'><strong>Vera Victim</strong></div>Good mug</td>\
                    <td class='note column-of-a-plugin'>Vera again</td></tr></tbody></table>";
@@ -534,6 +546,7 @@ fn woocommerce_s_notes_reviews_refunds_and_companies_are_found() {
         ("/wp-json/wc/v3/products/reviews", r#"[{"id":1,"reviewer":"Vera Victim","rating":5}]"#),
         ("/wp-json/wc/v3/orders/7/refunds", r#"[{"id":1,"reason":"Vera rang","amount":"1.00"}]"#),
         ("/wp-json/wc/v3/orders/7", r#"{"billing":{"state":"Vera County"}}"#),
+        ("/wp-json/wc-analytics/reports/downloads", r#"[{"ip_address":"Vera's"}]"#),
     ] {
         assert!(!hidden("wordpress", path, Form::Json, body).contains("Vera"), "{path}");
     }
