@@ -153,7 +153,7 @@ fn class_of_records(event: &Event) -> Option<Class> {
 fn class_of_custody(event: &Event) -> Option<Class> {
     Some(match event {
         Event::KeyStoreNoted(_) | Event::IndexMade(_) => lifecycle(99, 1),
-        Event::RecordHarmed(_) | Event::RowHarmed(_) => finding(),
+        Event::RecordHarmed(_) | Event::RowHarmed(_) | Event::AccountLeft(_) => finding(),
         Event::RecordsVerified(_)
         | Event::AccessRequested(_)
         | Event::AccessApproved(_)

@@ -443,6 +443,13 @@ fn of_custody(event: &Event) -> Option<String> {
             e.values, e.customers, e.faults
         ),
         Event::RevisionsNoted(e) => format!("Noted how far {} records have come", e.records.len()),
+        Event::AccountLeft(e) => {
+            let why = match e.reason.as_str() {
+                "factor" => "it has a second factor",
+                _ => "only a program said whose the address is",
+            };
+            format!("{} was erased; account {} of that address stays open: {why}", e.customer, e.account)
+        }
         Event::EpochsCopyForgotten(e) => {
             format!("Said that an earlier copy of the epochs' keys is destroyed; {} others are known", e.left)
         }

@@ -230,6 +230,15 @@ pub struct KeyStoreNoted {
     pub head: String,
 }
 
+/// Somebody was erased by others, and an account of their address stays open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLeft {
+    pub customer: CustomerId,
+    pub account: CustomerId,
+    /// `factor`, or `hearsay`: only a program said that the address is theirs.
+    pub reason: String,
+}
+
 /// An operator said that a copy of the epochs' keys that was put away earlier is no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochsCopyForgotten {

@@ -45,7 +45,7 @@ mod verify;
 mod walks;
 mod whose;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, Held};
 pub use asking::{Ask, Asker};
 pub use catalogue::{Class, FIELDS, Field};
 pub use error::Error;

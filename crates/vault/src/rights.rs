@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use storeward_base::{Actor, CustomerId, PageSize, Secret, Timestamp};
 use storeward_events::vault::{
-    CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RecordHarmed, RestrictionChanged,
+    AccountLeft, CustomerErased, CustomerExported, ErasureBegun, FieldsForgotten, RecordHarmed,
+    RestrictionChanged,
 };
 use storeward_events::{Event, Record};
 use storeward_policy::Act;
@@ -40,18 +41,18 @@ fn is_said(fields: &[&'static Field]) -> bool {
     fields.iter().any(|field| field.class == Class::Consent)
 }
 
-/// Whether the ledger has the beginning of a customer's erasure.
-fn is_erasure_told(reader: &mut Reader<'_>, customer: CustomerId) -> Result<bool, Error> {
+/// Who began a customer's erasure, as the ledger has it; nothing where it has no beginning.
+fn who_began(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<Actor>, Error> {
     let kind_prefix = Some("vault.erasure_begun".to_owned());
     let mut filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
     loop {
         let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
-        let is_it = |(_, record): &(u64, Record)| matches!(&record.event, Event::ErasureBegun(fact) if fact.customer == customer);
-        if page.rows.iter().any(is_it) {
-            return Ok(true);
+        let is_it = |(_, record): &&(u64, Record)| matches!(&record.event, Event::ErasureBegun(fact) if fact.customer == customer);
+        if let Some((_, record)) = page.rows.iter().find(is_it) {
+            return Ok(Some(record.actor));
         }
         match page.next {
-            None => return Ok(false),
+            None => return Ok(None),
             next => filter.before = next,
         }
     }
@@ -161,6 +162,11 @@ impl Vault {
     /// Begins and ends an erasure. From the first commit nothing of the customer is opened, whatever happens to this
     /// program; what is left undone then, [`Vault::finish_erasures`] does.
     pub async fn erase(&self, ask: &Ask) -> Result<(), Error> {
+        self.erase_and_count_left(ask).await.map(drop)
+    }
+
+    /// As [`Vault::erase`]; how many accounts of the person's address stay open, because others than themselves asked.
+    pub async fn erase_and_count_left(&self, ask: &Ask) -> Result<usize, Error> {
         let facts = self.facts(ask).await;
         let (policies, asked) = (self.policies(), ask.clone());
         let begun = self.0.db.write(move |tx| -> Result<_, Error> {
@@ -169,7 +175,7 @@ impl Vault {
                 return Ok(Err(reason));
             }
             // One that somebody began in the database is told now that it is asked for.
-            if sql::begin_erasure(tx, customer)? || !is_erasure_told(tx, customer)? {
+            if sql::begin_erasure(tx, customer)? || who_began(tx, customer)?.is_none() {
                 tx.append(asked.asker.actor, None, ErasureBegun { customer })?;
             } else {
                 tx.commit_silent("the erasure was begun before");
@@ -261,7 +267,7 @@ impl Vault {
         let found = self.0.db.read(move |reader| -> Result<bool, Error> {
             let row = sql::customer(reader, customer)?;
             let is_begun = row.is_some_and(|row| row.erasure_begun_at.is_some());
-            Ok(is_begun && !is_erasure_told(reader, customer)?)
+            Ok(is_begun && who_began(reader, customer)?.is_none())
         });
         found.await
     }
@@ -276,7 +282,7 @@ impl Vault {
                     let was_ended = sql::customer(tx, *customer)?.is_some_and(|row| row.erased_at.is_some());
                     if sql::begin_erasure(tx, *customer)? {
                         // A copy of before has a ledger of before: one that has the erasure had it in the row, too.
-                        if was_ended && is_erasure_told(tx, *customer)? {
+                        if was_ended && who_began(tx, *customer)?.is_some() {
                             tx.append(Actor::System, None, harmed(erased::flaw(*customer)))?;
                         }
                         tx.append(Actor::System, None, ErasureBegun { customer: *customer })?;
@@ -293,18 +299,28 @@ impl Vault {
         Ok(())
     }
 
+    /// Whose act an erasure is that the program ends after a stop.
+    async fn asker_of_erasure(&self, actor: Actor, customer: CustomerId) -> Result<Actor, Error> {
+        if actor != Actor::System {
+            return Ok(actor);
+        }
+        let read = self.0.db.read(move |reader| who_began(reader, customer));
+        Ok(read.await?.unwrap_or(actor))
+    }
+
     /// The key first: without it the rest says nothing any more, wherever copies of it lie.
-    pub(crate) async fn finish_erasure(&self, actor: Actor, customer: CustomerId) -> Result<(), Error> {
+    pub(crate) async fn finish_erasure(&self, actor: Actor, customer: CustomerId) -> Result<usize, Error> {
         // Whom a shop takes out of its accounts it goes on having as a guest, by the address on their orders: they stay erased under
         // that number, too. Older orders may bear another address: they stay erased themselves, whoever's they become. A mark is all that
         // is kept, as of their own number.
-        let accounts = self.accounts_of(customer).await?;
+        let asker = self.asker_of_erasure(actor, customer).await?;
+        let (accounts, left) = self.accounts_of(customer, asker).await?;
         let marks = self.as_guests(customer).await?.into_iter().chain(self.as_items(customer).await?);
         // No key is of an account's: the note keeps its number for when an older copy of the data has it again.
         for mark in marks.chain(accounts.iter().copied()) {
             self.0.keys.destroy(mark, actor).await?;
         }
-        let had_key = self.0.keys.destroy(customer, actor).await?;
+        let (had_key, count) = (self.0.keys.destroy(customer, actor).await?, left.len());
         let epoch = self.0.keys.current_epoch().0;
         let ended = self.0.db.write(move |tx| -> Result<(), Error> {
             let fields = sql::delete_fields(tx, customer)?;
@@ -323,13 +339,18 @@ impl Vault {
             }
             if is_ended || is_row_changed {
                 tx.append(actor, None, CustomerErased { customer, fields, epoch })?;
+                for (account, why) in &left {
+                    let reason = why.name().to_owned();
+                    tx.append(asker, None, AccountLeft { customer, account: *account, reason })?;
+                }
             } else {
                 tx.commit_silent("the erasure was ended before");
             }
             Ok(())
         });
         ended.await?;
-        self.close(accounts, actor).await.map(drop)
+        self.close(accounts, actor).await?;
+        Ok(count)
     }
 
     /// Deletes values whose time is over, and the index over openings that the ledger has forgotten. How many values.

@@ -51,16 +51,30 @@ fn proves(kept_by: &str, is_undisputed: bool) -> bool {
     is_proven(kept_by) || (is_undisputed && is_first)
 }
 
+fn opened_emails<'a>(
+    key: &CustomerKey,
+    customer: CustomerId,
+    rows: &'a [FieldRow],
+) -> Vec<(&'a FieldRow, String)> {
+    let open = |row| open_row(key, customer, row).ok().and_then(|value| email().normal(value.expose()));
+    emails(rows).filter_map(|row| Some((row, open(row)?))).collect()
+}
+
 /// The addresses by which a record is somebody's, each once, as far as they can be opened.
 pub(crate) fn proven_emails(key: &CustomerKey, customer: CustomerId, rows: &[FieldRow]) -> Vec<String> {
-    let open = |row| open_row(key, customer, row).ok().and_then(|value| email().normal(value.expose()));
-    let kept: Vec<(&FieldRow, String)> = emails(rows).filter_map(|row| Some((row, open(row)?))).collect();
+    let kept = opened_emails(key, customer, rows);
     let is_undisputed = kept.iter().all(|(_, value)| kept.first().is_some_and(|(_, first)| first == value));
     let proven = kept.iter().filter(|(row, _)| proves(&row.provenance, is_undisputed));
     let mut found: Vec<String> = proven.map(|(_, value)| value.clone()).collect();
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// Those of them that somebody else than a program wrote.
+pub(crate) fn believed_emails(key: &CustomerKey, customer: CustomerId, rows: &[FieldRow]) -> Vec<String> {
+    let kept = opened_emails(key, customer, rows).into_iter();
+    kept.filter(|(row, _)| is_proven(&row.provenance)).map(|(_, value)| value).collect()
 }
 
 /// Refuses a program's or a file's write over an item in which the customer's own word stands.

@@ -6,7 +6,7 @@ use storeward_base::{Actor, CustomerId};
 use storeward_identity::{Identity, Later, accounts_of_address};
 use storeward_seal::PseudonymKey;
 use storeward_store::Db;
-use storeward_vault::{Accounts, Error};
+use storeward_vault::{Accounts, Error, Held};
 
 use crate::open::Opened;
 
@@ -31,8 +31,11 @@ impl Joined {
 }
 
 impl Accounts for Joined {
-    fn of_address<'a>(&'a self, email: &'a str) -> Later<'a, Result<Vec<CustomerId>, Error>> {
-        Box::pin(async move { Ok(accounts_of_address(&self.db, &self.key, email).await?) })
+    fn of_address<'a>(&'a self, email: &'a str) -> Later<'a, Result<Vec<Held>, Error>> {
+        Box::pin(async move {
+            let found = accounts_of_address(&self.db, &self.key, email).await?.into_iter();
+            Ok(found.map(|(account, has_factor)| Held { account, has_factor }).collect())
+        })
     }
 
     fn close(&self, accounts: Vec<CustomerId>, actor: Actor) -> Later<'_, Result<usize, Error>> {

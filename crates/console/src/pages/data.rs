@@ -249,7 +249,14 @@ pub async fn page(
     Query(asked): Query<Done>,
 ) -> Result<Response, Failure> {
     let mut content = start(&app, &view, None).await?;
-    content.done = (asked.done == "erased").then_some("The customer is erased: their key is destroyed.");
+    content.done = match asked.done.as_str() {
+        "erased" => Some("The customer is erased: their key is destroyed."),
+        "erased-but" => Some(
+            "The customer is erased: their key is destroyed. An account of their address stays open, because it has a second factor, or because \
+             only a program said that the address is theirs: if they asked for that, too, two of you close it under Customers.",
+        ),
+        _ => None,
+    };
     view.page(TITLE, HERE, &content)
 }
 

@@ -84,17 +84,23 @@ impl Identity {
     }
 }
 
-/// The accounts of exactly this address, whether its owner has shown that they read mail there or the shop tells it; also for a program in
-/// which no accounts are at work.
+/// The accounts of exactly this address, whether its owner has shown that they read mail there or the shop tells it, and whether each has a
+/// second factor; also for a program in which no accounts are at work.
 pub async fn accounts_of_address(
     db: &Db,
     key: &PseudonymKey,
     address: &str,
-) -> Result<Vec<CustomerId>, Error> {
+) -> Result<Vec<(CustomerId, bool)>, Error> {
     let Ok(email) = Email::parse(address) else { return Ok(Vec::new()) };
     let mark = Marks::new(key).email(&email);
-    let read = move |reader: &mut Reader<'_>| sql::account::all_by_address(reader, &mark);
-    Ok(db.read(read).await?)
+    let read = move |reader: &mut Reader<'_>| -> Result<_, Error> {
+        let mut found = Vec::new();
+        for account in sql::account::all_by_address(reader, &mark)? {
+            found.push((account, !sql::factor::of_customer(reader, account)?.is_empty()));
+        }
+        Ok(found)
+    };
+    db.read(read).await
 }
 
 impl Shared {

@@ -294,7 +294,7 @@ impl Vault {
         if !begun.await? {
             return Ok(());
         }
-        self.finish_erasure(Actor::Operator, customer).await
+        self.finish_erasure(Actor::Operator, customer).await.map(drop)
     }
 }
 

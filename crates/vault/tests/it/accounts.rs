@@ -2,19 +2,22 @@
 
 use std::sync::{Arc, Mutex};
 
-use storeward_base::{Actor, CustomerId};
+use storeward_base::{Actor, ApiKeyId, CustomerId};
+use storeward_events::Event;
 use storeward_identity::Later;
+use storeward_policy::Purpose;
 use storeward_store::both_engines;
 use storeward_store::testing::{TestDb, blocking};
-use storeward_vault::{Accounts, Error, KeyStore, MIGRATIONS, Provenance, Vault};
+use storeward_vault::{Accounts, Ask, Asker, Error, Held, KeyStore, MIGRATIONS, Provenance, Vault};
 
 use crate::erasure::open_old;
-use crate::support::{Keys, ada, bob, copy_of, item, own, staff, vault};
+use crate::support::{Keys, ada, asks, bob, copy_of, item, own, staff, vault};
 
 /// Accounts by address, as a database has them.
 #[derive(Clone, Default)]
 struct Book {
     open: Arc<Mutex<Vec<(&'static str, CustomerId)>>>,
+    with_factor: Vec<CustomerId>,
     closed: Arc<Mutex<Vec<(CustomerId, Actor)>>>,
     is_away: bool,
 }
@@ -32,9 +35,11 @@ impl Book {
 }
 
 impl Accounts for Book {
-    fn of_address<'a>(&'a self, email: &'a str) -> Later<'a, Result<Vec<CustomerId>, Error>> {
+    fn of_address<'a>(&'a self, email: &'a str) -> Later<'a, Result<Vec<Held>, Error>> {
         let open = self.open.lock().unwrap();
-        let found = open.iter().filter(|(address, _)| *address == email).map(|(_, id)| *id).collect();
+        let of_it = open.iter().filter(|(address, _)| *address == email).map(|(_, id)| *id);
+        let held = |account| Held { account, has_factor: self.with_factor.contains(&account) };
+        let found = of_it.map(held).collect();
         Box::pin(async move { Ok(found) })
     }
 
@@ -59,6 +64,30 @@ const ADA: &str = "ada@shop.example";
 
 fn account(number: u128) -> CustomerId {
     CustomerId::from_bits(0xACC0_0000 + number)
+}
+
+fn eve() -> CustomerId {
+    CustomerId::from_bits(0xE7E)
+}
+
+fn program() -> Actor {
+    Actor::Key { id: ApiKeyId::from_bits(9) }
+}
+
+/// A program's question that may erase, as an owner's key has it.
+fn by_program(customer: CustomerId) -> Ask {
+    let asker = Asker::program(ApiKeyId::from_bits(9), vec!["owner".to_owned()]);
+    Ask::new(asker, customer, Purpose::RightsRequest)
+}
+
+/// Whose accounts the ledger says were left: of whom, which, and why.
+async fn lefts(db: &TestDb) -> Vec<(CustomerId, CustomerId, String)> {
+    let all = db.read(|reader| storeward_store::ledger::read_after(reader, 0, 10_000)).await.unwrap();
+    let left = |(_, record): (u64, storeward_events::Record)| match record.event {
+        Event::AccountLeft(fact) => Some((fact.customer, fact.account, fact.reason)),
+        _ => None,
+    };
+    all.into_iter().filter_map(left).collect()
 }
 
 fn beside(db: &TestDb, keys: KeyStore, book: &Book) -> Vault {
@@ -141,4 +170,43 @@ both_engines!(an_account_that_an_older_copy_brings_back_is_closed_again, MIGRATI
     old.join_accounts(Arc::new(restored.clone()));
     old.finish_erasures().await.unwrap();
     assert_eq!(restored.left(), [account(4)], "who came since is somebody new");
+});
+
+// Who may write and erase wrote somebody else's address into a fresh record and erased it: the account was gone, with its second factor.
+both_engines!(a_program_closes_no_account_by_an_address_that_it_wrote, MIGRATIONS, async |db| {
+    let keys = Keys::new(db.engine(), db.clock.clone()).unwrap();
+    let book = Book::with(&[(ADA, account(1))]);
+    let vault = beside(&db, keys.open().await, &book);
+    let mut fresh = item("own", &[("contact.email", ADA)]);
+    fresh.provenance = Provenance::Shop;
+    vault.write(program(), bob(), fresh.clone()).await.unwrap();
+    vault.erase(&by_program(bob())).await.unwrap();
+    assert_eq!(book.left(), [account(1)]);
+    assert_eq!(lefts(&db).await, [(bob(), account(1), "hearsay".to_owned())]);
+    // Neither does staff, who cannot know it better.
+    vault.write(program(), eve(), fresh.clone()).await.unwrap();
+    vault.erase(&asks(eve(), Purpose::RightsRequest)).await.unwrap();
+    assert_eq!(book.left(), [account(1)]);
+    // On their own page the person who reads the mails of that address closes it.
+    vault.write(program(), ada(), fresh).await.unwrap();
+    vault.erase(&own(ada())).await.unwrap();
+    assert_eq!((book.left(), lefts(&db).await.len()), (vec![], 2));
+});
+
+both_engines!(an_account_with_a_factor_is_closed_by_its_owner_or_by_two, MIGRATIONS, async |db| {
+    let keys = Keys::new(db.engine(), db.clock.clone()).unwrap();
+    let book = Book::with(&[(ADA, account(1)), (ADA, account(2)), ("bob@shop.example", account(3))]);
+    let book = Book { with_factor: vec![account(1), account(3)], ..book };
+    let vault = beside(&db, keys.open().await, &book);
+    vault.write(staff(), ada(), item("own", &[("contact.email", ADA)])).await.unwrap();
+    vault.erase(&asks(ada(), Purpose::RightsRequest)).await.unwrap();
+    assert_eq!(book.left(), [account(1), account(3)]);
+    assert_eq!(lefts(&db).await, [(ada(), account(1), "factor".to_owned())]);
+    // Nor after a stop, whose end the program itself does: it is told in the name of who asked.
+    let away = Book { is_away: true, ..book.clone() };
+    let again = beside(&db, keys.open().await, &away);
+    again.write(staff(), bob(), item("own", &[("contact.email", "bob@shop.example")])).await.unwrap();
+    again.erase(&own(bob())).await.unwrap_err();
+    beside(&db, keys.open().await, &book).finish_erasures().await.unwrap();
+    assert_eq!((book.left(), lefts(&db).await.len()), (vec![account(1)], 1));
 });

@@ -40,7 +40,11 @@ pub async fn act(
         }
         "allow" => vault.restrict(&ask, Use::Allowed).await.map(|()| back(&id.to_string(), "allowed")),
         "erase" if fields.sure.trim().eq_ignore_ascii_case(SURE) => {
-            vault.erase(&ask).await.map(|()| redirect(&format!("{HERE}?done=erased")))
+            let done = |left| if left > 0 { "erased-but" } else { "erased" };
+            vault
+                .erase_and_count_left(&ask)
+                .await
+                .map(|left| redirect(&format!("{HERE}?done={}", done(left))))
         }
         "erase" => {
             let mut content = customer_page(&app, &view, id).await?;
