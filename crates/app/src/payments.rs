@@ -87,7 +87,7 @@ pub fn compared(dir: &Path, config: &Config) -> Done<Option<Result<String, (Stri
     Ok(Some(match is_behind {
         true => Err((
             says.join("; "),
-            "the running product goes back to them by itself, seven days a round and 31 days at most; `storeward payments reconcile --day` compares one by hand",
+            "the running product goes back to them by itself, seven days a round and 31 days at most; `storeward payments reconcile --day` compares one by hand, however old",
         )),
         false => Ok(says.join("; ")),
     }))

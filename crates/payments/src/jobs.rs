@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use storeward_base::Actor;
 use storeward_store::jobs::{Claim, Failed, Handler};
 
 use crate::error::Error;
@@ -55,7 +56,7 @@ impl Payments {
             Handler::new("payments.reconcile", move |job| {
                 let payments = day.clone();
                 async move {
-                    payments.reconcile_all().await?;
+                    payments.reconcile_all(Actor::System).await?;
                     Ok(payments.finish_job(job.claim()).await?)
                 }
             })

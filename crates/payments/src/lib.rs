@@ -66,7 +66,7 @@ pub use model::{
 pub use money::{Currency, Money, MoneyFault};
 pub use payments::{PAGES, Pace, Payments, PaymentsParts, WEBHOOKS, Whole};
 pub use paypal::Keys;
-pub use reconcile::days::{Reach, reach};
+pub use reconcile::days::{NotADay, Reach, reach};
 pub use reconcile::{Compared, Difference};
 pub use stripe::VERSION as STRIPE_VERSION;
 pub use verbs::{Begun, Unlearnt, WhyNothing, Wish};
@@ -147,5 +147,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "payments",
         number: 15,
         sql: include_str!("../migrations/0015_certificates.sql"),
+    },
+    storeward_store::Migration {
+        domain: "payments",
+        number: 16,
+        sql: include_str!("../migrations/0016_days.sql"),
     },
 ];

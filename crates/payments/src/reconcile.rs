@@ -94,18 +94,18 @@ pub(crate) struct Found {
 }
 
 impl Payments {
-    /// Compares the day that holds `at` (UTC) with one provider's list.
+    /// Compares the day that holds `at` (UTC) with one provider's list, by hand: it is the operator's act.
     pub async fn reconcile(&self, provider: Provider, at: Timestamp) -> Result<Compared, Error> {
-        self.reconcile_one(self.0.gateway(provider)?, at).await
+        self.reconcile_one(self.0.gateway(provider)?, at, Actor::Operator).await
     }
 
     /// The two days before now with every provider, since what was late the first time is there the second, and before them days that
     /// were left out. One that does not answer holds the others up no longer than it takes to say so.
-    pub async fn reconcile_all(&self) -> Result<(), Error> {
+    pub async fn reconcile_all(&self, actor: Actor) -> Result<(), Error> {
         let mut trouble = None;
         for gateway in &self.0.gateways {
             for at in self.due(gateway.provider()).await? {
-                match self.reconcile_one(gateway, at).await {
+                match self.reconcile_one(gateway, at, actor).await {
                     Ok(day) if day.unread == 0 => {}
                     // Whoever runs it tries again.
                     Ok(_) => {
@@ -156,10 +156,11 @@ impl Payments {
         rows.await
     }
 
-    async fn reconcile_one(&self, gateway: &Gateway, at: Timestamp) -> Result<Compared, Error> {
+    async fn reconcile_one(&self, gateway: &Gateway, at: Timestamp, actor: Actor) -> Result<Compared, Error> {
         let start = Timestamp::from_seconds(at.seconds().div_euclid(86_400) * 86_400);
         let end = start.plus(DAY);
         let provider = gateway.provider();
+        self.try_day(provider, start).await?;
         let listed = gateway.movements(start.minus(MARGIN), end.plus(MARGIN)).await;
         let mut listed = listed.map_err(|why| Error::NotReached { code: why.code().to_owned() })?;
         // What a lost message kept from us is read before it is called a difference: first what was taken, by which it is known whose
@@ -173,7 +174,7 @@ impl Payments {
         let between = (start, end);
         let disputed = self.disputes_moved(gateway, &listed.movements, between).await?;
         let shown = self.shown_elsewhere(gateway, &listed.movements, between).await?;
-        let day = Arc::new(Day { provider, between, listed, disputed, shown });
+        let day = Arc::new(Day { actor, provider, between, listed, disputed, shown });
         let shared = Arc::clone(&self.0);
         self.0.write(move |tx| shared.compare(tx, &day)).await
     }
@@ -258,6 +259,7 @@ fn own_between(
 
 /// A day as the provider tells it.
 struct Day {
+    actor: Actor,
     provider: Provider,
     between: (Timestamp, Timestamp),
     listed: Listed,
@@ -268,7 +270,7 @@ struct Day {
 
 impl Shared {
     fn compare(&self, tx: &mut Tx<'_>, day: &Day) -> Result<Compared, Error> {
-        let Day { provider, between: (start, end), .. } = *day;
+        let Day { actor, provider, between: (start, end), .. } = *day;
         let mut found = disputes::compare(tx, provider, &day.disputed)?;
         let mut there = BTreeSet::new();
         for movement in day.listed.movements.iter().filter(|one| one.kind.is_paid_or_refunded()) {
@@ -320,13 +322,14 @@ impl Shared {
         found.extend(lines::unread(&name, &day.listed));
         let mut differences = 0;
         for one in &found {
-            differences += u64::from(write_down(tx, provider, &name, one)?);
+            differences += u64::from(write_down(tx, actor, (provider.word(), &name), one)?);
         }
         // By the fact it is known which days are compared whole.
         if unread == 0 {
+            days::end_trying(tx, provider, &name)?;
             let provider = provider.word().to_owned();
             let fact = facts::DayReconciled { provider, day: name, compared, differences };
-            tx.append(Actor::System, None, fact)?;
+            tx.append(actor, None, fact)?;
         } else {
             tx.commit_silent("a day of which disputes could not be read: each is told as a difference, and the day is compared again");
         }
@@ -445,12 +448,13 @@ fn day_of(at: Timestamp) -> String {
     at.rfc3339().chars().take(10).collect()
 }
 
-/// True when it was not known.
-fn write_down(tx: &mut Tx<'_>, provider: Provider, day: &str, one: &Found) -> Result<bool, Error> {
-    write_down_at(tx, provider.word(), day, one)
-}
-
-fn write_down_at(tx: &mut Tx<'_>, provider: &str, day: &str, one: &Found) -> Result<bool, Error> {
+/// True when it was not known. Whose list it is, and of which day.
+fn write_down(
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    (provider, day): (&str, &str),
+    one: &Found,
+) -> Result<bool, Error> {
     let (id, now) = (tx.event_id().to_string(), tx.now());
     let values = params![
         id,
@@ -473,7 +477,7 @@ fn write_down_at(tx: &mut Tx<'_>, provider: &str, day: &str, one: &Found) -> Res
         what: one.what.to_owned(),
         payment: one.payment,
     };
-    tx.append(Actor::System, None, fact)?;
+    tx.append(actor, None, fact)?;
     Ok(true)
 }
 
@@ -495,5 +499,5 @@ fn settle_one(tx: &mut Tx<'_>, provider: &str, reference: &str, what: &str) -> R
 /// The same as for a provider's list, of the shop's orders.
 pub(crate) fn write_down_of_order(tx: &mut Tx<'_>, one: &Found) -> Result<bool, Error> {
     let day = day_of(tx.now());
-    write_down_at(tx, SHOP, &day, one)
+    write_down(tx, Actor::System, (SHOP, &day), one)
 }

@@ -1,7 +1,7 @@
 //! `storeward payments`: holds days against the providers' own lists by hand, and says how far they are.
 
-use storeward_base::Timestamp;
-use storeward_payments::{Compared, Payments, Provider, Reach};
+use storeward_base::{Actor, Timestamp};
+use storeward_payments::{Compared, NotADay, Payments, Provider, Reach};
 
 use crate::failure::{Context, Failure, say};
 use crate::oidc::finished;
@@ -43,7 +43,7 @@ pub fn payments(options: &Options) -> Done {
 async fn compare(payments: &Payments, day: Option<&str>, provider: Option<&str>) -> Done {
     match day {
         Some(day) => reconcile(payments, day, provider).await?,
-        None => payments.reconcile_all().await.context("payments reconcile")?,
+        None => payments.reconcile_all(Actor::Operator).await.context("payments reconcile")?,
     }
     let all = payments.reach().await.context("payments reconcile")?;
     all.iter().try_for_each(|reach| say(in_words(reach)))
@@ -53,8 +53,8 @@ async fn reconcile(payments: &Payments, day: &str, provider: Option<&str>) -> Do
     let at = Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z")).ok_or_else(|| {
         Failure::new(format!("--day {day}: this is no day")).hint("such as 2026-11-24 (UTC)")
     })?;
-    if !payments.is_over(at) {
-        return Err(Failure::new(format!("--day {day}: it is not over yet")).hint("days are those of UTC"));
+    if let Some(why) = payments.not_a_day(at).await.context("payments reconcile")? {
+        return Err(refused(day, &why));
     }
     let reach = payments.reach().await.context("payments reconcile")?;
     let set_up: Vec<Provider> = reach.iter().map(|one| one.provider).collect();
@@ -69,6 +69,17 @@ async fn reconcile(payments: &Payments, day: &str, provider: Option<&str>) -> Do
         say(told(provider, day, &found))?;
     }
     Ok(())
+}
+
+fn refused(day: &str, why: &NotADay) -> Failure {
+    let (why, hint) = match why {
+        NotADay::NotOver => ("it is not over yet".to_owned(), "days are those of UTC"),
+        NotADay::NoPayment => ("there is no payment yet".to_owned(), "there is nothing to compare"),
+        NotADay::BeforeFirst(first) => {
+            (format!("the first payment was made on {first}"), "there is nothing to compare before it")
+        }
+    };
+    Failure::new(format!("--day {day}: {why}")).hint(hint)
 }
 
 fn told(provider: Provider, day: &str, found: &Compared) -> String {
@@ -91,15 +102,26 @@ pub(super) fn in_words(reach: &Reach) -> String {
     let provider = reach.provider.word();
     let through = match &reach.through {
         Some(day) => format!("{provider}: compared up to {day}"),
-        None if reach.open.is_empty() => return format!("{provider}: no payment yet, so no day to compare"),
+        None if reach.open.is_empty() && reach.passed.is_empty() => {
+            return format!("{provider}: no payment yet, so no day to compare");
+        }
         None => format!("{provider}: no day is compared yet"),
     };
-    let open: Vec<&str> = reach.open.iter().map(String::as_str).take(10).collect();
-    match reach.open.len() {
-        0 => through,
-        count if count > open.len() => {
-            format!("{through}; not yet: {} and {} more", open.join(", "), count - open.len())
-        }
-        _ => format!("{through}; not yet: {}", open.join(", ")),
+    let mut says = through;
+    if !reach.open.is_empty() {
+        says = format!("{says}; not yet: {}", some_of(&reach.open));
+    }
+    if !reach.passed.is_empty() {
+        says = format!("{says}; not compared, and gone back to by hand alone: {}", some_of(&reach.passed));
+    }
+    says
+}
+
+/// The first ten days, and how many more there are.
+fn some_of(days: &[String]) -> String {
+    let (named, more) = days.split_at(days.len().min(10));
+    match more.len() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use storeward_base::{PaymentId, Timestamp};
+use storeward_base::{Actor, PaymentId, Timestamp};
 use storeward_store::{Reader, Tx, params, statements};
 
 use super::{Found, day_of, settle, settle_one, write_down};
@@ -253,7 +253,7 @@ pub(crate) fn tell_unread(tx: &mut Tx<'_>, provider: Provider, reference: &str) 
     let day = day_of(tx.now());
     let reference = reference.to_owned();
     let found = Found { what: "not_read", reference, payment: None, there: None, here: None, currency: None };
-    write_down(tx, provider, &day, &found)
+    write_down(tx, Actor::System, (provider.word(), &day), &found)
 }
 
 /// It was read, or there is none any more.

@@ -114,19 +114,25 @@ fn words(what: &str) -> (&'static str, &'static str) {
 /// How far a provider's days are compared; nothing before the first payment.
 pub(super) fn reach(reach: &Reach) -> Option<String> {
     let way = super::way(Some(reach.provider));
-    let said = match &reach.through {
+    let mut said = match &reach.through {
         Some(day) => format!("{way}: compared with its own list up to {day} (UTC)."),
-        None if reach.open.is_empty() => return None,
+        None if reach.open.is_empty() && reach.passed.is_empty() => return None,
         None => format!("{way}: no day is compared with its own list yet."),
     };
     // Yesterday is the next round's.
-    if !reach.is_behind() {
-        return Some(said);
+    if let [first, _, ..] = reach.open.as_slice() {
+        let count = reach.open.len();
+        said = format!(
+            "{said} {count} days are not, from {first} on: each round goes back to seven of them, 31 days at most."
+        );
     }
-    let (count, first) = (reach.open.len(), reach.open.first().map_or("", String::as_str));
-    Some(format!(
-        "{said} {count} days are not, from {first} on: each round goes back to seven of them, 31 days at most."
-    ))
+    if let Some(first) = reach.passed.first() {
+        let count = reach.passed.len();
+        said = format!(
+            "{said} {count} older days were never compared, from {first} on, and no round goes back to them: run storeward payments reconcile --day {first}."
+        );
+    }
+    Some(said)
 }
 
 #[cfg(test)]
