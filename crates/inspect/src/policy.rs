@@ -14,7 +14,7 @@ use crate::verdict::{Category, UnknownWord};
 pub enum Mode {
     /// Nothing is looked at.
     Off,
-    /// Matches are recorded, every verdict is `Pass`.
+    /// Matches are recorded, every verdict is `Pass`, but for card numbers where they are refused and what may hide one there.
     Detect,
     #[default]
     Block,

@@ -6,7 +6,7 @@ mod command;
 mod files;
 mod leak;
 mod markup;
-mod protocol;
+pub(crate) mod protocol;
 mod scanner;
 mod script;
 mod sql;

@@ -11,6 +11,7 @@ use crate::lists;
 use crate::mask;
 use crate::policy::{CardAction, Mode, Place, Policy};
 use crate::rule::{Action, Collection};
+use crate::rules;
 use crate::scan::{Hit, Scratch};
 use crate::stream::BodyRest;
 use crate::tokens;
@@ -44,7 +45,8 @@ pub(crate) struct Seen {
     score: u32,
     path: String,
     denied: Option<usize>,
-    /// A card's number where it is refused: that is what the owner says about payments, and no rule on trial.
+    /// A card's number where it is refused, or what nobody can look into for one: that is what the owner says about payments, and no
+    /// rule on trial.
     refused_card: Option<usize>,
     challenged: bool,
     /// Rules whose chain does not hold for the values so far: asked once, not once per value.
@@ -397,23 +399,23 @@ impl<'e> Transaction<'e> {
         }
         // Somebody types their number where a shop should not have it.
         let is_card = rule.info.action == Action::Report && rule.info.category == Category::CardNumber;
-        let is_refused = is_card && self.card_action(values) == CardAction::Refuse;
+        let may_be_refused = is_card || rules::protocol::UNREAD.contains(&rule.info.id);
+        let is_refused = may_be_refused && self.card_action(values) == CardAction::Refuse;
         // In whichever way they type it: elsewhere the shop's own numbers would be told too often.
         if is_card && !is_refused && !crate::cards::has_number(values.bytes(value)) {
             return;
         }
         let score = if earlier == 0 { rule.score() } else { 0 };
         self.seen.score = self.seen.score.saturating_add(score);
+        if is_refused {
+            self.seen.refused_card.get_or_insert(self.seen.matches.len());
+        }
         match rule.info.action {
-            Action::Deny => {
-                self.seen.denied.get_or_insert(self.seen.matches.len());
-            }
             Action::Challenge => self.seen.challenged = true,
-            Action::Report if is_refused => {
+            action if is_refused || action == Action::Deny => {
                 self.seen.denied.get_or_insert(self.seen.matches.len());
-                self.seen.refused_card.get_or_insert(self.seen.matches.len());
             }
-            Action::Score | Action::Report => {}
+            Action::Deny | Action::Score | Action::Report => {}
         }
         let collection = value.collection.as_str();
         let variable = if name.is_empty() {

@@ -8,6 +8,10 @@ use crate::values::Fact;
 use crate::verdict::Category::Protocol;
 use crate::verdict::Severity;
 
+/// What they find may hold a card's number that nobody sees: packed, in an odd character set, or in UTF-16 or UTF-32, where each digit has
+/// a null byte beside it.
+pub(crate) const UNREAD: [u32; 3] = [25_107, 25_108, 25_200];
+
 pub(super) fn rules() -> Vec<Rule> {
     [facts(), encodings(), fields()].concat()
 }

@@ -1,6 +1,6 @@
 //! A card's number on its way to the shop, where an order is taken: in which places and spellings it is seen.
 
-use storeward_inspect::{Category, Policy, Verdict};
+use storeward_inspect::{CardAction, Cards, Category, Mode, Policy, Verdict};
 
 use crate::exchange::{ENGINE, Exchange};
 
@@ -71,6 +71,60 @@ fn where_a_number_is_seen() {
     ] {
         assert_eq!(answer(&exchange), expected, "{what}");
     }
+}
+
+fn utf_16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn utf_32(text: &str) -> Vec<u8> {
+    text.chars().flat_map(|sign| u32::from(sign).to_be_bytes()).collect()
+}
+
+// While attacks were only watched, a body in which no number can be seen went on to the shop, whatever it held.
+#[test]
+fn what_nobody_can_look_into_is_refused_where_orders_are_taken() {
+    let form = "application/x-www-form-urlencoded";
+    let text = format!("card={NUMBER}");
+    let object = format!("{{\"card\":\"{NUMBER}\"}}");
+    let mut part = b"--b\r\nContent-Disposition: form-data; name=\"card\"\r\n\r\n".to_vec();
+    part.extend_from_slice(&utf_16(NUMBER));
+    part.extend_from_slice(b"\r\n--b--\r\n");
+    let packed = |coding: &str| order(form, vec![0x1f, 0x8b, 8, 0]).header("Content-Encoding", coding);
+    let cases = [
+        packed("gzip"),
+        packed("deflate"),
+        packed("br"),
+        packed("zstd, gzip"),
+        order("application/x-www-form-urlencoded; charset=utf-16", utf_16(&text)),
+        order("application/json; charset=utf-16le", utf_16(&object)),
+        order("application/json; charset=UTF-32", utf_32(&object)),
+        order("application/json; charset=ibm037", vec![0xc0, 0x7f]),
+        order("text/plain; charset=utf-7", text.clone()),
+        // Undeclared, as some readers guess it.
+        order(form, utf_16(&text)),
+        order("application/json", utf_16(&object)),
+        order("application/json", utf_32(&object)),
+        order("application/xml", utf_16(&format!("<card>{NUMBER}</card>"))),
+        order("multipart/form-data; boundary=b", part),
+    ];
+    let watched = Policy { mode: Mode::Detect, ..Policy::default() };
+    // Whoever lets a grave match alone pass has said nothing about cards.
+    let lax = Policy { block_score: 100, ..Policy::default() };
+    let own = Cards { refused_at: Vec::new(), elsewhere: CardAction::Report };
+    let own = Policy { cards: own, ..watched.clone() };
+    for exchange in cases {
+        let kind = exchange.headers.clone();
+        for policy in [&Policy::default(), &watched, &lax] {
+            let verdict = exchange.run(&ENGINE, policy).0;
+            assert!(matches!(verdict, Verdict::Block(_)), "{} {kind:?}: {verdict:?}", policy.mode);
+        }
+        assert_eq!(exchange.run(&ENGINE, &own).0, Verdict::Pass, "the owner's word: {kind:?}");
+        let elsewhere = Exchange { path: "/contact".to_owned(), ..exchange };
+        assert_eq!(elsewhere.run(&ENGINE, &watched).0, Verdict::Pass, "{kind:?}");
+    }
+    let plain = order("application/json; charset=utf-8", "{\"a\":1}").header("Content-Encoding", "identity");
+    assert_eq!(plain.run(&ENGINE, &watched).0, Verdict::Pass);
 }
 
 // As people type it, and as somebody does who looks for a way past: refused where an order is paid, and nothing that is told elsewhere, where
