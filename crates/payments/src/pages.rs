@@ -8,6 +8,7 @@ mod look;
 pub(crate) mod own;
 mod stopped;
 mod texts;
+mod waits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +50,6 @@ macro_rules! own {
 
 /// A buyer who comes back waits so long for what the provider says; afterwards the page asks again by itself.
 const WAITS: Duration = Duration::from_secs(8);
-/// Seconds until a page that waits for the provider is loaded again.
-const AGAIN: &str = "4";
 
 const BUYER: Access<Nobody> = Access::PublicForm("whoever has the payment's address may pay it");
 const LINK: Access<Nobody> = Access::PublicForm("what the shop signed is what is paid");
@@ -259,8 +258,7 @@ impl Pages {
         let now = self.0.payments.0.clock.now();
         let may_pay = matches!(payment.state, At::Created | At::RequiresAction | At::Declined);
         if payment.is_unsure || payment.state == At::Processing {
-            let page = self.stands(payment, language, Text::Checking, None);
-            return Ok(refresh(Html(render(&page)?).into_response(), AGAIN, None));
+            return self.waits(payment, language, back_to).await;
         }
         if may_pay && payment.expires_at > now {
             let (ways, no_way) = self.offer(payment.amount, language);
@@ -336,13 +334,24 @@ impl Pages {
         StandsPage {
             frame: self.frame(language, Text::Title),
             is_well: matches!(payment.state, At::Authorized | At::PartiallyCaptured | At::Captured),
-            words: say(language, words, &[("shop", &self.0.look.name)]),
+            words: say(
+                language,
+                words,
+                &[("shop", &self.0.look.name), ("provider", payment.provider.map_or("", name_of_provider))],
+            ),
             order: say(language, Text::Order, &[("order", &payment.order)]),
             total: payment.amount.to_string(),
             link,
             person: None,
             reach: words.says_to_ask().then(|| self.reach(language)),
         }
+    }
+}
+
+fn name_of_provider(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Stripe => "Stripe",
+        Provider::PayPal => "PayPal",
     }
 }
 
@@ -489,10 +498,7 @@ impl Pages {
             }
             Err(other) => return Err(other.into()),
         };
-        let name = match provider {
-            Provider::Stripe => "Stripe",
-            Provider::PayPal => "PayPal",
-        };
+        let name = name_of_provider(provider);
         let page = LeadsPage {
             frame: pages.frame(language, Text::Title),
             words: say(language, Text::Leads, &[("provider", name)]),

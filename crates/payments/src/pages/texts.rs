@@ -18,7 +18,9 @@ text_keys! {
         Safe = "safe" { shop },
         BackToShop = "back_to_shop" { shop },
         Declined = "declined" {},
-        Checking = "checking" {},
+        Checking = "checking" { provider },
+        CheckingLong = "checking_long" { provider, shop },
+        Processing = "processing" { provider },
         SetAside = "set_aside" { shop },
         Paid = "paid" {},
         GivenBack = "given_back" {},
@@ -69,7 +71,7 @@ text_keys! {
 impl Text {
     /// Whether it tells the buyer to ask the shop: how to reach it stands beside.
     pub fn says_to_ask(self) -> bool {
-        matches!(self, Text::NotTaken | Text::PaidOtherwise | Text::Closed | Text::Ended)
+        matches!(self, Text::NotTaken | Text::PaidOtherwise | Text::Closed | Text::Ended | Text::CheckingLong)
     }
 }
 

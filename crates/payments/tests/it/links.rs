@@ -17,19 +17,20 @@ use crate::support::{Shop, private};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-struct Stand {
-    shop: Shop,
+pub struct Stand {
+    pub shop: Shop,
     router: Router,
 }
 
-struct Page {
-    status: u16,
+pub struct Page {
+    pub status: u16,
     location: String,
     cookie: String,
-    text: String,
+    pub refresh: String,
+    pub text: String,
 }
 
-async fn stand(db: &TestDb) -> Stand {
+pub async fn stand(db: &TestDb) -> Stand {
     let shop =
         Shop::prepared(db, "link_secret_files = ['link']", |folder| private(folder, "link", SECRET)).await;
     let look = Look::new("The shop", None).with_contact(Some("help@shop.example"));
@@ -48,7 +49,7 @@ fn link(db: &TestDb, order: &str, amount: i64) -> String {
 }
 
 impl Stand {
-    async fn ask(&self, method: &str, path: &str, cookie: &str, form: Option<String>) -> Page {
+    pub async fn ask(&self, method: &str, path: &str, cookie: &str, form: Option<String>) -> Page {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -72,9 +73,9 @@ impl Stand {
             answer.headers().get(name).map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
         };
         let cookie = line("set-cookie").split(';').next().unwrap_or_default().to_owned();
-        let (status, location) = (answer.status().as_u16(), line("location"));
+        let (status, location, refresh) = (answer.status().as_u16(), line("location"), line("refresh"));
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-        Page { status, location, cookie, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Page { status, location, cookie, refresh, text: String::from_utf8(bytes.to_vec()).unwrap() }
     }
 
     /// A page as somebody of this language reads it.
@@ -86,7 +87,7 @@ impl Stand {
     }
 
     /// Opens a payment's page and chooses.
-    async fn presses(&self, path: &str, way: &str) -> Page {
+    pub async fn presses(&self, path: &str, way: &str) -> Page {
         let page = self.ask("GET", path, "", None).await;
         assert_eq!(page.status, 200, "{}", page.text);
         let form = format!("csrf={}&way={way}", hidden(&page, "csrf").unwrap());

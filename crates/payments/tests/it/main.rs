@@ -37,3 +37,4 @@ mod support;
 mod till;
 mod tried;
 mod unanswered;
+mod waits;
