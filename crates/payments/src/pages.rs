@@ -410,7 +410,7 @@ async fn link(
     pages.opened(client, &new.order);
     match pages.of_link(&new).await? {
         Of::Payment(known) => return Ok(redirect(&pages.0.payments.page_path(known.id))),
-        Of::Later(other) => return pages.beside(&other, Text::Older, &headers),
+        Of::Later(other) | Of::Paid(other) => return pages.beside(&other, Text::Older, &headers),
         Of::Nothing => {}
     }
     let shop = [("shop", pages.0.look.name.as_str())];
@@ -452,7 +452,7 @@ async fn begin_by_link(
     let new = chosen.link.wanted(&pages.0.payments.0.settings.links, pages.0.payments.0.clock.now())?;
     let payment = match pages.of_link(&new).await? {
         Of::Payment(known) => known,
-        Of::Later(other) => return pages.beside(&other, Text::Older, &buyer.headers),
+        Of::Later(other) | Of::Paid(other) => return pages.beside(&other, Text::Older, &buyer.headers),
         Of::Nothing => match pages.made(new).await? {
             Made::Payment(payment) => payment,
             Made::Beside(other) => return pages.beside(&other, Text::Changed, &buyer.headers),

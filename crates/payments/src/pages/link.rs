@@ -31,6 +31,8 @@ pub(super) enum Of {
     Payment(Payment),
     /// Another amount, by a link that was signed later or is as old.
     Later(Payment),
+    /// Another amount, and the order is paid: what is left to pay, or to be given back, is between buyer and shop.
+    Paid(Payment),
     Nothing,
 }
 
@@ -158,6 +160,10 @@ impl Pages {
                 payments.note_link(payment.id, new.signed_until).await?;
             }
             return Ok(Of::Payment(payment.clone()));
+        }
+        let is_paid = |one: &&Payment| one.is_open() && (one.captured > 0 || one.authorized > 0);
+        if let Some(paid) = known.iter().find(is_paid) {
+            return Ok(Of::Paid(paid.clone()));
         }
         let Some(newest) = known.into_iter().next() else { return Ok(Of::Nothing) };
         // Somebody kept a link of when the order cost less.

@@ -447,15 +447,30 @@ both_engines!(whoever_is_stopped_reads_how_to_reach_a_person, MIGRATIONS, async 
     assert!(page.text.contains("name order L-23") && page.text.contains(place), "{}", page.text);
 });
 
+// A newer link of another amount showed ways to pay, until somebody chose one.
 both_engines!(an_order_that_is_paid_with_another_amount_is_a_page, MIGRATIONS, async |db| {
     let stand = stand(&db).await;
+    let later = link(&db, "L-2", 2500);
+    let open = stand.ask("GET", &format!("/.storeward/pay/link?{later}"), "", None).await;
+    let form = format!("csrf={}&way=stripe&{later}", hidden(&open, "csrf").unwrap());
     let paid = stand.shop.paid("L-2", 1999, Provider::Stripe).await;
-    let page = stand.chooses(&link(&db, "L-2", 2500), "stripe").await;
-    assert_eq!(page.status, 409);
-    assert!(page.text.contains("has been paid already, with another amount"), "{}", page.text);
-    assert!(page.text.contains(&stand.shop.payments.page_path(paid.id)), "and where it stands");
+    db.clock.advance(std::time::Duration::from_secs(1));
+    let newest = link(&db, "L-2", 2500);
+    for page in [
+        stand.ask("GET", &format!("/.storeward/pay/link?{newest}"), "", None).await,
+        // Opened before it was paid.
+        stand.ask("POST", "/.storeward/pay/link", &open.cookie, Some(form)).await,
+    ] {
+        assert_eq!(page.status, 409, "{}", page.text);
+        assert!(page.text.contains("has been paid already, with another amount"), "{}", page.text);
+        assert!(page.text.contains(&stand.shop.payments.page_path(paid.id)), "and where it stands");
+        assert_eq!(hidden(&page, "csrf"), None, "no way to pay");
+    }
     assert_eq!(stand.shop.payments.of_order("L-2").await.unwrap().len(), 1, "nothing else was made");
     assert_eq!(stand.shop.effects("capture").len(), 1);
+    // What went back is owed again.
+    stand.shop.payments.refund(paid.id, crate::support::wish(None)).await.unwrap();
+    assert_eq!(stand.chooses(&newest, "stripe").await.status, 200);
 });
 
 // Nobody knows what became of the first one: it is not ended, and none is made beside it.
