@@ -334,6 +334,13 @@ impl Shared {
         Ok(())
     }
 
+    /// A payment is ended for a link of another amount: that is no decision about its order, should the other one not come to be.
+    pub fn note_gave_way(&self, tx: &mut storeward_store::Tx<'_>, id: PaymentId) -> Result<(), Error> {
+        let details = self.unseal(id, &sql::details(tx, id)?)?;
+        let details = self.seal(id, &Details { gave_way: true, ..details });
+        Ok(sql::set_details(tx, id, details)?)
+    }
+
     /// Whether a link asked for a payment, and no program since.
     pub fn is_of_link(&self, reader: &mut storeward_store::Reader<'_>, id: PaymentId) -> Result<bool, Error> {
         Ok(self.unseal(id, &sql::details(reader, id)?)?.is_of_link())

@@ -188,12 +188,9 @@ impl Pages {
         let open = payments.of_order(&order).await?.into_iter().find(Payment::is_open);
         let Some(other) = open else { return Err(Error::OrderHasPayment.into()) };
         let is_by_link = payments.0.details(other.id).await?.is_of_link();
-        let is_unpaid = is_by_link && other.captured == 0 && other.authorized == 0;
-        let wish = crate::verbs::Wish { actor: Actor::System, amount: None, name: None };
-        if !is_unpaid || payments.void(other.id, wish).await.is_err() {
+        if !is_by_link || payments.give_way(other.id).await.is_err() {
             return Ok(Made::Beside(other));
         }
-        payments.note_gave_way(other.id).await?;
         match payments.create(Actor::System, new).await {
             Ok(made) => Ok(Made::Payment(made)),
             Err(Error::OrderHasPayment) => Ok(Made::Beside(other)),

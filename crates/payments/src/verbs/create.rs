@@ -120,21 +120,6 @@ impl Payments {
         write.await
     }
 
-    /// A payment that nobody paid is ended for a link of another amount: that is no decision about its order, should the other one not come
-    /// to be.
-    pub(crate) async fn note_gave_way(&self, id: PaymentId) -> Result<(), Error> {
-        let shared = std::sync::Arc::clone(&self.0);
-        let write = self.0.write(move |tx| -> Result<(), Error> {
-            tx.commit_silent(
-                "that it is ended is told; that it was for a link only decides what the next link finds",
-            );
-            let details = shared.unseal(id, &sql::details(tx, id)?)?;
-            let sealed = shared.seal(id, &Details { gave_way: true, ..details });
-            Ok(sql::set_details(tx, id, sealed)?)
-        });
-        write.await
-    }
-
     /// The same, with what the shop says of the order for those who judge it.
     pub async fn create_with(
         &self,

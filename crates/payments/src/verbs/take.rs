@@ -26,6 +26,15 @@ pub struct Wish {
     pub name: Option<String>,
 }
 
+#[derive(Clone, Copy)]
+enum Wanted {
+    Capture,
+    Refund,
+    Void,
+    /// It is ended for a link of another amount, and only if nobody paid it.
+    GiveWay,
+}
+
 enum Plan {
     /// They stand in the log, and go out.
     Send(Vec<Call>),
@@ -39,27 +48,35 @@ impl Payments {
     /// Takes an amount that is set aside. The sum of what is taken and what calls under way may take is held against it in the
     /// database, before anything goes out.
     pub async fn capture(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
-        self.wish(id, wish, Operation::Capture).await
+        self.wish(id, wish, Wanted::Capture).await
     }
 
     /// Gives an amount back, held against what was taken in the same way. At PayPal what no capture has alone comes of several, each
     /// by a call of its own: [`Error::RefusedInPart`] where some of them were not done.
     pub async fn refund(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
-        self.wish(id, wish, Operation::Refund).await
+        self.wish(id, wish, Wanted::Refund).await
     }
 
     /// Sets free what is set aside and not taken, or ends what nobody has paid yet. What was taken stays taken.
     pub async fn void(&self, id: PaymentId, wish: Wish) -> Result<Payment, Error> {
-        self.wish(id, wish, Operation::Void).await
+        self.wish(id, wish, Wanted::Void).await
     }
 
-    async fn wish(&self, id: PaymentId, wish: Wish, operation: Operation) -> Result<Payment, Error> {
+    /// Ends what nobody has paid yet, since the order costs something else now by a later link. That it is no decision about the order stands
+    /// in the payment as soon as it is ended.
+    pub(crate) async fn give_way(&self, id: PaymentId) -> Result<(), Error> {
+        let wish = Wish { actor: Actor::System, amount: None, name: None };
+        self.wish(id, wish, Wanted::GiveWay).await.map(drop)
+    }
+
+    async fn wish(&self, id: PaymentId, wish: Wish, wanted: Wanted) -> Result<Payment, Error> {
         for _ in 0..4 {
             let (shared, held) = (Arc::clone(&self.0), wish.clone());
-            let plan = self.0.write(move |tx| match operation {
-                Operation::Capture => shared.plan_capture(tx, id, &held),
-                Operation::Refund => shared.plan_refund(tx, id, &held),
-                _ => shared.plan_void(tx, id, &held),
+            let plan = self.0.write(move |tx| match wanted {
+                Wanted::Capture => shared.plan_capture(tx, id, &held),
+                Wanted::Refund => shared.plan_refund(tx, id, &held),
+                Wanted::Void => shared.plan_void(tx, id, &held),
+                Wanted::GiveWay => shared.plan_giving_way(tx, id, &held),
             });
             match plan.await? {
                 Plan::Send(calls) => return self.perform_all(&calls).await,
@@ -203,6 +220,22 @@ impl Shared {
             State::Created | State::Declined | State::RequiresAction => self.void_unpaid(tx, &payment, wish),
             other => Err(Error::State(other.word())),
         }
+    }
+
+    /// In one transaction with the end of the payment: what was ended and did not bear the mark would be the shop's no to every later link.
+    fn plan_giving_way(&self, tx: &mut Tx<'_>, id: PaymentId, wish: &Wish) -> Result<Plan, Error> {
+        let payment = sql::get(tx, id)?;
+        if payment.is_unsure {
+            return Err(Error::Unsure);
+        }
+        if !matches!(payment.state, State::Created | State::Declined | State::RequiresAction) {
+            return Err(Error::State(payment.state.word()));
+        }
+        let plan = self.void_unpaid(tx, &payment, wish)?;
+        if sql::get(tx, id)?.state == State::Voided {
+            self.note_gave_way(tx, id)?;
+        }
+        Ok(plan)
     }
 
     fn void_unpaid(&self, tx: &mut Tx<'_>, payment: &Payment, wish: &Wish) -> Result<Plan, Error> {

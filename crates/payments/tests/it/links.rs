@@ -425,6 +425,33 @@ both_engines!(what_gave_way_for_a_link_is_no_decision, MIGRATIONS, async |db| {
     assert_eq!(stand.shop.payments.of_order("L-28").await.unwrap().len(), 2);
 });
 
+// It was ended, and that it was for a link was written afterwards: a stop in between read as the shop's no to every later link.
+both_engines!(what_gives_way_bears_the_mark_or_is_not_ended, MIGRATIONS, async |db| {
+    let stand = stand(&db).await;
+    assert_eq!(stand.chooses(&link(&db, "L-29", 1999), "paypal").await.status, 200);
+    db.clock.advance(std::time::Duration::from_secs(1));
+    let later = link(&db, "L-29", 2500);
+    let (full, free) = match db.engine() {
+        storeward_store::Engine::Sqlite => (
+            "CREATE TRIGGER no_mark BEFORE UPDATE OF details ON payment BEGIN SELECT RAISE(ABORT, 'no room'); END",
+            "DROP TRIGGER no_mark",
+        ),
+        storeward_store::Engine::Postgres => (
+            "CREATE FUNCTION no_mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$; \
+             CREATE TRIGGER no_mark BEFORE UPDATE OF details ON payment FOR EACH ROW EXECUTE FUNCTION no_mark()",
+            "DROP FUNCTION no_mark() CASCADE",
+        ),
+    };
+    db.raw(full);
+    assert_ne!(stand.chooses(&later, "paypal").await.status, 200);
+    db.raw(free);
+    let all = stand.shop.payments.of_order("L-29").await.unwrap();
+    assert!(all.iter().all(|one| one.state != State::Voided), "{all:?}");
+    assert_eq!(stand.chooses(&later, "paypal").await.status, 200);
+    let all = stand.shop.payments.of_order("L-29").await.unwrap();
+    assert_eq!(all.iter().map(|one| one.amount.minor).collect::<Vec<_>>(), [2500, 1999]);
+});
+
 // The page said to write to or call the shop, and not how.
 both_engines!(whoever_is_stopped_reads_how_to_reach_a_person, MIGRATIONS, async |db| {
     use crate::judge::{begin, create, far, guest, let_act, past};
