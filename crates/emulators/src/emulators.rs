@@ -208,7 +208,9 @@ async fn held(
     let is_spoken = call.path.starts_with("/v")
         && !call.path.starts_with("/v1/oauth2/")
         && !call.path.contains("/certs/");
-    if is_spoken && answer.leaves == Leaves::Whole && !world.contracts.is_empty() {
+    // Lines that a test shapes may be what no document allows.
+    let is_shaped = call.path == "/v1/reporting/transactions" && world.paypal().list_shape.is_some();
+    if is_spoken && !is_shaped && answer.leaves == Leaves::Whole && !world.contracts.is_empty() {
         world.contracts.check(provider, &call, &answer);
     }
     answer

@@ -367,3 +367,31 @@ async fn a_buyer_who_is_remembered_pays_without_a_page() {
         .json();
     assert_eq!(list["payment_tokens"].as_array().unwrap().len(), 1);
 }
+
+// PayPal's own documents refused what the stand-in answered: lists of nothing, and an invoice's number with signs that it does not show.
+#[tokio::test]
+async fn answers_hold_what_paypal_s_documents_have_room_for() {
+    let stand = Stand::start().await;
+    let now = stand.emulators.control.now_s();
+    let report =
+        format!("/v1/reporting/transactions?start_date={}&end_date={}", text(now - 3600), text(now + 3600));
+    for (path, name) in [(report.as_str(), "transaction_details"), ("/v1/customer/disputes", "items")] {
+        let got = stand.paypal("GET", path, &Value::Null, "").await.unwrap();
+        assert_eq!((got.status, got.json().get(name)), (200, None), "{path}");
+    }
+    for (invoice, shown) in [("R-2026:7|a", Some("R-2026:7|a")), ("pay_7", None), ("R 7", None)] {
+        let mut wanted = order("CAPTURE", "19.99");
+        wanted["purchase_units"][0]["invoice_id"] = invoice.into();
+        let (_, made) = post(&stand, "/v2/checkout/orders", &wanted, invoice).await;
+        let id = made["id"].as_str().unwrap();
+        stand.emulators.control.approve_order(id, Source::Pays).unwrap();
+        let (_, done) = post(&stand, &format!("/v2/checkout/orders/{id}/capture"), &json!({}), id).await;
+        let capture = done["purchase_units"][0]["payments"]["captures"][0]["id"].as_str().unwrap();
+        let dispute =
+            stand.emulators.control.open_dispute(Provider::Paypal, capture, "UNAUTHORISED", None).unwrap();
+        let path = format!("/v1/customer/disputes/{dispute}");
+        let found = stand.paypal("GET", &path, &Value::Null, "").await.unwrap().json();
+        let about = &found["disputed_transactions"][0];
+        assert_eq!((about["invoice_number"].as_str(), about["custom"].as_str()), (shown, Some("A1")));
+    }
+}
