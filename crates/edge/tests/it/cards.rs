@@ -393,6 +393,14 @@ async fn while_attacks_are_only_watched_no_card_number_comes_to_the_shop() {
     ] {
         assert_eq!(edge.ask(&request(line, form, &body)).await.status, 422, "{line}");
     }
+    // Nobody can see what is in it.
+    for headers in [
+        format!("{form}Content-Encoding: gzip\r\n"),
+        "Content-Type: application/x-www-form-urlencoded; charset=utf-16\r\n".to_owned(),
+    ] {
+        let answer = edge.ask(&request("POST /checkout", &headers, "packed")).await;
+        assert_eq!(answer.status, 403, "as with block: {headers}");
+    }
     assert!(shop.asked().is_empty(), "the shop heard of it");
     // Behind so much text that it is found on the way.
     let long = format!("letter={}&card={number}", "x".repeat(140_000));
