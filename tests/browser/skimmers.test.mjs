@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { sleep } from './lib/processes.mjs';
-import { marker, payingShop, run, sink, victim, withoutGuard } from './lib/skimmers.mjs';
+import { marker, payingShop, run, runAndClick, sink, victim, withoutGuard } from './lib/skimmers.mjs';
 import { runInFrontOf } from './lib/stand.mjs';
 
 /** What is left open, and who sees it: docs/checkout.md, "What stays open". */
@@ -27,6 +27,7 @@ const browsers = {};
 const homes = [];
 let ways;
 let tricks;
+let links;
 
 before(async () => {
   attacker = await sink();
@@ -39,7 +40,7 @@ before(async () => {
   await withoutGuard(browsers.bare, stand.ready.ca);
   const page = await browsers.old.newPage();
   await page.goto(`${shop.home}/checkout`);
-  ({ ways, tricks } = await page.evaluate(() => globalThis.skimmers));
+  ({ ways, tricks, links } = await page.evaluate(() => globalThis.skimmers));
   await page.close();
 });
 
@@ -55,6 +56,8 @@ after(async () => {
 const LEAVING = [
   'form', 'location', 'meta-refresh', 'natives-changed', 'frame-with-a-page', 'frame-written-with-a-script', 'frame-written-with-an-element',
   'own-window-lent',
+  // A browser asks for one passkey at a time.
+  'passkey-of-another', 'passkey-for-another',
 ];
 
 const guarded = () => new URL('/checkout', stand.ready.shop).href;
@@ -193,7 +196,17 @@ test('the policy of the page alone leaves seven open', async () => {
 
 test('nothing undoes the guard: fresh natives, changed natives, links, windows, the nonce', async () => {
   assert.deepEqual(await through(browsers.old, guarded(), tricks), []);
-  await told(['link-by-hand'], ['popup blocked evil.test']);
+  await told(['link-by-hand', 'passkey-told-of'], ['popup blocked evil.test', 'credentials blocked stripe.com']);
+});
+
+test('nor does a link that a person clicks, wherever it stands and whenever its address is put in', async () => {
+  const out = async (browser, patience) => {
+    const found = [];
+    for (const name of links) if (await runAndClick(browser, guarded(), name, { attacker, patience })) found.push(name);
+    return found;
+  };
+  assert.deepEqual(await out(browsers.old, 1_500), []);
+  assert.deepEqual(await out(browsers.bare, 30_000), links, 'some do not even work without the guard');
 });
 
 test('a hint is told that is gone again, that stands in a frame, that was another a moment ago', async () => {

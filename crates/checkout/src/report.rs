@@ -242,7 +242,7 @@ struct GuardWord {
 pub(crate) const PRECONNECT: &str = "preconnect";
 
 /// By what a page could give something away.
-const CHANNELS: [&str; 26] = [
+const CHANNELS: [&str; 27] = [
     "script",
     "inline",
     "handler",
@@ -264,6 +264,7 @@ const CHANNELS: [&str; 26] = [
     "prefetch",
     "beacon",
     "popup",
+    "credentials",
     "clipboard",
     "listener",
     "message",

