@@ -82,9 +82,11 @@ pub fn fraud(options: &Options) -> Done {
                 scorer.id, trial.model.trained_on.attempts, trial.model.trained_on.frauds
             ))?;
             tell(&trial)?;
-            say(
-                "it scores beside the one in place; `storeward fraud promote` puts it there where it is better",
-            )
+            say(if scorer.is_champion {
+                "it is the one in place, learned again: nothing was changed"
+            } else {
+                "it scores beside the one in place; `storeward fraud promote` puts it there where it is better"
+            })
         }),
         Word::Evaluate(train) => with(&train.at, async |payments| {
             tell(&payments.evaluate(train.course()).await.context("the trial")?)

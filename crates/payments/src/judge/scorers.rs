@@ -20,7 +20,7 @@ use crate::payments::Payments;
 
 statements! {
     INSERT_SCORER = "INSERT INTO payment_scorer (id, place, mode, model, tag, trial, made_at) VALUES ($1, 'challenger', 'observe', $2, $3, $4, $5) \
-        ON CONFLICT (id) DO UPDATE SET place = 'challenger', trial = $4, made_at = $5";
+        ON CONFLICT (id) DO UPDATE SET place = 'challenger', mode = 'observe', model = $2, tag = $3, trial = $4, made_at = $5";
     RETIRE = "UPDATE payment_scorer SET place = 'retired' WHERE place = $1";
     SCORER_PLACE = "UPDATE payment_scorer SET place = $2, mode = $3 WHERE id = $1";
     SCORER_MODE = "UPDATE payment_scorer SET mode = $1 WHERE place = 'champion'";
@@ -173,7 +173,7 @@ impl Payments {
     }
 
     /// Learns a challenger of the shop's labelled past and tries it on later weeks. It scores beside the champion from now on;
-    /// nothing is done by its score.
+    /// nothing is done by its score. Where the past teaches the champion again, that one is given back and everything stays as it is.
     pub async fn train(&self, course: Course, actor: Actor) -> Result<(Scorer, Trial), Error> {
         let trial = self.try_course(course).await?;
         let model = trial.model.to_json();
@@ -187,14 +187,23 @@ impl Payments {
         };
         let (tag, kept) = (self.0.judge.models.mark(&model), serde_json::to_string(&shown.trial));
         let kept = kept.unwrap_or_default();
-        self.0
-            .write(move |tx| {
-                tx.execute(RETIRE, params!["challenger"])?;
-                let now = tx.now();
-                tx.execute(INSERT_SCORER, params![&id, &model, &tag, &kept, now])?;
-                changed(tx, actor, &id, "trained")
-            })
-            .await?;
+        let models = self.0.judge.models.clone();
+        let written = self.0.write(move |tx| {
+            let before = placed(tx, &models)?.champion;
+            if let Some((_, champion)) = before.filter(|(champion, _)| *champion == id) {
+                tx.commit_silent("the champion was learned again, and nothing changed");
+                return Ok(Some(champion.mode));
+            }
+            tx.execute(RETIRE, params!["challenger"])?;
+            let now = tx.now();
+            tx.execute(INSERT_SCORER, params![&id, &model, &tag, &kept, now])?;
+            changed(tx, actor, &id, "trained")?;
+            Ok(None)
+        });
+        let shown = match written.await? {
+            Some(mode) => Scorer { is_champion: true, mode, ..shown },
+            None => shown,
+        };
         Ok((shown, trial))
     }
 

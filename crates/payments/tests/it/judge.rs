@@ -557,3 +557,20 @@ both_engines!(a_scorer_of_the_shops_own_past_asks_for_more_and_never_blocks, MIG
     let judged = suspicious(&shop, "L-4", 4).await;
     assert_eq!((judged.answer, judged.score), (Answer::Allow, None));
 });
+
+// Learned again it was a challenger, nothing was in place, and no score asked for more.
+both_engines!(the_acting_scorer_stays_in_place_when_the_past_teaches_it_again, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    let course = Course { method: Method::Logistic { penalty: 1.0 }, train_days: 60, ..Course::default() };
+    labelled_past(&db, &shop).await;
+    let (trained, _) = shop.payments.train(course, Actor::Operator).await.unwrap();
+    shop.payments.place_scorer(course, Actor::Operator).await.unwrap();
+    shop.payments.set_scorer(Mode::Active, Actor::Operator).await.unwrap();
+    let (again, _) = shop.payments.train(course, Actor::Operator).await.unwrap();
+    assert_eq!((&again.id, again.is_champion, again.mode), (&trained.id, true, Mode::Active));
+    let scorers = shop.payments.scorers().await.unwrap();
+    let places: Vec<_> = scorers.iter().map(|one| (&one.id, one.is_champion, one.mode)).collect();
+    assert_eq!(places, [(&trained.id, true, Mode::Active)]);
+    let text = ledger_text(&db).await;
+    assert_eq!(text.matches("\"trained\"").count(), 1, "nothing changed the second time");
+});
