@@ -103,7 +103,7 @@ pub(super) fn in_words(reach: &Reach) -> String {
     let through = match &reach.through {
         Some(day) => format!("{provider}: compared up to {day}"),
         None if reach.open.is_empty() && reach.passed.is_empty() => {
-            return format!("{provider}: no payment yet, so no day to compare");
+            return format!("{provider}: no payment of a day that is over, so no day to compare");
         }
         None => format!("{provider}: no day is compared yet"),
     };
@@ -123,5 +123,17 @@ fn some_of(days: &[String]) -> String {
     match more.len() {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A shop whose payments are all of today read that it had none.
+    #[test]
+    fn payments_of_today_are_payments() {
+        let reach = Reach { provider: Provider::Stripe, through: None, open: Vec::new(), passed: Vec::new() };
+        assert_eq!(in_words(&reach), "stripe: no payment of a day that is over, so no day to compare");
     }
 }
