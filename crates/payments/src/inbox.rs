@@ -160,8 +160,9 @@ impl Payments {
         };
         let provider = Provider::of_word(&note.provider).ok_or(Failed::for_good("payments.form"))?;
         let found = {
-            let (objects, payment) =
+            let (mut objects, payment) =
                 ([vec![note.object.clone()], note.others.clone()].concat(), note.payment);
+            objects.retain(|object| !object.is_empty());
             self.bring_order(provider, &objects, payment).await?;
             self.0.read(move |reader| find_attempt(reader, provider, &objects, payment)).await?
         };

@@ -128,7 +128,7 @@ pub(crate) struct Message {
     pub event: String,
     pub transmission: Option<String>,
     pub kind: String,
-    /// The object that it is about.
+    /// The object that it is about; empty where it concerns no payment.
     pub object: String,
     /// Further objects by which an attempt may be known.
     pub others: Vec<String>,
@@ -189,12 +189,13 @@ pub(crate) fn stripe_event(event: &Value) -> Option<Message> {
     let object = event.pointer("/data/object")?;
     let payment =
         text(object, "/metadata/storeward_payment").or_else(|| text(object, "/client_reference_id"));
+    let kind = text(event, "/type").filter(|kind| is_kind(kind))?.to_owned();
     Some(Message {
         provider: Provider::Stripe,
         event: id(event, "/id")?,
         transmission: None,
-        kind: text(event, "/type").filter(|kind| is_kind(kind))?.to_owned(),
-        object: id(object, "/id")?,
+        object: kept_object(&kind, id(object, "/id")?),
+        kind,
         others: ["/payment_intent", "/charge"].into_iter().filter_map(|at| id(object, at)).collect(),
         payment: payment.map(str::to_owned),
         is_live: event.pointer("/livemode").and_then(Value::as_bool),
@@ -221,13 +222,23 @@ fn paypal_message(body: &[u8]) -> Option<Message> {
         event: id(&event, "/id")?,
         transmission: None,
         claims: Claims::of_paypal(&kind, &object, resource),
+        object: kept_object(&kind, object),
         kind,
-        object,
         others: places.iter().filter_map(|place| id(resource, place)).collect(),
         payment: payment.map(str::to_owned),
         is_live: None,
         body: None,
     })
+}
+
+/// Messages come of everything that happens on an account. Those of kept means of payment and of customers name a token or a buyer, which
+/// nothing here asks by and which stand nowhere but sealed.
+fn kept_object(kind: &str, object: String) -> String {
+    const OF_PAYMENTS: [&str; 8] =
+        ["charge.", "checkout.", "payment_intent.", "refund.", "review.", "radar.", "PAYMENT.", "CHECKOUT."];
+    let is_of_payment =
+        OF_PAYMENTS.iter().any(|head| kind.starts_with(head)) || kind.starts_with("CUSTOMER.DISPUTE.");
+    if is_of_payment { object } else { String::new() }
 }
 
 fn is_kind(text: &str) -> bool {

@@ -132,6 +132,38 @@ both_engines!(a_message_is_a_hint_and_no_more, MIGRATIONS, async |db| {
     drop(till);
 });
 
+// They stood in the inbox in the clear: the token of a kept means of payment, and the provider's id of the buyer.
+both_engines!(what_concerns_no_payment_is_kept_without_what_it_is_about, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    for (kind, object) in [
+        ("payment_method.attached", "pm_1Kept"),
+        ("customer.created", "cus_Buyer"),
+        ("setup_intent.succeeded", "seti_1Kept"),
+        ("charge.succeeded", "ch_1Paid"),
+    ] {
+        let body = format!(
+            r#"{{"id":"evt_{object}","object":"event","type":"{kind}","livemode":false,"data":{{"object":{{"id":"{object}"}}}}}}"#
+        );
+        let signed = stripe_message(&shop, &db, &body);
+        shop.payments.receive(Provider::Stripe, &signed, body.as_bytes()).await.unwrap();
+    }
+    let read = db.read(|reader| {
+        reader.query_many("SELECT kind, object FROM payment_inbox ORDER BY kind", &[], |row| {
+            Ok((row.get::<String>(0)?, row.get::<String>(1)?))
+        })
+    });
+    let kept: Vec<(String, String)> =
+        read.await.unwrap_or_else(|why: storeward_store::Error| panic!("{why}"));
+    let kept: Vec<_> = kept.iter().map(|(kind, object)| (kind.as_str(), object.as_str())).collect();
+    let wanted = [
+        ("charge.succeeded", "ch_1Paid"),
+        ("customer.created", ""),
+        ("payment_method.attached", ""),
+        ("setup_intent.succeeded", ""),
+    ];
+    assert_eq!(kept, wanted);
+});
+
 /// An authority and what it vouches for.
 pub struct Authority {
     pem: String,
