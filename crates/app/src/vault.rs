@@ -224,7 +224,7 @@ pub fn start(opened: &Opened) -> Done<Option<Standing>> {
     let keys = key_database(section, opened)?;
     let store = KeyStore::open(KeyStoreParts {
         db: keys.clone(),
-        shelf: shelf(data).with_copy(epochs_copy(&opened.loaded.config)),
+        shelf: own_shelf(section, data).with_copy(epochs_copy(&opened.loaded.config)),
         root,
         entropy: opened.entropy.clone(),
     });
@@ -284,6 +284,37 @@ pub fn epochs_copy(config: &Config) -> Option<PathBuf> {
 
 fn shelf(data: &DataDir) -> Shelf {
     Shelf::at(data.join(SHELF))
+}
+
+/// The same beside the key store that the config names.
+fn own_shelf(section: &VaultSection, data: &DataDir) -> Shelf {
+    if section.key_store.is_some() { shelf(data).of_server() } else { shelf(data) }
+}
+
+/// Makes the key store on a server this directory's own: it takes the place of another one that is gone.
+pub fn take_key_store(opened: &Opened) -> Done<String> {
+    let (data, section) = (&opened.data, opened.loaded.config.vault.as_ref());
+    let Some(section) = section.filter(|section| section.key_store.is_some()) else {
+        return Err(Failure::new("the key store lies in the data directory: it is nobody else's")
+            .hint("this is for vault.key_store, which leads to a server"));
+    };
+    let _lock = data.lock()?;
+    let root = root::root(section, data, opened.entropy.as_ref())?;
+    let keys = key_database(section, opened)?;
+    let parts = KeyStoreParts {
+        db: keys.clone(),
+        shelf: own_shelf(section, data),
+        root,
+        entropy: opened.entropy.clone(),
+    };
+    let taken = finished(KeyStore::open_taken(parts, Actor::Operator));
+    keys.close();
+    let (_, was_anothers) = taken?.context("the vault's keys")?;
+    Ok(match was_anothers {
+        true => "The key store is this directory's own now; it is in its ledger. The other directory opens nothing with it any more.",
+        false => "The key store was this directory's own before.",
+    }
+    .to_owned())
 }
 
 fn key_database(section: &VaultSection, opened: &Opened) -> Done<Db> {

@@ -242,6 +242,7 @@ vocabulary! {
     RevisionsNoted(vault::RevisionsNoted) = "vault.revisions_noted", Informational, Security;
     OlderDataAccepted(vault::OlderDataAccepted) = "vault.older_data_accepted", High, Security;
     KeyStoreNoted(vault::KeyStoreNoted) = "vault.key_store_noted", Informational, Operations;
+    KeyStoreTaken(vault::KeyStoreTaken) = "vault.key_store_taken", Medium, Security;
     AccountLeft(vault::AccountLeft) = "vault.account_left", Medium, Security;
     EpochsCopyForgotten(vault::EpochsCopyForgotten) = "vault.epochs_copy_forgotten", High, Security;
     AccessRequested(vault::AccessRequested) = "vault.access_requested", Low, Security;

@@ -161,6 +161,7 @@ fn class_of_custody(event: &Event) -> Option<Class> {
         | Event::GlassReviewed(_) => datastore(1, 1),
         Event::AccessRefused(_) | Event::AccessWithdrawn(_) | Event::SearchDenied(_) => datastore(1, 2),
         Event::OlderDataAccepted(_)
+        | Event::KeyStoreTaken(_)
         | Event::EpochsCopyForgotten(_)
         | Event::RulesChanged(_)
         | Event::PleaReceived(_)

@@ -450,6 +450,9 @@ fn of_custody(event: &Event) -> Option<String> {
             };
             format!("{} was erased; account {} of that address stays open: {why}", e.customer, e.account)
         }
+        Event::KeyStoreTaken(e) => {
+            format!("The key store belongs to the data directory with {} from now on", e.shelf)
+        }
         Event::EpochsCopyForgotten(e) => {
             format!("Said that an earlier copy of the epochs' keys is destroyed; {} others are known", e.left)
         }

@@ -239,6 +239,13 @@ pub struct AccountLeft {
     pub reason: String,
 }
 
+/// From now on a key store on a server is wrapped under the epochs of this data directory, and of no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStoreTaken {
+    /// What `vault/epochs.id` says there.
+    pub shelf: String,
+}
+
 /// An operator said that a copy of the epochs' keys that was put away earlier is no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochsCopyForgotten {

@@ -23,6 +23,8 @@ pub enum Error {
     },
     /// The epoch of a customer's key is not on the shelf: destroyed, or the shelf is of another time.
     NoEpoch(u32),
+    /// The key store on a server belongs to another data directory, since then.
+    OtherDirectory(storeward_base::Timestamp),
     /// The data names a root of the indexes that the key store does not have.
     OtherRoots(u32),
     /// A record is not as it was written last.
@@ -67,6 +69,13 @@ impl fmt::Display for Error {
                 f,
                 "a customer's key was wrapped in epoch {epoch}, whose key is not here; if the key store was restored \
                  from a backup that is older than the epoch's end, what it held is gone on purpose"
+            ),
+            Error::OtherDirectory(since) => write!(
+                f,
+                "the key store that vault.key_store names belongs to another data directory since {since}, and this one is a copy: nothing \
+                 is opened here, for a rotation would take all keys from the other. Where the other goes on, load vault/keys.sql of the \
+                 backup into an empty database, and name that one. Where the other is gone for good, or that is done: storeward vault \
+                 take-key-store"
             ),
             Error::OtherRoots(root) => write!(
                 f,
@@ -126,6 +135,7 @@ impl Fault for Error {
             Error::Shelf(_)
             | Error::OtherRoot { .. }
             | Error::NoEpoch(_)
+            | Error::OtherDirectory(_)
             | Error::OtherRoots(_)
             | Error::Harmed(_) => FaultKind::Broken,
             Error::ShelfHeld | Error::Decided | Error::Changed => FaultKind::Conflict,
@@ -143,6 +153,7 @@ impl Fault for Error {
             Error::Shelf(_)
             | Error::OtherRoot { .. }
             | Error::NoEpoch(_)
+            | Error::OtherDirectory(_)
             | Error::OtherRoots(_)
             | Error::Harmed(_) => Blame::Us,
             Error::ShelfHeld
@@ -166,6 +177,7 @@ impl Fault for Error {
             Error::ShelfHeld => "vault.shelf_held",
             Error::OtherRoot { .. } => "vault.other_root",
             Error::NoEpoch(_) => "vault.no_epoch",
+            Error::OtherDirectory(_) => "vault.other_directory",
             Error::OtherRoots(_) => "vault.other_roots",
             Error::Harmed(_) => "vault.record_harmed",
             Error::NoCustomer => "vault.no_customer",

@@ -9,6 +9,7 @@ mod cache;
 mod erased;
 mod indexes;
 mod notes;
+mod owner;
 mod root;
 mod shelf;
 mod sql;
@@ -69,6 +70,8 @@ pub struct KeyStore(Arc<Inner>);
 struct Inner {
     db: Db,
     shelf: Shelf,
+    /// What the ledger calls this directory; only of a store on a server.
+    id: Option<String>,
     root: Arc<dyn RootKey>,
     entropy: Arc<dyn Entropy>,
     epochs: RwLock<Epochs>,
@@ -107,7 +110,13 @@ pub struct Rotation {
 
 impl KeyStore {
     /// Reads the epochs, the roots of the indexes and the keys of names; begins the first epoch where there is none.
+    /// [`Error::OtherDirectory`] where it belongs to another one.
     pub async fn open(parts: KeyStoreParts) -> Result<Self, Error> {
+        owner::settle(&parts.db, &parts.shelf, parts.entropy.as_ref()).await?;
+        KeyStore::open_any(parts).await
+    }
+
+    async fn open_any(parts: KeyStoreParts) -> Result<Self, Error> {
         let KeyStoreParts { db, shelf, root, entropy } = parts;
         // Not while another program is at it: it tidies up itself.
         if let Some(_alone) = shelf.alone()? {
@@ -116,9 +125,11 @@ impl KeyStore {
         seal_shelf(&db, &shelf, root.as_ref(), entropy.as_ref()).await?;
         let epochs = shelf.read(root.as_ref())?;
         let is_new = epochs.current().is_none();
+        let id = shelf.id()?;
         let inner = Inner {
             db,
             shelf,
+            id,
             root,
             entropy,
             epochs: RwLock::new(epochs),
@@ -217,6 +228,7 @@ impl KeyStore {
             if store.erased().contains_key(&customer) || sql::is_destroyed(tx, customer)? {
                 return Err(Error::NoCustomer);
             }
+            store.refuse_anothers(tx)?;
             // Wrapped in the write itself: an epoch that ended since would take the key with it. Whoever ends one counts its
             // keys in a write, too (`end_older_epochs`).
             let (epoch, wrapped) = {
@@ -357,6 +369,7 @@ impl KeyStore {
 
     /// Begins an epoch: whatever is wrapped from now on is wrapped in it. Nothing stops working meanwhile.
     pub async fn begin_epoch(&self) -> Result<EpochId, Error> {
+        self.refuse_anothers_epoch().await?;
         let now = self.0.db.now();
         let epoch = self.0.shelf.begin(self.0.root.as_ref(), self.0.entropy.as_ref(), now)?;
         self.reload()?;
@@ -375,6 +388,7 @@ impl KeyStore {
         let current = epochs.current().ok_or(Error::NoEpoch(0))?.id();
         let store = self.clone();
         let written = self.0.db.write(move |tx| -> Result<(Progress, Vec<CustomerId>), Error> {
+            store.refuse_anothers(tx)?;
             let erased = |customer: CustomerId| store.is_known_destroyed(customer);
             let (rewrapped, put_back) = rewrap_some(tx, &epochs, current, limit, entropy.as_ref(), &erased)?;
             let left = sql::count_before(tx, current)?;

@@ -215,9 +215,12 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
     }
     if data.join(KEYS_DUMP).exists() {
         step(format!(
-            "only where the key store on the server is gone: load {} into an empty database, as above, and name it in vault.key_store, \
-             then erase again whom this named as erased since. Where it is there, leave vault.key_store as it is: it knows who was erased",
-            data.join(KEYS_DUMP).display()
+            "vault.key_store leads to the key store of the original, and this copy opens nothing there. Where the original goes on, or that key \
+             store is gone: load {} into an empty database, as above, name that in vault.key_store, say storeward vault take-key-store --dir {d}, \
+             then erase again whom this named as erased since. Only where the original is gone for good and its key store is there: leave \
+             vault.key_store as it is (it knows who was erased), and say the same",
+            data.join(KEYS_DUMP).display(),
+            d = data.path().display()
         ));
     }
     if restored.keys_of.is_some_and(|run| run != restored.manifest.run) {

@@ -153,6 +153,11 @@ fn keys_beside(opened: &Opened, to: &Path) -> Done<(DataDir, bool)> {
     let data = DataDir::create(to)?;
     take_keys(opened.data.path(), &data)?;
     let is_of_before = take_root(opened.data.path(), &data)?;
+    // The keys are looked through in a database of the trial's own: there it stands for this directory.
+    let id = opened.data.join(vault_copies::ID_FILE);
+    if id.is_file() {
+        write_atomically(&data.join(vault_copies::ID_FILE), &fs::read(&id).context(id.display())?)?;
+    }
     Ok((data, is_of_before))
 }
 

@@ -20,6 +20,8 @@ use crate::open::Opened;
 pub const KEY_FILE: &str = KEYS;
 pub const SHELF_FILE: &str = super::SHELF;
 pub const ROOT_FILE: &str = super::ROOT;
+/// What tells the directory from its copies, where the key store is on a server; in no backup.
+pub const ID_FILE: &str = "vault/epochs.id";
 /// Where copies of the epochs' keys were put.
 pub const COPIES_FILE: &str = "vault/epochs.copies";
 

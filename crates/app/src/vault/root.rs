@@ -14,7 +14,7 @@ use storeward_seal::envelope::{Kdf, RootFile, RootKey, SecretRoot};
 use storeward_token::{Error as TokenError, Place, TokenRoot};
 use storeward_vault::{KeyStore, KeyStoreParts};
 
-use super::{ROOT, VaultSection, exists, key_database, shelf};
+use super::{ROOT, VaultSection, exists, key_database, own_shelf, shelf};
 use crate::Done;
 use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure, IoContext};
@@ -140,7 +140,7 @@ pub fn move_to(opened: &Opened, to: To) -> Done<String> {
     let keys = key_database(&section, opened)?;
     let parts = KeyStoreParts {
         db: keys.clone(),
-        shelf: shelf(data),
+        shelf: own_shelf(&section, data),
         root: root.clone(),
         entropy: opened.entropy.clone(),
     };

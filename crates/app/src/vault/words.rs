@@ -36,6 +36,9 @@ enum Word {
         #[command(flatten)]
         at: Directory,
     },
+    /// Say that this data directory takes the place of another one, whose key store on a server (vault.key_store) it leads to: after that
+    /// machine is gone. The other opens nothing any more. Storeward has to stand still.
+    TakeKeyStore(Directory),
     /// What staff asked to see, what was opened in an emergency, and what waits for a second person.
     Requests(Directory),
     /// What customers asked for about their data and nobody answered yet; what is overdue comes first.
@@ -169,6 +172,7 @@ pub fn vault(options: &Options) -> Done {
         Word::Verify(at) => with_keys(at, super::verify::verify),
         Word::AcceptOlder(at) => with_keys(at, super::verify::accept_older),
         Word::CopyGone { path, at } => with_keys(at, |standing| super::copies::gone(standing, path)),
+        Word::TakeKeyStore(at) => say(&super::take_key_store(&open::open(&at.dir)?)?),
         Word::Requests(at) => with_keys(at, requests),
         Word::Asked(at) => with_keys(at, super::duties::asked),
         Word::Retention { class, days, at } => {

@@ -128,6 +128,7 @@ impl KeyStore {
                 tx.commit_silent("another root was begun before");
                 return Ok(false);
             }
+            store.refuse_anothers(tx)?;
             let version = sql::highest_index(tx)? + 1;
             // Wrapped in the write itself, as a customer's key is: an epoch that ended since would take it along.
             let (epoch, wrapped) = store.wrapped(index.bytes(), &index_purpose(version))?;

@@ -13,6 +13,7 @@ impl KeyStore {
     /// worthless, which is the caller's to do next.
     pub async fn open_moved(parts: KeyStoreParts, from: &dyn RootKey, actor: Actor) -> Result<Self, Error> {
         {
+            super::owner::settle(&parts.db, &parts.shelf, parts.entropy.as_ref()).await?;
             let _alone = parts.shelf.alone()?.ok_or(Error::ShelfHeld)?;
             if parts.shelf.wrapped_by()?.is_some_and(|root| root == from.id()) {
                 move_shelf(&parts, from, actor).await?;

@@ -31,9 +31,21 @@ const DAMAGED_COPIES: &str = "it says where copies of the epochs' keys were put;
 /// Epochs last a month; a shelf with more than ten years of them is not one of ours.
 const MOST_EPOCHS: usize = 128;
 
-/// A file of wrapped epoch keys, and where its one copy lies. Its writer is one program at a time (the data directory's lock).
+/// Beside it, and in no backup: what tells this one from a copy of it, where its key store is on a server.
+const ID: &str = "id";
+
+/// A file of wrapped epoch keys, where its one copy lies, and what it wraps. Its writer is one program at a time (the data directory's lock).
 #[derive(Debug)]
-pub struct Shelf(PathBuf, Option<PathBuf>);
+pub struct Shelf(PathBuf, Option<PathBuf>, Wraps);
+
+/// Which key store an epoch's keys wrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wraps {
+    /// One that goes wherever the directory goes.
+    Beside,
+    /// One on a server, to which a copy of the directory leads, too.
+    Server,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,13 +169,63 @@ fn put(path: &Path, temporary: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 impl Shelf {
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Shelf(path.into(), None)
+        Shelf(path.into(), None, Wraps::Beside)
+    }
+
+    /// Whose key store is on a server: it belongs to one data directory, and its ledger says to which.
+    #[must_use]
+    pub fn of_server(self) -> Self {
+        Shelf(self.0, self.1, Wraps::Server)
+    }
+
+    /// What tells it from its copies; nothing where nothing has to, or where this is a copy.
+    pub(super) fn id(&self) -> Result<Option<String>, Error> {
+        if self.2 == Wraps::Beside {
+            return Ok(None);
+        }
+        match fs::read_to_string(self.id_file()) {
+            Ok(read) => Ok(Some(read.trim().to_owned())),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(self.failed(&why)),
+        }
+    }
+
+    /// The same, made where there is none; nothing where none is wanted.
+    pub(super) fn id_made(&self, entropy: &dyn Entropy) -> Result<Option<String>, Error> {
+        let known = self.id()?;
+        if self.2 == Wraps::Beside || known.is_some() {
+            return Ok(known);
+        }
+        let id = entropy.token::<16>();
+        let own = self.0.with_extension(format!("{ID}.{id}"));
+        let lay = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&own)?;
+            file.write_all(format!("{id}\n").as_bytes())?;
+            file.sync_all()?;
+            // Of two programs that begin at once the first one's stays.
+            let laid = fs::hard_link(&own, self.id_file());
+            fs::remove_file(&own)?;
+            match laid {
+                Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => Err(why),
+                _ => self.0.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all()),
+            }
+        };
+        lay().map_err(|why| self.failed(&why))?;
+        self.id()
+    }
+
+    pub(super) fn is_of_server(&self) -> bool {
+        self.2 == Wraps::Server
+    }
+
+    fn id_file(&self) -> PathBuf {
+        self.0.with_extension(ID)
     }
 
     /// Whose one copy lies here, replaced by the next good backup after an epoch ended.
     #[must_use]
     pub fn with_copy(self, copy: Option<PathBuf>) -> Self {
-        Shelf(self.0, copy)
+        Shelf(self.0, copy, self.2)
     }
 
     /// Whether its copy holds no key of an epoch that ended here. A copy that is not there, or cannot be read, may lie on a disk that is

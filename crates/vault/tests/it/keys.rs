@@ -1,7 +1,11 @@
 //! The key store: rotation while it is used, and what it finds when somebody was at it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use storeward_base::{Actor, SystemEntropy};
 use storeward_store::{Engine, both_engines};
-use storeward_vault::{Error, KeyFault, MIGRATIONS};
+use storeward_vault::{Error, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS, Shelf};
 
 use crate::support::{Keys, ada, bob, both, item, shown, staff, vault};
 
@@ -209,6 +213,78 @@ both_engines!(an_empty_store_beside_the_epochs_of_another_is_refused, MIGRATIONS
     // Its own opens as ever.
     let again = keys.open().await;
     assert_eq!(again.verify().await.unwrap(), []);
+});
+
+/// The store on a server, as the directory whose epochs lie in `folder` opens it.
+async fn parts_in(keys: &Keys, folder: &std::path::Path) -> KeyStoreParts {
+    KeyStoreParts {
+        db: keys.db().await,
+        shelf: Shelf::at(folder.join("epochs.json")).of_server(),
+        root: Arc::new(keys.root.clone()),
+        entropy: Arc::new(SystemEntropy),
+    }
+}
+
+fn lay(from: &std::path::Path, to: &std::path::Path, names: &[&str]) {
+    for name in names {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+// A restored copy rotated: every key lay under an epoch that the original did not have, and whoever deleted the copy had lost all customers.
+both_engines!(a_copy_of_a_directory_takes_no_keys_from_the_original, MIGRATIONS, async |db| {
+    // Of an earlier build: nothing tells it from a copy yet.
+    let (keys, first) = both(&db).await;
+    first.write(staff(), ada(), item("home", &[("address.city", "London")])).await.unwrap();
+    let (original, copy) = (keys.folder.path(), tempfile::tempdir().unwrap());
+    let running = vault(&db, KeyStore::open(parts_in(&keys, original).await).await.unwrap());
+    lay(original, copy.path(), &["epochs.json"]);
+    let refused = KeyStore::open(parts_in(&keys, copy.path()).await).await.map(drop).unwrap_err();
+    assert!(matches!(refused, Error::OtherDirectory(_)) && refused.to_string().contains("take-key-store"));
+    // Its own opens as ever, and rotates.
+    drop(KeyStore::open(parts_in(&keys, original).await).await.unwrap());
+    running.keys().rotate(Duration::ZERO).await.unwrap();
+    let (_, was_anothers) =
+        KeyStore::open_taken(parts_in(&keys, original).await, Actor::Operator).await.unwrap();
+    assert!(!was_anothers);
+    // An older copy takes nothing: the keys do not open there, and the store stays whose it is.
+    let refused = KeyStore::open_taken(parts_in(&keys, copy.path()).await, Actor::Operator).await;
+    assert!(matches!(refused.map(drop).unwrap_err(), Error::Shelf(_)));
+    running.write(staff(), bob(), item("home", &[("address.city", "Rome")])).await.unwrap();
+
+    // The machine is lost, and the copy takes its place.
+    lay(original, copy.path(), &["epochs.json"]);
+    let (taken, was_anothers) =
+        KeyStore::open_taken(parts_in(&keys, copy.path()).await, Actor::Operator).await.unwrap();
+    assert!(was_anothers);
+    let taken = vault(&db, taken);
+    assert_eq!(shown(&taken, ada(), &["address.city"]).await, ["home city London"]);
+    // Were it not lost, it would wrap nothing any more.
+    let carol = storeward_base::CustomerId::from_bits(0xCA);
+    let refused = running.write(staff(), carol, item("home", &[("address.city", "Paris")])).await.map(drop);
+    assert!(matches!(refused.unwrap_err(), Error::OtherDirectory(_)));
+    for done in [
+        running.keys().rotate(Duration::ZERO).await.map(drop),
+        running.keys().begin_epoch().await.map(drop),
+        running.keys().rewrap(10).await.map(drop),
+        running.renew_index(|_| {}).await.map(drop),
+    ] {
+        assert!(matches!(done.unwrap_err(), Error::OtherDirectory(_)));
+    }
+    taken.keys().rotate(Duration::ZERO).await.unwrap();
+    assert_eq!(taken.keys().verify().await.unwrap(), []);
+    for (who, city) in [(ada(), "London"), (bob(), "Rome")] {
+        assert_eq!(shown(&taken, who, &["address.city"]).await, [format!("home city {city}")]);
+    }
+    // It comes back with the epochs of now.
+    lay(copy.path(), original, &["epochs.json"]);
+    let (back, _) = KeyStore::open_taken(parts_in(&keys, original).await, Actor::Operator).await.unwrap();
+    assert_eq!(back.verify().await.unwrap(), []);
+    // A copy by hand that bears the original's own mark: of the two that rotate, the second is stopped before it wraps anything.
+    lay(original, copy.path(), &["epochs.json", "epochs.id"]);
+    let twin = KeyStore::open(parts_in(&keys, copy.path()).await).await.unwrap();
+    twin.begin_epoch().await.unwrap();
+    assert!(matches!(back.begin_epoch().await.unwrap_err(), Error::Shelf(_)));
 });
 
 both_engines!(the_keys_go_to_another_root_key_as_a_whole_and_back, MIGRATIONS, async |db| {

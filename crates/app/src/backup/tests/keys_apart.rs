@@ -29,5 +29,20 @@ fn a_drill_opens_the_copy_of_a_key_store_on_a_server() {
     let lines = house.restore(None, "restored").unwrap();
     let step = lines.iter().find(|line| line.contains("vault/keys.sql into an empty database")).unwrap();
     assert!(step.contains("vault.key_store"), "{step}");
+    // It opens nothing there, for its first rotation would take all keys from the original; until an operator says that it takes its place.
+    let refused = open_restored(&house.at("restored"), &house, |_, _| ()).unwrap_err().to_string();
+    assert!(refused.contains("belongs to another data directory"), "{refused}");
+    house.vault(|standing| assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example"));
+    let loaded = crate::config::Config::load(&house.at("restored")).unwrap();
+    let opened = open::open_as(&house.at("restored"), loaded).unwrap();
+    let told = crate::vault::take_key_store(&opened).unwrap();
+    opened.db.close();
+    assert!(told.starts_with("The key store is this directory's own now"), "{told}");
+    open_restored(&house.at("restored"), &house, |_, standing| {
+        assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example");
+    })
+    .unwrap();
+    let refused = house.with(|opened| crate::vault::start(opened).map(drop).unwrap_err().to_string());
+    assert!(refused.contains("take-key-store"), "{refused}");
     drop(keys);
 }
