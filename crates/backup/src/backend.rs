@@ -1,5 +1,6 @@
 //! A place as `rustic_core` wants it.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -8,43 +9,81 @@ use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, 
 use crate::Error;
 use crate::place::Place;
 
-/// Packs of a far place that are kept in memory: a restore reads a pack's parts one after the other.
-const KEPT_PACKS: usize = 3;
+/// Read at once of a far place. A file of a database has its pieces of 16 KiB in as many packs as it was put away at different times, and
+/// in each of them they lie in the file's order: whatever is read next of a pack lies behind what was read last.
+const AT_ONCE: u64 = 512 * 1024;
+/// Kept of it in memory, the least used goes first: of so many packs a file may be made without any part being read twice.
+const KEPT: usize = 192;
 
 pub(crate) struct Backend {
     place: Arc<dyn Place>,
-    kept: Mutex<Vec<(Id, Bytes)>>,
+    kept: Mutex<VecDeque<Part>>,
+    lengths: Mutex<HashMap<Id, u64>>,
+}
+
+/// Of a pack.
+#[derive(Clone)]
+struct Part {
+    pack: Id,
+    offset: u64,
+    bytes: Bytes,
+}
+
+impl Part {
+    fn slice(&self, pack: &Id, offset: u64, length: usize) -> Option<Bytes> {
+        let start = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
+        let end = start.checked_add(length)?;
+        (self.pack == *pack && end <= self.bytes.len()).then(|| self.bytes.slice(start..end))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Backend {
     pub(crate) fn new(place: Arc<dyn Place>) -> Self {
-        Backend { place, kept: Mutex::default() }
+        Backend { place, kept: Mutex::default(), lengths: Mutex::default() }
     }
 
-    /// A part of a pack that was fetched whole.
-    fn part_of_whole(&self, id: &Id, offset: u32, length: u32) -> RusticResult<Bytes> {
-        let known = {
-            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.iter().find(|(known, _)| known == id).map(|(_, pack)| pack.clone())
-        };
-        let pack = match known {
-            Some(pack) => pack,
-            None => {
-                let pack = self.place.read(&name(FileType::Pack, id)).map_err(told)?;
-                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() >= KEPT_PACKS {
-                    kept.remove(0);
-                }
-                kept.push((*id, pack.clone()));
-                pack
-            }
-        };
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
-        if end > pack.len() {
-            return Err(told(Error::Damaged(format!("the pack {} is too short", id.to_hex().as_str()))));
+    /// A part of a pack, and what lies behind it: one trip is as dear as some hundred kilobytes.
+    fn read_ahead(&self, pack: &Id, offset: u64, length: usize) -> Result<Bytes, Error> {
+        if let Some(found) = self.known(pack, offset, length) {
+            return Ok(found);
         }
-        Ok(pack.slice(start..end))
+        let name = name(FileType::Pack, pack);
+        let end = self.length_of(pack, &name)?.min(offset.saturating_add(AT_ONCE));
+        let more = usize::try_from(end.saturating_sub(offset)).unwrap_or(length);
+        if more <= length {
+            return self.place.read_part(&name, offset, length);
+        }
+        let part = Part { pack: *pack, offset, bytes: self.place.read_part(&name, offset, more)? };
+        let wanted = part.slice(pack, offset, length);
+        let mut kept = locked(&self.kept);
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(part);
+        wanted.ok_or_else(|| Error::Damaged(format!("{name} is shorter than it should be")))
+    }
+
+    fn known(&self, pack: &Id, offset: u64, length: usize) -> Option<Bytes> {
+        let mut kept = locked(&self.kept);
+        let found = kept.iter().rposition(|part| part.slice(pack, offset, length).is_some())?;
+        let part = kept.remove(found)?;
+        let bytes = part.slice(pack, offset, length);
+        kept.push_back(part);
+        bytes
+    }
+
+    fn length_of(&self, pack: &Id, name: &str) -> Result<u64, Error> {
+        let known = locked(&self.lengths).get(pack).copied();
+        if let Some(length) = known {
+            return Ok(length);
+        }
+        let length = self.place.length(name)?.unwrap_or(0);
+        locked(&self.lengths).insert(*pack, length);
+        Ok(length)
     }
 }
 
@@ -92,10 +131,10 @@ impl ReadBackend for Backend {
         offset: u32,
         length: u32,
     ) -> RusticResult<Bytes> {
-        if kind == FileType::Pack && self.place.is_far() {
-            return self.part_of_whole(id, offset, length);
-        }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if kind == FileType::Pack && self.place.is_far() {
+            return self.read_ahead(id, u64::from(offset), length).map_err(told);
+        }
         self.place.read_part(&name(kind, id), u64::from(offset), length).map_err(told)
     }
 

@@ -1,5 +1,6 @@
 //! Whole runs into a folder, and what becomes of them.
 
+mod far;
 mod gives_up;
 mod owner;
 mod shop;
