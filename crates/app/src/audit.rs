@@ -297,12 +297,12 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
 /// Whether the database still does with rows what this program makes it do: keeps those of the ledger, and swallows none.
 fn look_at_tables(opened: &Opened) -> Done {
     let unlike = match storeward_store::schema::unlike(&opened.db) {
-        Ok(unlike) => unlike,
-        // A user of PostgreSQL's without the right to make a schema.
-        Err(why) => {
-            eprintln!("whether the tables are as Storeward makes them was not looked at: {why}");
+        Ok(Some(unlike)) => unlike,
+        Ok(None) => {
+            eprintln!("the database: {}", crate::vault::NOT_LOOKED_AT);
             return Ok(());
         }
+        Err(why) => vec![format!("what its tables are made of cannot be read: {why}")],
     };
     let Some(first) = unlike.first() else { return Ok(()) };
     let more = match unlike.len() - 1 {

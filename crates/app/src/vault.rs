@@ -50,6 +50,10 @@ const ROOT: &str = "vault/root.json";
 const SHELF: &str = "vault/epochs.json";
 const KEYS: &str = "vault/keys.sqlite";
 
+/// Said where PostgreSQL does not let the look be done.
+pub const NOT_LOOKED_AT: &str =
+    "whether its tables are as Storeward makes them was not looked at: its user may not make a schema there (GRANT CREATE ON DATABASE)";
+
 /// `[vault]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -224,7 +224,7 @@ impl Vault {
     }
 
     /// What of the tables, indexes and triggers of the data is not as this program makes them. Blocks.
-    pub fn unlike(&self) -> Result<Vec<String>, storeward_store::Error> {
+    pub fn unlike(&self) -> Result<Option<Vec<String>>, storeward_store::Error> {
         storeward_store::schema::unlike(&self.0.db)
     }
 

@@ -92,14 +92,16 @@ fn of_tables(standing: &Standing) -> String {
     let mut faults = String::new();
     let of_keys = storeward_store::schema::unlike(&standing.keys);
     for (what, unlike) in [("the database", standing.vault.unlike()), ("the key store", of_keys)] {
-        // A user of PostgreSQL's without the right to make a schema: what else was found is told all the same.
-        let unlike = unlike.unwrap_or_else(|why| {
-            let _ = writeln!(
-                stderr(),
-                "{what}: whether its tables are as Storeward makes them was not looked at: {why}"
-            );
-            Vec::new()
-        });
+        let unlike = match unlike {
+            Ok(Some(unlike)) => unlike,
+            // A user of PostgreSQL's without the right to make a schema: what else was found is told all the same.
+            Ok(None) => {
+                let _ = writeln!(stderr(), "{what}: {}", super::NOT_LOOKED_AT);
+                Vec::new()
+            }
+            // What cannot be read may hide anything.
+            Err(why) => vec![format!("what its tables are made of cannot be read: {why}")],
+        };
         unlike.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
     }
     faults

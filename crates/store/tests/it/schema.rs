@@ -6,7 +6,7 @@ use storeward_store::{Db, Engine, Error, both_engines, schema};
 
 async fn unlike(db: &TestDb) -> Vec<String> {
     let looked = Db::clone(db);
-    blocking(move || schema::unlike(&looked)).await.unwrap()
+    blocking(move || schema::unlike(&looked)).await.unwrap().unwrap()
 }
 
 /// The two engines' words for one thing.
@@ -60,6 +60,19 @@ both_engines!(a_trigger_that_does_nothing_any_more_is_named, async |db| {
         "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_keeps_rows",
     ));
     assert_eq!(unlike(&db).await, ["the trigger ledger_entry_keeps_rows of ledger_entry is another"]);
+});
+
+// One byte that is no UTF-8 in what SQLite keeps of it switched the whole look off.
+both_engines!(a_trigger_whose_text_is_no_text_is_named, async |db| {
+    if db.engine() == Engine::Postgres {
+        return;
+    }
+    db.tamper(
+        "CREATE TRIGGER harmless AFTER INSERT ON job BEGIN DELETE FROM job; END; PRAGMA writable_schema = ON; \
+         UPDATE sqlite_schema SET sql = CAST(CAST(sql AS BLOB) || X'202D2D20A8' AS TEXT) WHERE name = 'harmless'; \
+         PRAGMA writable_schema = OFF",
+    );
+    assert_eq!(unlike(&db).await, ["the trigger harmless of job is none of Storeward's"]);
 });
 
 // Whoever put it in would have the opening of a record served, and no entry of it kept.
