@@ -13,6 +13,7 @@ mod owner;
 mod root;
 mod shelf;
 mod sql;
+mod untold;
 mod verify;
 
 use std::collections::HashMap;
@@ -149,6 +150,8 @@ impl KeyStore {
         store.begin_first_index().await?;
         store.begin_names().await?;
         store.read_indexes().await?;
+        // The last: an epoch of a store that is not this shelf's did not open above.
+        store.tell_untold().await?;
         Ok(store)
     }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_base::{Actor, SystemEntropy};
-use storeward_store::{Engine, both_engines};
+use storeward_base::{Actor, Clock, SystemEntropy};
+use storeward_seal::envelope::EpochId;
+use storeward_store::{Engine, both_engines, ledger};
 use storeward_vault::{Error, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS, Shelf};
 
 use crate::support::{Keys, ada, bob, both, item, shown, staff, vault};
@@ -285,6 +286,28 @@ both_engines!(a_copy_of_a_directory_takes_no_keys_from_the_original, MIGRATIONS,
     let twin = KeyStore::open(parts_in(&keys, copy.path()).await).await.unwrap();
     twin.begin_epoch().await.unwrap();
     assert!(matches!(back.begin_epoch().await.unwrap_err(), Error::Shelf(_)));
+});
+
+// Killed behind the renaming of epochs.json: neither that the epoch began nor that one was destroyed was ever told.
+both_engines!(what_a_killed_rotation_did_is_told_at_the_next_start, MIGRATIONS, async |db| {
+    let (keys, first) = both(&db).await;
+    first.write(staff(), ada(), item("home", &[("address.city", "London")])).await.unwrap();
+    let shelf = Shelf::at(keys.shelf());
+    shelf.begin(&keys.root, &SystemEntropy, db.clock.now()).unwrap();
+    let told = async || -> Vec<&'static str> {
+        let found = keys.db().await.read(|reader| ledger::read_after(reader, 0, 500)).await.unwrap();
+        let kinds = found.into_iter().map(|(_, record)| record.event.kind());
+        kinds.filter(|kind| kind.starts_with("vault.epoch")).collect()
+    };
+    let again = keys.open().await;
+    assert_eq!(told().await, ["vault.epoch_begun", "vault.epoch_begun"]);
+    assert_eq!(again.rewrap(100).await.unwrap().left, 0);
+    shelf.destroy(&[EpochId(1)], &keys.root, &SystemEntropy).unwrap();
+    for _ in 0..2 {
+        let once = keys.open().await;
+        assert_eq!(told().await, ["vault.epoch_begun", "vault.epoch_begun", "vault.epoch_destroyed"]);
+        assert_eq!(once.verify().await.unwrap(), []);
+    }
 });
 
 both_engines!(the_keys_go_to_another_root_key_as_a_whole_and_back, MIGRATIONS, async |db| {
