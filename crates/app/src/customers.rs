@@ -45,6 +45,7 @@ pub fn start(opened: &Opened, certificates: &Arc<CertificateStore>) -> Done<Cust
     let shield = crate::shield::prepare(opened, identity.as_ref())?;
     let vault = crate::vault::start(opened)?;
     if let Some(standing) = &vault {
+        standing.settle_restored(opened)?;
         standing.tell_rules()?;
     }
     if let (Some(standing), Some(identity)) = (&vault, &identity) {

@@ -51,8 +51,7 @@ const SHELF: &str = "vault/epochs.json";
 const KEYS: &str = "vault/keys.sqlite";
 
 /// Said where PostgreSQL does not let the look be done.
-pub const NOT_LOOKED_AT: &str =
-    "whether its tables are as Storeward makes them was not looked at: its user may not make a schema there (GRANT CREATE ON DATABASE)";
+pub const NOT_LOOKED_AT: &str = "whether its tables are as Storeward makes them was not looked at: its user may not make a schema there (GRANT CREATE ON DATABASE)";
 
 /// `[vault]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -154,6 +153,12 @@ impl Standing {
             log("error", &failure.to_string(), &[]);
         }
         self.vault.set_rules(policies, from);
+    }
+
+    /// What a restore left to a start that serves: other words only look, and the config may still lead to the original's database.
+    pub fn settle_restored(&self, opened: &Opened) -> Done {
+        let Some(section) = &opened.loaded.config.vault else { return Ok(()) };
+        indexes::settle_restored(&self.vault, section, &opened.data)
     }
 
     /// Tells the ledger of rules that were changed while nothing ran. Only of a start that serves: other words only look.

@@ -82,7 +82,10 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
     if data.join("vault").is_dir() || restored.manifest.of_part(Part::Keys).next().is_some() {
         indexes::make_at_start(data)?;
-        lines.push("its blind indexes are made anew from what is sealed when it is opened first".to_owned());
+        lines.push(
+            "its blind indexes are made anew from what is sealed when it serves first (storeward run)"
+                .to_owned(),
+        );
     }
     step()?;
     since::tell(beside, data, &restored, is_erased, &mut lines)?;
@@ -208,7 +211,8 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
     }
     if data.join(OWN_DUMP).exists() {
         step(format!(
-            "load {} into an empty database, psql -X -1 -v ON_ERROR_STOP=1 -f {OWN_DUMP} (where it says that schema public is \
+            "first of all, before any other word there: its storeward.toml leads to the database of the original. Load {} into an empty database, \
+             psql -X -1 -v ON_ERROR_STOP=1 -f {OWN_DUMP} (where it says that schema public is \
              there: DROP SCHEMA public first), and name it in database.url",
             data.join(OWN_DUMP).display()
         ));

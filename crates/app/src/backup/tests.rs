@@ -213,6 +213,7 @@ fn open_restored<T>(dir: &Path, house: &House, work: impl FnOnce(&Opened, &Stand
     let standing = crate::vault::start(&opened);
     let done = standing.map(|standing| {
         let standing = standing.unwrap();
+        standing.settle_restored(&opened).unwrap();
         let done = work(&opened, &standing);
         standing.close();
         done

@@ -12,6 +12,7 @@ use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure, IoContext};
 use crate::oidc::finished;
 use crate::open::Opened;
+use crate::run::log;
 
 /// The fields that the config wants to be found by parts.
 pub fn by_part(section: &VaultSection) -> Done<Vec<&'static Field>> {
@@ -19,28 +20,50 @@ pub fn by_part(section: &VaultSection) -> Done<Vec<&'static Field>> {
     section.find_by_part.iter().map(one).collect()
 }
 
-/// Says of a restored directory that its marks are those of the backup. What opens the vault there first makes them anew from what is sealed.
+/// Says of a restored directory that its marks are those of the backup. The first that serves there makes them anew from what is sealed.
 const OF_A_BACKUP: &str = "marks-of-a-backup";
 
 /// Has the marks of a restored directory made anew.
 pub fn make_at_start(data: &DataDir) -> Done {
     let mark = make_folder(data)?.join(OF_A_BACKUP);
-    write_atomically(&mark, b"The blind indexes are made anew when the vault is opened.\n")
+    write_atomically(&mark, b"The blind indexes are made anew when Storeward serves from here.\n")
 }
 
-/// Brings the indexes in line with roots and config. Where nobody could be found, as after a restore, all is made before anything serves;
-/// else a job does it.
+/// Brings the indexes in line with roots and config. Where nobody could be found all is made before anything serves; else a job does it.
+/// Of a restored directory nothing is touched: until it serves its config may still lead to the database of the original.
 pub fn settle(vault: &Vault, section: &VaultSection, data: &DataDir) -> Done {
     let by_part = by_part(section)?;
-    finished(vault.settle_indexes(&by_part))?.context("the blind indexes")?;
-    let of_a_backup = data.join(FOLDER).join(OF_A_BACKUP);
-    if of_a_backup.exists() {
-        finished(vault.forget_marks())?.context("the blind indexes")?;
-        // From here on the data itself says that they have to be made, also after a kill.
-        let gone = fs::remove_file(&of_a_backup).or_else(is_gone);
-        gone.doing(format!("cannot delete {}", of_a_backup.display()))?;
+    match data.join(FOLDER).join(OF_A_BACKUP).exists() {
+        true => Ok(()),
+        false => bring_in_line(vault, &by_part),
     }
+}
+
+/// What a restore left to the first program that serves.
+pub fn settle_restored(vault: &Vault, section: &VaultSection, data: &DataDir) -> Done {
+    let of_a_backup = data.join(FOLDER).join(OF_A_BACKUP);
+    if !of_a_backup.exists() {
+        return Ok(());
+    }
+    let by_part = by_part(section)?;
+    finished(vault.settle_indexes(&by_part))?.context("the blind indexes")?;
+    let left = finished(vault.forget_marks())?.context("the blind indexes")?;
+    if left > 0 {
+        let words = format!(
+            "{left} customers in the database have no key in this key store, as where they came after the backup: their blind indexes were left \
+             as they are. Is database.url that of the original? Then stop, and load the restored storeward.sql into a database of its own"
+        );
+        log("warning", &words, &[]);
+    }
+    // From here on the data itself says that they have to be made, also after a kill.
+    let gone = fs::remove_file(&of_a_backup).or_else(is_gone);
+    gone.doing(format!("cannot delete {}", of_a_backup.display()))?;
+    bring_in_line(vault, &by_part)
+}
+
+fn bring_in_line(vault: &Vault, by_part: &[&'static Field]) -> Done {
     finished(async {
+        vault.settle_indexes(by_part).await?;
         if !vault.can_find().await? {
             vault.make_indexes(told()).await?;
         }

@@ -19,6 +19,8 @@ statements! {
     ADD_MARK = "INSERT INTO vault_mark (field, root, mark, customer, item) VALUES ($1, $2, $3, $4, $5) \
                 ON CONFLICT (field, root, mark, customer, item) DO NOTHING";
     DELETE_ALL_MARKS = "DELETE FROM vault_mark";
+    DELETE_MARKS_OF = "DELETE FROM vault_mark WHERE customer = $1";
+    DELETE_NOBODYS = "DELETE FROM vault_mark WHERE NOT EXISTS (SELECT 1 FROM vault_customer c WHERE c.id = vault_mark.customer)";
     DELETE_OF_ROOT = "DELETE FROM vault_mark WHERE customer = $1 AND root = $2 AND (field = $3 OR $3 = '')";
     BY_THREES = "SELECT customer FROM vault_mark WHERE field = $1 AND root = $2 \
                  AND mark IN ($3, $4, $5, $6, $7, $8, $9, $10) \
@@ -57,6 +59,16 @@ pub fn put(tx: &mut Tx<'_>, root: u32, field: &str, state: State) -> Result<(), 
 /// Everybody's, and nobody's.
 pub fn delete_all_marks(tx: &mut Tx<'_>) -> Result<(), Error> {
     tx.execute(DELETE_ALL_MARKS, &[]).map(drop)
+}
+
+/// Of one customer, whichever root made them.
+pub fn delete_marks_of(tx: &mut Tx<'_>, customer: CustomerId) -> Result<(), Error> {
+    tx.execute(DELETE_MARKS_OF, params![customer]).map(drop)
+}
+
+/// That lead to nobody whom there is.
+pub fn delete_nobodys_marks(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE_NOBODYS, &[]).map(drop)
 }
 
 /// From where the walk stood when `row` was read: another program that walks beside this one counts the same customers once.

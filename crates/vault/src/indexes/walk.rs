@@ -86,17 +86,49 @@ impl Vault {
     }
 
     /// Takes all marks away, whoever made them, and has them made anew by [`Vault::make_indexes`]: those of a backup say what they said when it
-    /// was made, or what somebody wrote into it since. Until they are made nobody is found ([`Vault::can_find`]).
-    pub async fn forget_marks(&self) -> Result<(), Error> {
+    /// was made, or what somebody wrote into it since. Until they are made nobody is found ([`Vault::can_find`]). Marks of whoever has no key in
+    /// the key store stay, since nothing here could make them anew: of how many customers.
+    pub async fn forget_marks(&self) -> Result<u64, Error> {
+        let without_key = self.without_key().await?;
+        let count = u64::try_from(without_key.len()).unwrap_or(u64::MAX);
         let written = self.0.db.write(move |tx| -> Result<(), Error> {
             tx.commit_silent("that marks are made is told when they are");
-            sql::delete_all_marks(tx)?;
+            if without_key.is_empty() {
+                sql::delete_all_marks(tx)?;
+            } else {
+                delete_marks_but(tx, &without_key)?;
+            }
             for row in sql::all(tx)?.iter().filter(|row| row.state != State::Ending) {
                 sql::set_state(tx, row.root, &row.field, State::Making)?;
             }
             Ok(())
         });
-        written.await
+        written.await.map(|()| count)
+    }
+
+    /// Customers whom nobody erased, and who have no key in the store.
+    async fn without_key(&self) -> Result<BTreeSet<CustomerId>, Error> {
+        let (mut with_key, mut after) = (BTreeSet::new(), Some(String::new()));
+        while let Some(from) = after {
+            let (rows, last) = self.keys().noted(from).await?;
+            with_key.extend(rows.into_iter().map(|(customer, _)| customer));
+            after = last;
+        }
+        let found = self.0.db.read(move |reader| -> Result<_, Error> {
+            let (mut without, mut after) = (BTreeSet::new(), Some(String::new()));
+            while let Some(from) = after {
+                let page = crate::sql::page(reader, &from)?;
+                for customer in page.customers.into_iter().filter(|customer| !with_key.contains(customer)) {
+                    let row = crate::sql::customer(reader, customer)?;
+                    if row.is_some_and(|row| row.erasure_begun_at.is_none()) {
+                        without.insert(customer);
+                    }
+                }
+                after = page.last;
+            }
+            Ok(without)
+        });
+        found.await
     }
 
     /// Goes on until all marks are made, and those of roots that are over are gone with them.
@@ -307,6 +339,18 @@ fn settle(
         }
     }
     Ok(())
+}
+
+fn delete_marks_but(tx: &mut Tx<'_>, kept: &BTreeSet<CustomerId>) -> Result<(), Error> {
+    let mut after = Some(String::new());
+    while let Some(from) = after {
+        let page = crate::sql::page(tx, &from)?;
+        for customer in page.customers.into_iter().filter(|customer| !kept.contains(customer)) {
+            sql::delete_marks_of(tx, customer)?;
+        }
+        after = page.last;
+    }
+    Ok(sql::delete_nobodys_marks(tx)?)
 }
 
 /// Makes the marks of one customer; false where a value could not be read.

@@ -37,7 +37,7 @@ on_both!(marks_are_made_anew_from_what_is_sealed, |house: House| {
     let mark = house.at("restored").join("vault/marks-of-a-backup");
     assert!(mark.is_file());
     open_restored(&house.at("restored"), &house, |opened, standing| {
-        assert!(!mark.exists(), "once");
+        assert!(!mark.exists(), "once, by what serves");
         assert_eq!(found(standing, "ada@shop.example"), [ada()]);
         assert_eq!(found(standing, "bob@shop.example"), [bob()]);
         let looked = finished(standing.vault.verify(Actor::Operator, |_| {})).unwrap().unwrap();
@@ -50,3 +50,41 @@ on_both!(marks_are_made_anew_from_what_is_sealed, |house: House| {
     })
     .unwrap();
 });
+
+// One look by `check` or `vault verify`, before the dump was loaded elsewhere, made all marks of the live database anew with the keys of the
+// copy: whoever had come since was found no more.
+on_both!(a_restored_copy_that_only_looks_leaves_the_marks_of_the_live_database_alone, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    house.vault(|standing| keep(standing, bob(), "bob@shop.example"));
+    house.restore(None, "restored").unwrap();
+    let mut config = crate::config::Config::load(&house.at("restored")).unwrap();
+    // On SQLite the copy has its own; that of the original stands for a server's.
+    config.config.database.url = house.with(|opened| match opened.db.url().file() {
+        Some(file) => Secret::new(format!("sqlite:{}", file.display())),
+        None => opened.loaded.config.database.url.clone(),
+    });
+    let opened = open::open_as(&house.at("restored"), config).unwrap();
+    let looking = crate::vault::start(&opened).unwrap().unwrap();
+    assert!(house.at("restored").join("vault/marks-of-a-backup").is_file());
+    for (email, who) in [("ada@shop.example", ada()), ("bob@shop.example", bob())] {
+        assert_eq!(found_marks(&opened, who), 1, "{email}");
+    }
+    // And where it serves there all the same: whom it has no key for keeps what leads there.
+    looking.settle_restored(&opened).unwrap();
+    assert_eq!((found_marks(&opened, ada()), found_marks(&opened, bob())), (1, 1));
+    looking.close();
+    opened.db.close();
+    house.vault(|standing| assert_eq!(found(standing, "bob@shop.example"), [bob()]));
+});
+
+fn found_marks(opened: &Opened, customer: CustomerId) -> u64 {
+    let counted: Result<u64, storeward_store::Error> = opened.db.read_blocking(move |reader| {
+        reader.query_one(
+            "SELECT COUNT(*) FROM vault_mark WHERE customer = $1",
+            storeward_store::params![customer],
+            |row| row.get(0),
+        )
+    });
+    counted.unwrap()
+}
