@@ -352,6 +352,12 @@ fn of_roots(event: &Event) -> Option<String> {
         Event::RootKeyMoved(e) => {
             format!("The customers' keys went from the root key {} to {}", e.from, e.to)
         }
+        Event::KeyStoreTaken(e) => {
+            format!("The key store belongs to the data directory with {} from now on", e.shelf)
+        }
+        Event::EpochsCopyForgotten(e) => {
+            format!("Said that an earlier copy of the epochs' keys is destroyed; {} others are known", e.left)
+        }
         Event::IndexBegun(e) => format!("Root {} of the blind indexes began", e.version),
         Event::IndexEnded(e) => format!("Root {} of the blind indexes was destroyed", e.version),
         Event::IndexMade(e) => {
@@ -371,9 +377,6 @@ fn of_the_vault(event: &Event) -> Option<String> {
         Event::EpochDestroyed(e) => format!("The key of epoch {} was destroyed", e.epoch),
         Event::KeysRewrapped(e) => {
             format!("{} customers' keys were wrapped anew for epoch {}", e.count, e.epoch)
-        }
-        Event::RootKeyMoved(_) | Event::IndexBegun(_) | Event::IndexEnded(_) | Event::IndexMade(_) => {
-            return of_roots(event);
         }
         Event::CustomerKeyMade(e) => format!("{} got a key", e.customer),
         Event::CustomerKeyDestroyed(e) => format!("The key of {} was destroyed", e.customer),
@@ -450,12 +453,6 @@ fn of_custody(event: &Event) -> Option<String> {
             };
             format!("{} was erased; account {} of that address stays open: {why}", e.customer, e.account)
         }
-        Event::KeyStoreTaken(e) => {
-            format!("The key store belongs to the data directory with {} from now on", e.shelf)
-        }
-        Event::EpochsCopyForgotten(e) => {
-            format!("Said that an earlier copy of the epochs' keys is destroyed; {} others are known", e.left)
-        }
         Event::OlderDataAccepted(e) => format!("Accepted older data of {} customers", e.customers),
         Event::AccessRequested(e) => {
             format!("Asked to see {} of {} for {}", e.fields.join(", "), e.customer, e.purpose)
@@ -508,7 +505,7 @@ fn of_custody(event: &Event) -> Option<String> {
             format!("Took {} of {} away ({})", e.collection, e.customer, e.fields.join(", "))
         }
         Event::SearchDenied(e) => format!("Refused to look a customer up by {}: {}", e.field, e.reason),
-        _ => return None,
+        other => return of_roots(other),
     })
 }
 
