@@ -61,7 +61,10 @@ fn an_older_key_store_is_named_until_an_operator_accepts_it() {
     std::fs::write(dir.join(super::super::head::FILE), [0xFF, 0xFE, 0]).unwrap();
     with(dir, |_, standing| {
         let found = verify::verify(standing).unwrap_err().to_string();
-        assert!(found.contains("is no head of this ledger"), "bytes that are no text hid all else: {found}");
+        assert!(
+            found.contains("is no head of the key store's ledger"),
+            "bytes that are no text hid all else: {found}"
+        );
     })
     .unwrap();
     std::fs::write(dir.join(super::super::head::FILE), file_again).unwrap();
