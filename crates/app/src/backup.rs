@@ -456,7 +456,9 @@ fn copy_epochs(opened: &Opened, begin: &Begin) -> Done {
     Shelf::at(&shelf).note_copy(copy).context("where copies of the epochs' keys lie")?;
     let bytes = fs::read(&shelf).context(shelf.display())?;
     if fs::read(copy).is_ok_and(|there| there == bytes) {
-        return Shelf::at(&shelf).note_put(copy).context("where copies of the epochs' keys lie");
+        return Shelf::at(&shelf)
+            .note_put(copy, opened.entropy.as_ref())
+            .context("where copies of the epochs' keys lie");
     }
     // What it said before is written over first, as far as a file system lets one.
     if let Ok(facts) = fs::metadata(copy) {
@@ -468,7 +470,7 @@ fn copy_epochs(opened: &Opened, begin: &Begin) -> Done {
         over.context(format!("backup.epochs_copy {}", copy.display()))?;
     }
     write_atomically(copy, &bytes)?;
-    Shelf::at(&shelf).note_put(copy).context("where copies of the epochs' keys lie")
+    Shelf::at(&shelf).note_put(copy, opened.entropy.as_ref()).context("where copies of the epochs' keys lie")
 }
 
 fn write(

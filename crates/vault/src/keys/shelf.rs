@@ -87,6 +87,19 @@ struct NotedCopy {
     /// The SHA-256 of what was put there last, in hexadecimal; nothing while it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    /// The mark that lies beside it there: two disks at one place may hold the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
+}
+
+impl NotedCopy {
+    fn is_there(&self, digest: Option<&String>, mark: Option<&String>) -> bool {
+        match (&self.mark, mark) {
+            (Some(own), Some(mark)) => own == mark,
+            // Noted by an earlier build, or while it was written.
+            _ => digest.is_some() && self.digest.as_ref().is_none_or(|own| digest == Some(own)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +122,15 @@ fn path_is_gone(path: &Path) -> bool {
 /// The SHA-256 of a file in hexadecimal; nothing where it is not there or cannot be read.
 fn digest_of(path: &Path) -> Option<String> {
     fs::read(path).ok().map(|read| hex(&sha256(&read)))
+}
+
+/// Beside a copy: which of the disks that were ever at its place this is.
+fn mark_file(copy: &Path) -> PathBuf {
+    copy.with_extension("mark")
+}
+
+fn mark_of(copy: &Path) -> Option<String> {
+    fs::read_to_string(mark_file(copy)).ok().filter(|_| copy.exists())
 }
 
 /// The epochs that live.
@@ -239,33 +261,49 @@ impl Shelf {
     /// found again, and replaced.
     pub fn note_copy(&self, copy: &Path) -> Result<(), Error> {
         let mut noted = self.copies()?;
-        let there = digest_of(copy);
+        let (digest, mark) = (digest_of(copy), mark_of(copy));
         noted.retain(|one| {
-            let is_back = one.state == CopyState::Lost && one.digest.is_some() && one.digest == there;
+            let is_known = one.mark.is_some() || one.digest.is_some();
+            let is_back =
+                one.state == CopyState::Lost && is_known && one.is_there(digest.as_ref(), mark.as_ref());
             !(one.path == copy && is_back)
         });
         for one in noted.iter_mut().filter(|one| one.path == copy && one.state == CopyState::Put) {
-            let is_another = one.digest.is_some() && one.digest != there;
-            if is_another || !copy.exists() {
-                one.state = CopyState::Lost;
-            } else {
+            if one.is_there(digest.as_ref(), mark.as_ref()) {
                 one.digest = None;
+            } else {
+                one.state = CopyState::Lost;
             }
         }
         noted.retain(|one| one.path != copy || matches!(one.state, CopyState::Lost | CopyState::Put));
         if !noted.iter().any(|one| one.path == copy && one.state == CopyState::Put) {
-            noted.push(NotedCopy { path: copy.to_owned(), state: CopyState::Begun, digest: None });
+            noted.push(NotedCopy {
+                path: copy.to_owned(),
+                state: CopyState::Begun,
+                digest: None,
+                mark: None,
+            });
         }
         self.write_copies(&noted)
     }
 
     /// The copy that was begun there lies there.
-    pub fn note_put(&self, copy: &Path) -> Result<(), Error> {
+    pub fn note_put(&self, copy: &Path, entropy: &dyn Entropy) -> Result<(), Error> {
+        let mark = match mark_of(copy) {
+            Some(mark) => mark,
+            None => {
+                let made = entropy.token::<16>();
+                let path = mark_file(copy);
+                put(&path, &path.with_extension("mark.new"), made.as_bytes())
+                    .map_err(|why| Shelf::at(&path).failed(&why))?;
+                made
+            }
+        };
         let mut noted = self.copies()?;
         let is_it =
             |one: &&mut NotedCopy| one.path == copy && matches!(one.state, CopyState::Begun | CopyState::Put);
         for one in noted.iter_mut().filter(is_it) {
-            (one.state, one.digest) = (CopyState::Put, digest_of(copy));
+            (one.state, one.digest, one.mark) = (CopyState::Put, digest_of(copy), Some(mark.clone()));
         }
         self.write_copies(&noted)
     }

@@ -240,9 +240,13 @@ on_both!(of_two_disks_in_turn_the_one_that_is_away_counts, |house: House| {
     let copy = with_copy(&house);
     let drawer = house.at("elsewhere");
     let change = |from: &str, to: &str| {
-        std::fs::rename(&copy, drawer.join(from)).unwrap();
-        if drawer.join(to).exists() {
-            std::fs::rename(drawer.join(to), &copy).unwrap();
+        let mark = copy.with_extension("mark");
+        for (place, ending) in [(&copy, "json"), (&mark, "mark")] {
+            let kept = |name: &str| drawer.join(format!("{name}.{ending}"));
+            std::fs::rename(place, kept(from)).unwrap();
+            if kept(to).exists() {
+                std::fs::rename(kept(to), place).unwrap();
+            }
         }
     };
     house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
