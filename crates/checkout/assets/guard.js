@@ -43,6 +43,7 @@
   const [commonOf] = reads(Range.prototype, "commonAncestorContainer");
   const [framesOf, elementOf] = reads(window, "length frameElement");
   const goalOf = window.navigation && reads(NavigateEvent.prototype, "destination")[0];
+  const isSaved = window.navigation && "downloadRequest" in NavigateEvent.prototype && reads(NavigateEvent.prototype, "downloadRequest")[0];
   const urlOf = window.navigation && reads(NavigationDestination.prototype, "url")[0];
   const { origin, hostname } = location;
   const FRAMES = "iframe,frame,object,embed";
@@ -70,10 +71,14 @@
     return stops;
   };
 
-  /** The host that an address leads to, if that is neither the page's own nor approved. A mail or a call is the person's to send. */
+  /**
+   * The host that an address leads to, if that is neither the page's own nor approved. A mail or a call is the person's to send. A page made of
+   * a `blob:` is the shop's by its origin, and has no guard.
+   */
   const foreign = (url, base) => {
     let address;
     try { address = new Address(url, base); } catch { return ""; }
+    if (schemeOf(address) === "blob:") return "blob:";
     const from = originOf(address);
     for (let at = 0; at < approved.length; at += 1) if (approved[at] === from) return "";
     const scheme = schemeOf(address);
@@ -205,6 +210,8 @@
     const base = baseOf(link);
     const [plain, drawn] = [apply(getAttribute, link, ["href"]), apply(getAttributeNS, link, [XLINK, "href"])];
     const host = (plain !== null && foreign(plain, base)) || (drawn !== null && foreign(drawn, base)) || "";
+    // What is only saved opens no page.
+    if (host === "blob:" && drawn === null && apply(hasAttribute, link, ["download"])) return "";
     if (host || namespaceOf(link) === XHTML) return host;
     const root = apply(getRootNode, link, []);
     return apply(kindOf(root) === 11 ? findInFragment : findIn, kindOf(root) === 1 ? page : root, ['[attributeName*="href" i]']) ? "animate:" : "";
@@ -366,6 +373,7 @@
   };
   const onNavigate = (event) => {
     const host = canStop(event) && foreign(urlOf(goalOf(event)));
+    if (host === "blob:" && isSaved && isSaved(event) !== null) return;
     if (host && stop("navigate", host)) apply(preventDefault, event, []);
   };
   // A frame that has natives of ours keeps them: it goes to another host, as the policy allows, or nowhere.

