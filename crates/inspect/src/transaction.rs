@@ -399,7 +399,9 @@ impl<'e> Transaction<'e> {
         }
         // Somebody types their number where a shop should not have it.
         let is_card = rule.info.action == Action::Report && rule.info.category == Category::CardNumber;
-        let may_be_refused = is_card || rules::protocol::UNREAD.contains(&rule.info.id);
+        // A number is sent in a body: what a cookie or an address holds is watched, as everything is.
+        let is_of_head = rule.info.id == rules::protocol::NULL_BYTE && value.collection.is_of_head();
+        let may_be_refused = is_card || (rules::protocol::UNREAD.contains(&rule.info.id) && !is_of_head);
         let is_refused = may_be_refused && self.card_action(values) == CardAction::Refuse;
         // In whichever way they type it: elsewhere the shop's own numbers would be told too often.
         if is_card && !is_refused && !crate::cards::has_number(values.bytes(value)) {

@@ -34,6 +34,23 @@ pub enum Collection {
 }
 
 impl Collection {
+    /// Whether it came before the request's body: in the address, a cookie or another line.
+    pub fn is_of_head(self) -> bool {
+        matches!(
+            self,
+            Collection::ArgsGet
+                | Collection::ArgsGetNames
+                | Collection::RequestHeaders
+                | Collection::RequestHeadersNames
+                | Collection::RequestCookies
+                | Collection::RequestCookiesNames
+                | Collection::RequestMethod
+                | Collection::RequestProtocol
+                | Collection::RequestFilename
+                | Collection::RequestUriRaw
+        )
+    }
+
     pub(crate) const COUNT: usize = 23;
 
     pub(crate) fn index(self) -> usize {

@@ -10,7 +10,8 @@ use crate::verdict::Severity;
 
 /// What they find may hold a card's number that nobody sees: packed, in an odd character set, or in UTF-16 or UTF-32, where each digit has
 /// a null byte beside it.
-pub(crate) const UNREAD: [u32; 3] = [25_107, 25_108, 25_200];
+pub(crate) const UNREAD: [u32; 3] = [25_107, 25_108, NULL_BYTE];
+pub(crate) const NULL_BYTE: u32 = 25_200;
 
 pub(super) fn rules() -> Vec<Rule> {
     [facts(), encodings(), fields()].concat()
@@ -40,7 +41,7 @@ fn facts() -> Vec<Rule> {
 
 fn encodings() -> Vec<Rule> {
     vec![
-        rx(25_200, Protocol, "A null byte", r"\x00")
+        rx(NULL_BYTE, Protocol, "A null byte", r"\x00")
             .on(&[ARGUMENTS, NAMES, &[C::RequestCookies, C::RequestHeaders, C::RequestFilename, C::Files]].concat())
             .through(&[crate::rule::Transformation::PercentDecode]),
         rx(25_201, Protocol, "A null byte in the target", r"%(?:25)*00|\x00").on(&[C::RequestUriRaw]).through(&[]),

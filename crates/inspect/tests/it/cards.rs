@@ -113,6 +113,10 @@ fn what_nobody_can_look_into_is_refused_where_orders_are_taken() {
     let lax = Policy { block_score: 100, ..Policy::default() };
     let own = Cards { refused_at: Vec::new(), elsewhere: CardAction::Report };
     let own = Policy { cards: own, ..watched.clone() };
+    // What PHP writes of an object, in a cookie, is no number: it is watched, as everything is.
+    let cookie = order(form, "note=hi")
+        .header("Cookie", "cart=O%3A1%3A%22A%22%3A1%3A%7Bs%3A4%3A%22%00A%00b%22%3Bi%3A1%3B%7D");
+    assert_eq!(cookie.run(&ENGINE, &watched).0, Verdict::Pass);
     for exchange in cases {
         let kind = exchange.headers.clone();
         for policy in [&Policy::default(), &watched, &lax] {
