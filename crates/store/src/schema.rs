@@ -112,7 +112,8 @@ fn text(row: &Row<'_>, index: usize) -> Result<String, Error> {
 }
 
 fn compare(found: &Things, made: &Things) -> Vec<String> {
-    let is_ours = |table: &String| made.keys().any(|[_, of, _]| of == table);
+    // SQLite asks nothing of a name's case.
+    let is_ours = |table: &String| made.keys().any(|[_, of, _]| of.eq_ignore_ascii_case(table));
     let name = |[kind, table, name]: &[String; 3]| {
         if table == name { format!("the {kind} {name}") } else { format!("the {kind} {name} of {table}") }
     };
