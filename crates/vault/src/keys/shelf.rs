@@ -205,10 +205,11 @@ impl Shelf {
         if self.2 == Wraps::Beside {
             return Ok(None);
         }
-        match fs::read_to_string(self.id_file()) {
+        let path = self.id_file();
+        match fs::read_to_string(&path) {
             Ok(read) => Ok(Some(read.trim().to_owned())),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(why) => Err(self.failed(&why)),
+            Err(why) => Err(Shelf::at(path).failed(&why)),
         }
     }
 
@@ -224,6 +225,12 @@ impl Shelf {
             let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&own)?;
             file.write_all(format!("{id}\n").as_bytes())?;
             file.sync_all()?;
+            // Root only looked: the file is whose the folder is, or the program that serves could not read it.
+            if let Some(folder) = self.0.parent().map(fs::metadata).transpose()?
+                && folder.uid() != file.metadata()?.uid()
+            {
+                std::os::unix::fs::fchown(&file, Some(folder.uid()), Some(folder.gid()))?;
+            }
             // Of two programs that begin at once the first one's stays.
             let laid = fs::hard_link(&own, self.id_file());
             fs::remove_file(&own)?;
