@@ -280,7 +280,9 @@ pub struct CookieSeen {
 }
 
 fn is_kept(cookie: &CookieSeen) -> bool {
-    cookie.is_http_only || crate::known::stand_in().cookies.are_kept(&cookie.name)
+    let name = cookie.name.to_ascii_lowercase();
+    let is_called_so = name.contains("sess") || name.ends_with("sid") || name == "zenid";
+    cookie.is_http_only || is_called_so || crate::known::stand_in().cookies.are_kept(&cookie.name)
 }
 
 impl Learnt {

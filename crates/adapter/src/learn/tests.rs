@@ -124,10 +124,13 @@ fn a_shop_that_nobody_knows_gets_an_adapter() {
 // PHP makes its session before anybody signs in, and readable; beside the cookie that stays, the file named that one alone and guarded nothing.
 #[test]
 fn a_session_from_before_the_sign_in_is_kept_by_its_name() {
-    let mut all = scenes();
-    all[0].cookies = vec![cookie("PHPSESSID", false), cookie("theme", false)];
-    let found = propose("kiln", &seen(&all)).unwrap();
-    assert_eq!(found.adapter.cookies.session, ["PHPSESSID", "besuch"]);
+    for name in ["PHPSESSID", "SHOPSID", "osCsid", "JSESSIONID", "zenid"] {
+        let mut all = scenes();
+        all[0].cookies = vec![cookie(name, false), cookie("theme", false), cookie("side", false)];
+        let found = propose("kiln", &seen(&all)).unwrap();
+        let session: std::collections::BTreeSet<String> = found.adapter.cookies.session.into_iter().collect();
+        assert_eq!(session, ["besuch", name].map(str::to_owned).into());
+    }
 }
 
 #[test]
