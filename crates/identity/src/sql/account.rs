@@ -56,7 +56,6 @@ statements! {
                      AND NOT EXISTS (SELECT 1 FROM customer_account WHERE email_mark = $2)";
     NOTE_SHOP_EMAIL = "UPDATE customer_account SET shop_email_mark = $2 \
                        WHERE id = $1 AND shop_email_mark IS NULL AND email_mark IS NULL AND shop_mark IS NOT NULL";
-    SHOP_SUBJECT = "SELECT shop_subject_sealed FROM customer_account WHERE id = $1";
     MOVE_SHOP = "UPDATE customer_account SET shop_mark = $2, shop_subject_sealed = $3 WHERE id = $1";
     // What was shown of the address before says nothing of this one.
     REFRESH_EMAIL = "UPDATE customer_account SET email_sealed = $2, shop_email_mark = $3, email_mark = NULL, \
@@ -183,11 +182,6 @@ pub fn all_by_address(reader: &mut Reader<'_>, mark: &str) -> Result<Vec<Custome
 
 pub fn id_by_shop(reader: &mut Reader<'_>, mark: &str) -> Result<Option<CustomerId>, Error> {
     reader.query_optional(ID_BY_SHOP, params![mark], |row| row.get(0))
-}
-
-/// The sealed name that the shop has for it.
-pub fn shop_subject(reader: &mut Reader<'_>, id: CustomerId) -> Result<Option<Vec<u8>>, Error> {
-    Ok(reader.query_optional(SHOP_SUBJECT, params![id], |row| row.get(0))?.flatten())
 }
 
 /// The account with the highest id.

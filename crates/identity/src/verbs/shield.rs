@@ -44,21 +44,14 @@ pub struct ShopAccount {
 /// Behind the name, where a cookie says it: which one.
 const BY: char = '\u{1f}';
 
-/// The subject of an account whom a cookie of this name names. Where several installations share a host, the same name is somebody else at
-/// each.
+/// Who somebody is in a session where a cookie of this name names them. Where several installations share a host, the same name is somebody
+/// else at each.
 pub(crate) fn by_cookie(name: &str, cookie: &str) -> String {
     format!("{name}{BY}{cookie}")
 }
 
-fn name_and_cookie(subject: &str) -> (&str, Option<&str>) {
-    subject.rsplit_once(BY).map_or((subject, None), |(name, by)| (name, Some(by)))
-}
-
-/// What is known of an account of the shop.
-enum OfShop {
-    Known(CustomerId),
-    /// Nobody's yet: the mark for it.
-    New(String),
+fn name_of(subject: &str) -> &str {
+    subject.rsplit_once(BY).map_or(subject, |(name, _)| name)
 }
 
 /// What the shield knows beside the browser's request.
@@ -129,10 +122,17 @@ impl Identity {
     /// the shop may belong to anybody, and proves nothing here.
     pub async fn account_of_shop(&self, shop: &ShopAccount) -> Result<CustomerId, Error> {
         let shared = &self.0;
-        let mark = match self.known_of_shop(shop).await? {
-            OfShop::Known(customer) => return Ok(customer),
-            OfShop::New(mark) => mark,
+        // Whichever of the shop's cookies says the name: one that is made anew, as for another address of the shop, makes nobody somebody else,
+        // without the factors that they have.
+        let name = name_of(&shop.subject);
+        let mark = shared.marks.shop(name);
+        let find = || {
+            let mark = mark.clone();
+            shared.db.read(move |reader: &mut Reader<'_>| sql::account::id_by_shop(reader, &mark))
         };
+        if let Some(known) = find().await? {
+            return Ok(known);
+        }
         let now = shared.now();
         let id = CustomerId::at(now, &*shared.entropy);
         let seal = |text: &str, field| shared.vault.seal_of_account(text, id, field, &*shared.entropy);
@@ -143,8 +143,8 @@ impl Identity {
             email_sealed: email.as_ref().map(|email| seal(email.as_str(), Field::Email)),
             email_confirmed_at: None,
             shop_email_mark: email.as_ref().map(|email| shared.marks.email(email)),
-            shop_mark: Some(mark),
-            shop_subject_sealed: Some(seal(&shop.subject, Field::ShopSubject)),
+            shop_mark: Some(mark.clone()),
+            shop_subject_sealed: Some(seal(name, Field::ShopSubject)),
             name_sealed: shop.name.as_deref().map(|name| seal(name, Field::Name)),
             language: shared.language(shop.language),
             password_hash: None,
@@ -158,56 +158,10 @@ impl Identity {
         match written.await {
             Ok(()) => Ok(id),
             Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
-                match self.known_of_shop(shop).await? {
-                    OfShop::Known(customer) => Ok(customer),
-                    OfShop::New(_) => Err(Error::NoAccount),
-                }
+                find().await?.ok_or(Error::NoAccount)
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// The account of a name at the shop. One that another of the shop's installations gave is the same person's only where the shop shows the
-    /// same address: else whoever takes somebody's name at the one would be sent the codes for the other.
-    async fn known_of_shop(&self, shop: &ShopAccount) -> Result<OfShop, Error> {
-        let shared = &self.0;
-        let (name, by) = name_and_cookie(&shop.subject);
-        let (plain, whole) = (shared.marks.shop(name), shared.marks.shop(&shop.subject));
-        let wanted = (plain.clone(), whole.clone());
-        let read = move |reader: &mut Reader<'_>| -> Result<_, Error> {
-            let (plain, whole) = wanted;
-            let first = sql::account::id_by_shop(reader, &plain)?;
-            let kept = first.map(|id| sql::account::shop_subject(reader, id)).transpose()?.flatten();
-            Ok((sql::account::id_by_shop(reader, &whole)?, first, kept))
-        };
-        let (exact, first, kept) = shared.db.read(read).await?;
-        let first = match (exact, first) {
-            (Some(known), _) => return Ok(OfShop::Known(known)),
-            (None, None) => return Ok(OfShop::New(plain)),
-            (None, Some(first)) => first,
-        };
-        let row = first.to_string();
-        let kept =
-            kept.map(|sealed| shared.vault.open_text(&sealed, &row, Field::ShopSubject)).transpose()?;
-        let before = kept.as_deref().and_then(|kept| name_and_cookie(kept).1);
-        if before == by {
-            return Ok(OfShop::Known(first));
-        }
-        if before.is_some() {
-            let address = shared.account(first).await?.and_then(|account| account.email);
-            let told = shop.email.as_deref().and_then(|text| Email::parse(text).ok());
-            if address.is_none() || address != told {
-                return Ok(OfShop::New(whole));
-            }
-        }
-        let sealed = shared.vault.seal_of_account(&shop.subject, first, Field::ShopSubject, &*shared.entropy);
-        let written = shared.db.write(move |tx| -> Result<(), Error> {
-            sql::account::move_shop(tx, first, &plain, &sealed)?;
-            tx.commit_silent("which of the shop's installations an account is of");
-            Ok(())
-        });
-        written.await?;
-        Ok(OfShop::Known(first))
     }
 
     /// The shop found the password right. `handle` is the shield's own name for the browser: only it is released.
