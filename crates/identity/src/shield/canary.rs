@@ -1,6 +1,8 @@
 //! The canary: an account that the owner gives signs in at the shop every few minutes, past the shield, and it is looked whether
 //! the adapter sees it. An update of the shop that blinds the adapter is noticed before a thief notices.
 
+mod kept;
+
 use std::fmt;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -259,7 +261,7 @@ impl Guard {
                 return Ok(Err(if same { Fault::Refused } else { Fault::Unseen }));
             }
         };
-        if !entered.is_signal || !visitor.is_in_by_what_is_kept().await? {
+        if !entered.is_signal || !visitor.is_in_by_what_is_kept(&entered).await? {
             visitor.leave().await?;
             return Ok(Err(Fault::Unseen));
         }
@@ -293,6 +295,8 @@ struct Entered {
     location: String,
     /// Names of the session's cookies that it set.
     set: Vec<String>,
+    /// Names of cookies that no script can read: the shield keeps those of a sign-in.
+    held: Vec<String>,
     /// It handed out a token.
     has_token: bool,
     /// The adapter saw that something may have happened.
@@ -434,7 +438,9 @@ impl<'g> Stranger<'g> {
         let lines: Vec<_> = lines.iter().filter_map(|line| CookieLine::parse(line)).collect();
         let adapter = &self.guard.adapter;
         let signal = Answer { adapter, lines: &lines }.signal();
-        let kept = lines.iter().filter(|line| adapter.cookies.are_kept(line.name) && !line.is_removal);
+        let set = || lines.iter().filter(|line| !line.is_removal);
+        let kept = set().filter(|line| adapter.cookies.are_kept(line.name));
+        let held = set().filter(|line| line.is_http_only);
         let names = adapter.signed_in.cookie.as_ref().is_some_and(|rule| rule.subject.is_some());
         if let (Some(probe), TokenAnswer::HandsOut(token)) =
             (&door.bearer, door.token_answer(answer.status().as_u16(), answer.body(), true))
@@ -448,6 +454,7 @@ impl<'g> Stranger<'g> {
                 .get(header::LOCATION)
                 .map_or_else(String::new, |place| String::from_utf8_lossy(place.as_bytes()).into_owned()),
             set: kept.map(|line| line.name.to_owned()).collect(),
+            held: held.map(|line| line.name.to_owned()).collect(),
             has_token: self.token.is_some(),
             // Without such a cookie every form that is sent is asked about.
             is_signal: !names || matches!(signal, Signal::SignedIn(_)),
@@ -471,23 +478,6 @@ impl<'g> Stranger<'g> {
             });
         };
         self.answer_to(probe, None).await
-    }
-
-    /// Whether the cookies that stay with us sign in, and those that browsers hold do not: an update may have given the session another name.
-    async fn is_in_by_what_is_kept(&mut self) -> Result<bool, NoAnswer> {
-        if self.token.is_some() {
-            return Ok(true);
-        }
-        let all = self.jar.cookies.clone();
-        let mut is_in = [false; 2];
-        for (kept, is_in) in [true, false].into_iter().zip(&mut is_in) {
-            let adapter = &self.guard.adapter;
-            self.jar.cookies.retain(|cookie| adapter.cookies.are_kept(&cookie.name) == kept);
-            let told = self.who().await;
-            self.jar.cookies.clone_from(&all);
-            *is_in = matches!(told?, ProbeAnswer::SignedIn { .. });
-        }
-        Ok(is_in == [true, false])
     }
 
     async fn answer_to(

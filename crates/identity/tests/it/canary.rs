@@ -59,6 +59,8 @@ enum Lies {
     Renamed,
     /// Beside it there is one that the file does not name, and that signs in alone.
     Beside,
+    /// The same, and no script can read it: the shield keeps it.
+    BesideUnread,
 }
 
 struct Moor {
@@ -74,7 +76,7 @@ impl Moor {
             Lies::Language => ("/en-gb/login", ""),
             Lies::Action => ("/login", "loginPost?from=page"),
             Lies::Named => ("/fr/connexion", "https://shop.example/fr/connexion?back=me"),
-            Lies::OneName | Lies::Renamed | Lies::Beside => ("/login", "/login"),
+            Lies::OneName | Lies::Renamed | Lies::Beside | Lies::BesideUnread => ("/login", "/login"),
             Lies::Foreign => ("/login", "https://elsewhere.example/login"),
             Lies::Gone => ("/nowhere", ""),
         }
@@ -85,7 +87,9 @@ impl Moor {
             Lies::Language => target == "/en-gb/login",
             Lies::Action => target == "/loginPost?from=page",
             Lies::Named => target.starts_with("/fr/connexion"),
-            Lies::OneName | Lies::Foreign | Lies::Renamed | Lies::Beside => target == "/login",
+            Lies::OneName | Lies::Foreign | Lies::Renamed | Lies::Beside | Lies::BesideUnread => {
+                target == "/login"
+            }
             Lies::Gone => false,
         }
     }
@@ -131,11 +135,12 @@ impl Serves for Moor {
                 let mut answer = led("/account");
                 let names: &[&str] = match self.lies {
                     Lies::Renamed => &["lot"],
-                    Lies::Beside => &["sid", "lot"],
+                    Lies::Beside | Lies::BesideUnread => &["sid", "lot"],
                     _ => &["sid"],
                 };
                 for name in names {
-                    let line = format!("{name}={sid}; Path=/").parse().unwrap();
+                    let unread = if self.lies == Lies::BesideUnread { "; HttpOnly" } else { "" };
+                    let line = format!("{name}={sid}; Path=/{unread}").parse().unwrap();
                     answer.headers_mut().append("set-cookie", line);
                 }
                 sessions.insert(sid);
@@ -187,6 +192,7 @@ both_engines!(the_canary_signs_in_where_the_shop_has_its_form, MIGRATIONS, async
         (Lies::Gone, Some(ShieldFault::NoPage)),
         (Lies::Renamed, Some(ShieldFault::Unseen)),
         (Lies::Beside, Some(ShieldFault::Unseen)),
+        (Lies::BesideUnread, None),
     ] {
         let shop = moor(lies);
         let shield = shield(&bench, &shop);
