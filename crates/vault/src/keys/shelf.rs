@@ -280,6 +280,10 @@ impl Shelf {
                 one.digest = None;
             } else {
                 one.state = CopyState::Lost;
+                // The file alone went: what is put there now is another.
+                if !copy.exists() {
+                    drop(fs::remove_file(mark_file(copy)));
+                }
             }
         }
         noted.retain(|one| one.path != copy || matches!(one.state, CopyState::Lost | CopyState::Put));
