@@ -296,20 +296,13 @@ fn verify(at: &Directory, anchors: &[PathBuf], json: bool) -> Done {
 
 /// Whether the database still does with rows what this program makes it do: keeps those of the ledger, and swallows none.
 fn look_at_tables(opened: &Opened) -> Done {
-    let unlike = match storeward_store::schema::unlike(&opened.db) {
-        Ok(Some(unlike)) => unlike,
-        Ok(None) => {
-            eprintln!("the database: {}", crate::vault::NOT_LOOKED_AT);
-            return Ok(());
-        }
-        Err(why) => vec![format!("what its tables are made of cannot be read: {why}")],
-    };
+    let unlike = crate::vault::unlike_in_words(storeward_store::schema::unlike(&opened.db));
     let Some(first) = unlike.first() else { return Ok(()) };
     let more = match unlike.len() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    Err(Failure::new(format!("the ledger holds, and the database is not made as Storeward makes it: {first}{more}")).hint(
+    Err(Failure::new(format!("the ledger holds, and the database is not known to be made as Storeward makes it: {first}{more}")).hint(
         "somebody was at the database past Storeward: `storeward vault verify` names all; restore a backup, or put right what is named, and \
          find out who can write there",
     ))

@@ -2,7 +2,9 @@
 
 mod bars;
 mod broken;
+mod copy;
 mod newest;
+mod plan;
 mod restore;
 mod schedule;
 mod since;
@@ -11,7 +13,6 @@ mod trial;
 mod words;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{fs, iter};
 
 use serde::Deserialize;
@@ -19,17 +20,14 @@ use storeward_backup::freeze::{self, Alarm, Apart};
 use storeward_backup::frozen;
 use storeward_backup::sql::FreezeRow;
 use storeward_backup::standing::TARGET;
-use storeward_backup::{
-    Alone, Backups, Bars, Before, Begin, Frozen, Gone, Keep, Made, Plan, S3Account, Sources, Target, sql,
-};
+use storeward_backup::{Alone, Backups, Bars, Before, Begin, Frozen, Gone, Keep, Made, Sources, Target, sql};
 use storeward_base::{Actor, BackupId, Clock as _, Fault as _, Id, Secret, SystemClock};
 use storeward_events::backup::{
     BackupFailed, BackupMade, BackupTookOver, BackupsThinnedOut, RetentionFrozen,
 };
 use storeward_events::system::RowHarmed;
-use storeward_outbound::read_private;
 use storeward_seal::LogKey;
-use storeward_store::Tx;
+use storeward_store::{Tx, ledger};
 use storeward_vault::Shelf;
 
 use crate::Done;
@@ -39,6 +37,7 @@ use crate::failure::{Context, Failure};
 use crate::open::{self, Opened};
 use crate::vault::copies;
 
+use plan::Given;
 pub use schedule::{Watched, desk, handlers};
 pub use words::{Options, backup};
 
@@ -49,9 +48,6 @@ const LOCK: &str = "backup.lock";
 const SIGHTS: &str = "backup-sights.json";
 /// And at one some weeks ago.
 const BASE: &str = "backup-sights-base.json";
-/// A password that opens everything that was ever put away.
-const LEAST_PASSWORD: usize = 16;
-const MOST_PASSWORD: usize = 4_096;
 
 /// `[backup]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -203,58 +199,7 @@ pub fn check(config: &Config) -> Done {
 
 /// The backups of a data directory.
 pub fn backups(data: &DataDir, section: &BackupSection, bars: Bars) -> Done<Backups> {
-    Ok(Backups::new(plan(data, section)?, bars))
-}
-
-/// Where they lie, and what opens them. Own backups are those of the directory's ledger, where its key is there.
-pub fn plan(data: &DataDir, section: &BackupSection) -> Done<Plan> {
-    let password = |file: &PathBuf| -> Done<Secret<String>> {
-        let read = read_private("backup.password_file", &data.path().join(file), MOST_PASSWORD);
-        let password = read.map_err(|why| {
-            Failure::new(why.to_string()).hint(
-                "make one: openssl rand -base64 32 | install -m 600 /dev/stdin FILE; and keep a copy elsewhere",
-            )
-        })?;
-        if password.expose().chars().count() < LEAST_PASSWORD {
-            return Err(Failure::new(format!(
-                "backup.password_file: fewer than {LEAST_PASSWORD} characters"
-            ))
-            .hint("take six or more words by dice, or `openssl rand -base64 32`"));
-        }
-        Ok(password)
-    };
-    let keep = section.keep;
-    let keys_target = section.keys_target.as_deref().map(Target::parse).transpose();
-    Ok(Plan {
-        target: Target::parse(&section.target).context("storeward.toml")?,
-        password: password(&section.password_file)?,
-        keys_target: keys_target.context("storeward.toml, keys_target")?,
-        keys_password: section.keys_password_file.as_ref().map(password).transpose()?,
-        ssh_key: section.ssh_key_file.as_ref().map(|file| data.path().join(file)),
-        s3: s3_account(data, section)?,
-        scratch: data.join(SCRATCH),
-        lock: data.join(LOCK),
-        keep: Keep { last: keep.last, days: keep.days, weeks: keep.weeks, months: keep.months },
-        ledger: data.keys().ok().map(|keys| LogKey::from_seed(&keys.ledger)),
-        keys_kept: Duration::from_secs(u64::from(section.keys_days) * 24 * 3_600),
-    })
-}
-
-/// Who asks S3; nothing where nobody is named.
-fn s3_account(data: &DataDir, section: &BackupSection) -> Done<Option<S3Account>> {
-    let region = section.s3_region.clone();
-    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    match (&section.s3_access_key, &section.s3_secret_key_file) {
-        (Some(access_key), Some(file)) => {
-            let secret = read_private("backup.s3_secret_key_file", &data.path().join(file), MOST_PASSWORD);
-            let secret_key = secret.map_err(|why| Failure::new(why.to_string()))?;
-            Ok(Some(S3Account { access_key: access_key.clone(), secret_key, region }))
-        }
-        (None, None) => Ok(named("AWS_ACCESS_KEY_ID")
-            .zip(named("AWS_SECRET_ACCESS_KEY"))
-            .map(|(access_key, secret)| S3Account { access_key, secret_key: Secret::new(secret), region })),
-        _ => Err(Failure::new("backup.s3_access_key and backup.s3_secret_key_file stand together")),
-    }
+    Ok(Backups::new(plan::plan(data, section, Given::InConfig)?, bars))
 }
 
 /// The section, or what to do.
@@ -269,8 +214,10 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
     let begin = Begin {
         run: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()),
         at: opened.clock.now(),
+        entries: Some(opened.db.read_blocking(ledger::head).context("the ledger")?.size),
         heartbeat: opened.entropy.token::<16>(),
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
+        known: newest::known(opened)?,
     };
     let (run, beat) = (begin.run, begin.heartbeat.clone());
     write(opened, move |tx| {
@@ -299,7 +246,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(actor, None, fact.clone()).map(drop)
             })?;
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
-            let copied = copy_epochs(opened, &begin);
+            let copied = copy::copy_epochs(opened, &begin, made.number);
             let looked = look_for_an_attack(opened, run);
             thin_out(opened, backups, alone, &made)?;
             looked.and(copied)?;
@@ -442,37 +389,6 @@ fn lacking_keys(gone: &Gone) -> Option<String> {
     (gone.lacking_keys > 0).then(|| "keys".to_owned())
 }
 
-/// The one copy of the epochs' keys, where one is wanted: replaced, never kept beside an older one.
-fn copy_epochs(opened: &Opened, begin: &Begin) -> Done {
-    let Some(copy) = opened.loaded.config.backup.as_ref().and_then(|section| section.epochs_copy.as_ref())
-    else {
-        return Ok(());
-    };
-    newest::note(copy, &newest::Newest { run: begin.run, made_at: begin.at }, &begin.key)?;
-    let shelf = opened.data.join(copies::SHELF_FILE);
-    if !shelf.exists() {
-        return Ok(());
-    }
-    Shelf::at(&shelf).note_copy(copy).context("where copies of the epochs' keys lie")?;
-    let bytes = fs::read(&shelf).context(shelf.display())?;
-    if fs::read(copy).is_ok_and(|there| there == bytes) {
-        return Shelf::at(&shelf)
-            .note_put(copy, opened.entropy.as_ref())
-            .context("where copies of the epochs' keys lie");
-    }
-    // What it said before is written over first, as far as a file system lets one.
-    if let Ok(facts) = fs::metadata(copy) {
-        let nothing = vec![0; usize::try_from(facts.len()).unwrap_or(0)];
-        let over = fs::OpenOptions::new().write(true).open(copy).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, &nothing)?;
-            file.sync_all()
-        });
-        over.context(format!("backup.epochs_copy {}", copy.display()))?;
-    }
-    write_atomically(copy, &bytes)?;
-    Shelf::at(&shelf).note_put(copy, opened.entropy.as_ref()).context("where copies of the epochs' keys lie")
-}
-
 fn write(
     opened: &Opened,
     work: impl Fn(&mut Tx<'_>) -> Result<(), storeward_store::Error> + Send + 'static,
@@ -506,7 +422,7 @@ fn copies_of_epochs(
     Ok(copy.filter(|copy| shelf.ended_in(copy).is_err()).map(|_| {
         (
             format!("{shown} opens; but backup.epochs_copy is not there, or cannot be read"),
-            "bring it back, or let storeward backup now write it anew: without it no customer's record opens on another machine",
+            "bring it back, or move away what lies there and let storeward backup now write it anew: without it no customer's record opens on another machine",
         )
     }))
 }
@@ -540,7 +456,8 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     if let Err(error) = (Sources { shop_paths, ..Sources::default() }).check(backups.plan()) {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }
-    if let Some(Err(error)) = backups.plan().ledger.as_ref().map(|key| backups.claim(key, SystemClock.now()))
+    if let Some(Err(error)) =
+        backups.plan().ledger.as_ref().map(|key| backups.claim(key, SystemClock.now(), None))
     {
         return Ok(Err((error.to_string(), error.todo().unwrap_or_default())));
     }

@@ -292,8 +292,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Done {
         _ => Path::new("."),
     };
     let write = || -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        // What a stop half-way left; or a link, which is not followed: the folder may be one that others write into.
+        drop(fs::remove_file(&temporary));
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary)?;
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -335,6 +336,29 @@ mod tests {
         assert_eq!(fs::read("ready.json").unwrap(), b"{}");
         assert_eq!(fs::read("ready.new").unwrap(), b"a neighbour's");
         assert!(!folder.path().join("ready.json.new").exists());
+    }
+
+    /// Whoever may write where the copy of the epochs' keys lies had Storeward write over any file of its own.
+    #[test]
+    fn a_link_at_the_place_of_the_new_file_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("epochs.json"), folder.path().join("other"));
+        let new = folder.path().join("epochs.json.new");
+        for is_hard in [false, true] {
+            fs::write(&other, b"somebody's").unwrap();
+            match is_hard {
+                true => fs::hard_link(&other, &new).unwrap(),
+                false => std::os::unix::fs::symlink(&other, &new).unwrap(),
+            }
+            write_atomically(&file, b"keys").unwrap();
+            assert_eq!(fs::read(&other).unwrap(), b"somebody's");
+            assert_eq!(fs::read(&file).unwrap(), b"keys");
+            assert!(fs::symlink_metadata(&file).unwrap().is_file() && !new.exists());
+        }
+        // What a stop half-way left.
+        fs::write(&new, b"ke").unwrap();
+        write_atomically(&file, b"other keys").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"other keys");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::place::Place;
 /// Read at once of a far place. A file of a database has its pieces of 16 KiB in as many packs as it was put away at different times, and
 /// in each of them they lie in the file's order: whatever is read next of a pack lies behind what was read last.
 const AT_ONCE: u64 = 512 * 1024;
-/// Kept of it in memory, the least used goes first: of so many packs a file may be made without any part being read twice.
+/// Kept of it in memory, the least used goes first: of so many packs a file may be made with hardly anything read twice.
 const KEPT: usize = 192;
 
 pub(crate) struct Backend {

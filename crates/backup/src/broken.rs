@@ -6,6 +6,7 @@ use storeward_base::{BackupId, Timestamp};
 
 use crate::engine::{Alone, Backups, OWN};
 use crate::manifest::{self, Manifest};
+use crate::order::Order;
 use crate::owner::Whose;
 use crate::repository::{Missing, Part, Pruning, Snapshot};
 use crate::staging::ROOT;
@@ -26,10 +27,9 @@ impl Broken {
         all.filter(|one| one.label == OWN && one.part == Part::Files)
     }
 
-    /// Refuses where the newest of all is among them, so that a whole one is always left. One that was dated into the future is not the
-    /// newest.
+    /// Refuses where the newest of all is among them, so that a whole one is always left.
     pub fn may_go(&self, now: Timestamp) -> Result<(), Error> {
-        let newest = self.whole().filter(|one| one.made_at <= now).max_by_key(|one| one.made_at);
+        let newest = Order { now, known: None }.newest(self.whole().collect(), |one| one.dated());
         match newest.and_then(|one| one.run).is_none_or(|newest| self.runs.contains_key(&newest)) {
             true => Err(Error::Damaged("the newest backup itself lacks something".to_owned())),
             false => Ok(()),

@@ -10,7 +10,9 @@ use storeward_seal::{LogKey, statement};
 
 use crate::engine::{Alone, Backups, shop_of};
 use crate::manifest::{Manifest, Rows};
+use crate::owner::Known;
 use crate::repository::{Missing, Part};
+use crate::restoring::Asked;
 use crate::staging;
 use crate::{Error, Step};
 
@@ -82,11 +84,12 @@ impl Report {
     }
 }
 
-/// Which drill, and when it began.
+/// Which drill, when it began, and what was made here before.
 #[derive(Clone, Copy, Debug)]
-pub struct Trial {
+pub struct Trial<'a> {
     pub drill: DrillId,
     pub at: Timestamp,
+    pub known: Option<&'a Known>,
 }
 
 impl Backups {
@@ -95,7 +98,7 @@ impl Backups {
     pub fn drill(
         &self,
         alone: &Alone,
-        trial: Trial,
+        trial: Trial<'_>,
         run: Option<BackupId>,
         key: &LogKey,
         open: impl FnOnce(&Path, &Manifest) -> Result<Looked, Error>,
@@ -126,7 +129,7 @@ impl Backups {
     fn try_drill(
         &self,
         alone: &Alone,
-        trial: Trial,
+        trial: Trial<'_>,
         run: Option<BackupId>,
         key: &LogKey,
         open: impl FnOnce(&Path, &Manifest) -> Result<Looked, Error>,
@@ -136,13 +139,21 @@ impl Backups {
         staging::clear(scratch)?;
         staging::make(scratch)?;
         let began = Instant::now();
-        let run = self.find(run)?;
+        let run = self.find(run, trial.at, trial.known)?;
         report.run = Some(run.run);
         report.age_ms = Some(millis(trial.at.since(run.made_at)));
         let to = scratch.join("storeward");
-        let restored = self.restore(alone, run.run, &to, None, Some(key))?;
+        let (known, now) = (trial.known, trial.at);
+        let asked = Asked { run: run.run, to: &to, shop: None, key: Some(key), known, now };
+        let restored = self.restore(alone, &asked)?;
         if let Some(why) = restored.keys_lack {
             return Err(Error::Damaged(format!("the newest copy of customers' keys: {why}")));
+        }
+        let has_keys = restored.manifest.of_part(Part::Keys).next().is_some();
+        if restored.keys_are_older && has_keys {
+            let says =
+                "the newest at the target are older than the data: whoever was erased since opens with them";
+            report.findings.push(Finding::failed("keys", says));
         }
         (report.files, report.bytes) = (restored.files, restored.bytes);
         let says = format!("Storeward's own {} files are what was put away, byte for byte", restored.files);

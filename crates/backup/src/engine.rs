@@ -1,6 +1,6 @@
 //! Backups at a target: made, listed, read out, checked, thinned out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,14 @@ use storeward_seal::LogKey;
 
 use crate::manifest::{self, Manifest};
 use crate::needed;
-use crate::owner::{Mark, Whose};
+use crate::order::{Dated, Order};
+use crate::owner::{Known, Mark, Whose};
 use crate::place::local::Local;
 use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
 use crate::place::{Place, Within};
 use crate::progress::{Bars, Step};
-use crate::repository::{Missing, Moment, NOT_TO_ITS_END, Part, ReadOut, Reading, Repo, Snapshot};
+use crate::repository::{Missing, Moment, NOT_TO_ITS_END, Part, Reading, Repo, Snapshot};
 use crate::retention::Keep;
 use crate::sources::{Sources, stage};
 use crate::staging::{ROOT, Staging};
@@ -68,16 +69,20 @@ impl Plan {
 pub struct Begin {
     pub run: BackupId,
     pub at: Timestamp,
+    /// How many entries the ledger has now; with it the run gets a number.
+    pub entries: Option<u64>,
     /// As it stands in the database.
     pub heartbeat: String,
     /// Signs the manifest.
     pub key: LogKey,
+    /// What was made here before; nothing where nobody can know it.
+    pub known: Option<Known>,
 }
 
 /// What is told before it is done: whatever ends the work after that, somebody heard of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// The newest at the target is another ledger's, and this run is made all the same, by the owner's word.
+    /// The newest at the target is another ledger's, or another copy's, and this run is made all the same, by the owner's word.
     TakesOver(BackupId),
     /// Packs that are not at the target are taken out of the index, and so from sight.
     ForgetsPacks,
@@ -96,8 +101,9 @@ pub struct Made {
     pub unread: u64,
     /// Packs of earlier backups that were not at the target any more. What is still here of them was put away anew.
     pub lost_packs: u64,
-    /// The newest at the target was another ledger's, and the owner said that it goes on all the same.
+    /// The newest at the target was another ledger's, or another copy's, and the owner said that it goes on all the same.
     pub takes_over: bool,
+    pub number: Option<u64>,
 }
 
 /// A whole backup, as the target has it.
@@ -105,6 +111,8 @@ pub struct Made {
 pub struct Run {
     pub run: BackupId,
     pub made_at: Timestamp,
+    /// Later runs have higher ones; nothing where it was made before there were numbers.
+    pub number: Option<u64>,
     pub files: u64,
     pub bytes: u64,
     pub added_bytes: u64,
@@ -113,41 +121,7 @@ pub struct Run {
     pub has_shop: bool,
     /// For the plan's ledger.
     pub whose: Whose,
-}
-
-/// What was read out.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    pub manifest: Manifest,
-    /// Files of Storeward's own; all of them are what the manifest says.
-    pub files: u64,
-    pub bytes: u64,
-    /// The run that customers' keys are of; the newest there is, whatever the rest is of.
-    pub keys_of: Option<BackupId>,
-    /// Why nothing of that run's keys was laid: the target does not give all of them. An older copy is never taken in its place.
-    pub keys_lack: Option<String>,
-    pub shop_files: u64,
-    /// Files, folders and links of the shop that are now whose restored them, and were somebody else's.
-    pub shop_of_others: u64,
-    pub shop_lost: Lost,
-}
-
-/// Files and folders of the shop that the target does not give.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
-    pub count: u64,
-    /// The first twenty, as they are called in the backup.
-    pub names: Vec<PathBuf>,
-}
-
-impl Lost {
-    fn note(&mut self, path: &Path) {
-        const NAMES: usize = 20;
-        self.count += 1;
-        if self.names.len() < NAMES {
-            self.names.push(path.to_owned());
-        }
-    }
+    pub(crate) mark: Option<Mark>,
 }
 
 /// One at a time holds this.
@@ -243,8 +217,9 @@ impl Backups {
         tell: Tell<'_>,
     ) -> Result<Made, Error> {
         sources.check(&self.plan)?;
-        let claimed = self.claim(&begin.key, begin.at);
-        let takes_over = self.is_taking_over && matches!(claimed, Err(Error::AnotherLedger { .. }));
+        let claimed = self.claim(&begin.key, begin.at, begin.known.as_ref());
+        let is_anothers = matches!(claimed, Err(Error::AnotherLedger { .. } | Error::AnotherCopy { .. }));
+        let takes_over = self.is_taking_over && is_anothers;
         if takes_over {
             tell(Before::TakesOver(begin.run))?;
         } else {
@@ -255,7 +230,6 @@ impl Backups {
         stage(&mut staged, sources)?;
         self.bars.tell(Step::Ended);
 
-        let moment = Moment { run: begin.run, at: begin.at, ledger: Mark::of(&begin.key) };
         let mut kept: Vec<Snapshot> = Vec::new();
         let is_needed = |part| part == Part::Files || staged.has(part);
         let mut lost_packs = 0;
@@ -272,6 +246,9 @@ impl Backups {
                 }
             }
         }
+        let ledger = Mark::of(&begin.key);
+        let number = begin.entries.map(|entries| self.number(&ledger, entries)).transpose()?;
+        let moment = Moment { run: begin.run, at: begin.at, ledger, number };
         for part in [Part::Databases, Part::Keys] {
             if staged.has(part) {
                 let repo = self.repo(part, Missing::Make)?;
@@ -287,6 +264,7 @@ impl Backups {
             kept.push(made);
         }
         let mut manifest = Manifest::new(begin.run, begin.at, &begin.heartbeat);
+        (manifest.number, manifest.entries) = (number, begin.entries);
         manifest.files.clone_from(&staged.files);
         manifest.rows.clone_from(&staged.rows);
         manifest.unread = unread;
@@ -304,6 +282,7 @@ impl Backups {
             unread,
             lost_packs,
             takes_over,
+            number,
         })
     }
 
@@ -320,12 +299,14 @@ impl Backups {
             runs.push(Run {
                 run,
                 made_at: own.made_at,
+                number: own.number,
                 files: beside.iter().map(|snapshot| snapshot.files).sum(),
                 bytes: beside.iter().map(|snapshot| snapshot.bytes).sum(),
                 added_bytes: beside.iter().map(|snapshot| snapshot.added_bytes).sum(),
                 has_keys: keys.iter().any(|snapshot| snapshot.run == Some(run)),
                 has_shop: beside.iter().any(|snapshot| snapshot.label == SHOP),
                 whose: owners.whose(own),
+                mark: own.ledger.clone(),
             });
         }
         Ok(runs)
@@ -351,117 +332,24 @@ impl Backups {
         Ok(faults)
     }
 
-    /// The run that is meant: the newest of one's own where none is named.
-    pub fn find(&self, run: Option<BackupId>) -> Result<Run, Error> {
+    /// The run that is meant: the newest of one's own where none is named, by its number. Of those without one, what a clock that was ahead dated
+    /// later than `now`, or than one that came after it, only where there is nothing else.
+    pub fn find(&self, run: Option<BackupId>, now: Timestamp, known: Option<&Known>) -> Result<Run, Error> {
         let runs = self.list()?;
         let found = match run {
             None => {
-                let own = runs.into_iter().filter(|run| run.whose != Whose::Another);
-                own.max_by_key(|run| run.made_at)
+                let mut own: Vec<Run> = runs.into_iter().filter(|run| run.whose != Whose::Another).collect();
+                if self.plan.ledger.is_none() {
+                    // Nothing says whose they are, and numbers are of one ledger: the one whose newest has the latest moment.
+                    let by_moments = |run: &Run| Dated { number: None, ..run.dated() };
+                    let mark = Order { now, known }.newest(own.clone(), by_moments).and_then(|run| run.mark);
+                    own.retain(|run| run.mark == mark);
+                }
+                Order { now, known }.newest(own, Run::dated)
             }
             Some(run) => runs.into_iter().find(|known| known.run == run),
         };
         found.ok_or_else(|| Error::NoRun(run.map_or_else(|| "yet".to_owned(), |run| run.to_string())))
-    }
-
-    /// Reads a run out into the new folders `to` (Storeward's own) and `shop` (the shop's), and holds every file of Storeward's own
-    /// against the manifest; with `key`, that against its signature. Customers' keys are those of the newest run, whichever run is
-    /// asked for: what was erased since stays erased. What the target does not give of the shop's files, or of those keys, is named; the
-    /// rest is read out.
-    pub fn restore(
-        &self,
-        _alone: &Alone,
-        run: BackupId,
-        to: &Path,
-        shop: Option<&Path>,
-        key: Option<&LogKey>,
-    ) -> Result<Restored, Error> {
-        let files = self.repo(Part::Files, Missing::Refuse)?;
-        let manifest = self.manifest(&files, run, key)?;
-        let newest = self.newest_keys(&files, run, key)?;
-        let mut out = Out::default();
-        for part in [Part::Databases, Part::Files] {
-            if let Some(repo) = self.perhaps(part)? {
-                for snapshot in of_run(&repo, OWN, run)? {
-                    repo.read_out(&format!("{}:{ROOT}", snapshot.id), to, |file| out.note(part, file))?;
-                }
-            }
-            out.compare(part, &manifest)?;
-        }
-        let (keys_of, keys_lack) =
-            newest.map_or(Ok((None, None)), |newest| self.restore_keys(&files, &newest, to, key))?;
-        let (mut shop_files, mut shop_of_others, mut shop_lost) = (0, 0, Lost::default());
-        if let Some(shop) = shop {
-            for snapshot in shop_of(&files, &manifest)? {
-                let go_on = |path: &Path, _| {
-                    shop_lost.note(path);
-                    Ok(())
-                };
-                let came = files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
-                (shop_files, shop_of_others) = (shop_files + came.files, shop_of_others + came.of_others);
-            }
-        }
-        let (files, bytes) = (out.files, out.bytes);
-        Ok(Restored { files, bytes, manifest, keys_of, keys_lack, shop_files, shop_of_others, shop_lost })
-    }
-
-    /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one
-    /// nobody can tell.
-    fn newest_keys(
-        &self,
-        files: &Repo,
-        run: BackupId,
-        key: Option<&LogKey>,
-    ) -> Result<Option<Snapshot>, Error> {
-        let made = self.snapshots_of(Part::Keys)?;
-        let in_files = files.snapshots()?;
-        let owners = self.owners(&in_files, key)?;
-        let mark = in_files.iter().find(|one| one.label == OWN && one.run == Some(run));
-        let mark = mark.and_then(|own| own.ledger.clone());
-        let is_unclear = mark.is_none() && made.last().is_some_and(|newest| newest.ledger.is_some());
-        if key.is_none() && is_unclear {
-            return Ok(None);
-        }
-        let fits = |one: &Snapshot| {
-            let may_be = key.is_some() && (mark.is_none() || one.ledger.is_none());
-            (may_be || one.ledger == mark) && owners.whose(one) != Whose::Another
-        };
-        Ok(made.into_iter().rfind(fits))
-    }
-
-    /// The run whose keys were laid, or why none were: where one lacks something nothing of it stays, and the rest is worth having.
-    fn restore_keys(
-        &self,
-        files: &Repo,
-        newest: &Snapshot,
-        to: &Path,
-        key: Option<&LogKey>,
-    ) -> Result<(Option<BackupId>, Option<String>), Error> {
-        let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else {
-            return Ok((None, None));
-        };
-        let mut out = Out::default();
-        let read = keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file));
-        let compared = read.and_then(|_| match self.manifest(files, run, key) {
-            Ok(manifest) => out.compare(Part::Keys, &manifest),
-            // The run was cut off behind its keys; they are whole all the same, or they would not open.
-            Err(Error::NoRun(_)) => Ok(()),
-            Err(other) => Err(other),
-        });
-        match compared {
-            Ok(()) => Ok((Some(run), None)),
-            // This machine's fault, not the copy's.
-            Err(why @ Error::Io { .. }) => Err(why),
-            Err(why) => {
-                keys.answers()?;
-                files.answers()?;
-                for (_, path) in out.found.keys() {
-                    let laid = to.join(path);
-                    std::fs::remove_file(&laid).map_err(|why| Error::at(&laid, &why))?;
-                }
-                Ok((None, Some(why.to_string())))
-            }
-        }
     }
 
     /// What a run holds.
@@ -469,7 +357,12 @@ impl Backups {
         self.manifest(self.repo(Part::Files, Missing::Refuse)?.as_ref(), run, key)
     }
 
-    fn manifest(&self, files: &Repo, run: BackupId, key: Option<&LogKey>) -> Result<Manifest, Error> {
+    pub(crate) fn manifest(
+        &self,
+        files: &Repo,
+        run: BackupId,
+        key: Option<&LogKey>,
+    ) -> Result<Manifest, Error> {
         let snapshots = of_run(files, OWN, run)?;
         let snapshot = snapshots.last().ok_or_else(|| Error::NoRun(run.to_string()))?;
         let bytes = files.read_file(&snapshot.id, &format!("{ROOT}/{}", manifest::NAME))?;
@@ -477,12 +370,24 @@ impl Backups {
         if manifest.run != run {
             return Err(Error::Damaged("a manifest stands in another run's place".to_owned()));
         }
+        has_number(snapshot, &manifest)?;
         Ok(manifest)
     }
 
     /// Every snapshot there is, for whoever looks closely.
     pub fn snapshots(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
         self.repo(part, Missing::Refuse)?.snapshots()
+    }
+}
+
+/// What is signed is the manifest: whoever has the password writes tags.
+pub(crate) fn has_number(snapshot: &Snapshot, manifest: &Manifest) -> Result<(), Error> {
+    match snapshot.number == manifest.number {
+        true => Ok(()),
+        false => Err(Error::Damaged(format!(
+            "{} bears another number than its signed manifest: somebody wrote at it",
+            manifest.run
+        ))),
     }
 }
 
@@ -507,7 +412,7 @@ fn place(target: &Target, plan: &Plan) -> Result<Arc<dyn Place>, Error> {
     }
 }
 
-fn of_run(repo: &Repo, label: &str, run: BackupId) -> Result<Vec<Snapshot>, Error> {
+pub(crate) fn of_run(repo: &Repo, label: &str, run: BackupId) -> Result<Vec<Snapshot>, Error> {
     let all = repo.snapshots()?;
     Ok(all.into_iter().filter(|snapshot| snapshot.label == label && snapshot.run == Some(run)).collect())
 }
@@ -538,39 +443,4 @@ fn whole(kept: &[Snapshot], staged: &Staging, files: usize) -> Result<(), Error>
         }
     }
     Ok(())
-}
-
-/// What was read out of a part, to be held against the manifest.
-#[derive(Default)]
-struct Out {
-    found: BTreeMap<(Part, PathBuf), (u64, String)>,
-    files: u64,
-    bytes: u64,
-}
-
-impl Out {
-    fn note(&mut self, part: Part, file: &ReadOut) {
-        self.files += 1;
-        self.bytes = self.bytes.saturating_add(file.size);
-        self.found.insert((part, file.path.clone()), (file.size, file.sha256.clone()));
-    }
-
-    fn compare(&self, part: Part, manifest: &Manifest) -> Result<(), Error> {
-        let mut wanted = BTreeSet::new();
-        for note in manifest.of_part(part) {
-            let at = (part, PathBuf::from(&note.path));
-            match self.found.get(&at) {
-                Some((size, sha256)) if *size == note.size && *sha256 == note.sha256 => {}
-                Some(_) => return Err(Error::Damaged(format!("{} is not as it was", note.path))),
-                None => return Err(Error::Damaged(format!("{} is missing", note.path))),
-            }
-            wanted.insert(at);
-        }
-        let own = (Part::Files, PathBuf::from(manifest::NAME));
-        let strange = self.found.keys().find(|at| at.0 == part && **at != own && !wanted.contains(at));
-        match strange {
-            Some((_, path)) => Err(Error::Damaged(format!("{} does not belong to it", path.display()))),
-            None => Ok(()),
-        }
-    }
 }

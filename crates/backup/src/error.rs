@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use storeward_base::{Blame, Fault, FaultKind, Timestamp};
+use storeward_base::{BackupId, Blame, Fault, FaultKind, Timestamp};
 
 /// Why a backup, a restore or a drill did not succeed. Carries no password and nothing out of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,12 @@ pub enum Error {
     /// The newest backup at the target is another ledger's.
     AnotherLedger {
         place: String,
+        made_at: Timestamp,
+    },
+    /// Since the last that was made here another copy of the data directory made one.
+    AnotherCopy {
+        place: String,
+        run: BackupId,
         made_at: Timestamp,
     },
     /// Another backup, restore or drill is under way.
@@ -74,11 +80,16 @@ impl Error {
                 "name the right target, or make a first backup: storeward backup now"
             }
             Error::Password { .. } => {
-                "give the password that the repository was made with, by backup.password_file"
+                "give the password that the repository was made with, by backup.password_file (customers' keys may have one of their own: \
+                 backup.keys_password_file, or --keys-password-file)"
             }
             Error::AnotherLedger { .. } => {
                 "name another path in backup.target, or lay back the keys/ that go with it; is the other Storeward gone for good: \
                  storeward backup now --take-over. See docs/backup.md, \"One target, one Storeward\""
+            }
+            Error::AnotherCopy { .. } => {
+                "stop the copy, or give it a target of its own (and a keys_target of its own, where there is one); where this directory was put back to an older state and goes on: \
+                 storeward backup now --take-over, once. See docs/backup.md, \"One target, one Storeward\""
             }
             Error::Busy => "wait for it; `storeward backup list` tells when it is through",
             Error::Damaged(_) => {
@@ -108,6 +119,11 @@ impl fmt::Display for Error {
                 f,
                 "the newest backup at {place}, of {made_at}, is of another Storeward: another ledger's key signed it"
             ),
+            Error::AnotherCopy { place, run, made_at } => write!(
+                f,
+                "{run} of {made_at} at {place} is signed by this directory's key and was not made here: another copy of this directory backs \
+                 up to the same target, or this one was put back to an older state"
+            ),
             Error::Busy => f.write_str("another backup, restore or drill is under way"),
             Error::Damaged(what) => write!(f, "the backup is damaged: {what}"),
             Error::NoRun(which) => write!(f, "there is no backup {which}"),
@@ -133,7 +149,7 @@ impl Fault for Error {
         match self {
             Error::Setting { .. } => FaultKind::Invalid,
             Error::NoRepository { .. } | Error::NoRun(_) => FaultKind::Missing,
-            Error::Busy | Error::AnotherLedger { .. } => FaultKind::Conflict,
+            Error::Busy | Error::AnotherLedger { .. } | Error::AnotherCopy { .. } => FaultKind::Conflict,
             Error::Password { .. } => FaultKind::Denied,
             Error::Store(error) => error.kind(),
             Error::Target { .. }
@@ -152,6 +168,7 @@ impl Fault for Error {
             | Error::NoRun(_)
             | Error::Busy
             | Error::AnotherLedger { .. }
+            | Error::AnotherCopy { .. }
             | Error::Password { .. } => Blame::Caller,
             Error::Target { .. } => Blame::Upstream,
             Error::Store(error) => error.blame(),
@@ -170,6 +187,7 @@ impl Fault for Error {
             Error::NoRepository { .. } => "backup.no_repository",
             Error::Password { .. } => "backup.password",
             Error::AnotherLedger { .. } => "backup.another_ledger",
+            Error::AnotherCopy { .. } => "backup.another_copy",
             Error::Busy => "backup.busy",
             Error::Damaged(_) => "backup.damaged",
             Error::NoRun(_) => "backup.no_run",

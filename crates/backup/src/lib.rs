@@ -19,11 +19,13 @@ mod error;
 pub mod freeze;
 pub mod manifest;
 mod needed;
+mod order;
 mod owner;
 mod place;
 pub mod postgres;
 mod progress;
 mod repository;
+mod restoring;
 pub mod retention;
 pub mod sources;
 pub mod sql;
@@ -37,17 +39,18 @@ mod writing;
 
 pub use broken::Broken;
 pub use dump::Server;
-pub use engine::{Alone, Backups, Before, Begin, Frozen, Lost, Made, Plan, Restored, Run, Tell};
+pub use engine::{Alone, Backups, Before, Begin, Frozen, Made, Plan, Run, Tell};
 pub use error::Error;
 pub use manifest::Manifest;
-pub use owner::{Gone, Mark, Whose};
+pub use owner::{Gone, Known, Mark, Strange, Whose};
 pub use place::s3::S3Account;
 pub use progress::{Bars, Step};
 pub use repository::{Part, Reading, Snapshot};
+pub use restoring::{Asked, Lost, Restored};
 pub use retention::Keep;
 pub use sources::{Database, Environment, OwnFile, Sources};
 pub use target::Target;
-pub use told::frozen;
+pub use told::{frozen, places};
 
 /// The tables of runs, drills and the freeze.
 pub const MIGRATIONS: &[storeward_store::Migration] = &[storeward_store::Migration {

@@ -36,6 +36,12 @@ pub struct Manifest {
     pub v: u16,
     pub run: BackupId,
     pub made_at: Timestamp,
+    /// Later runs have higher ones; nothing where it was made before there were numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// How many entries the ledger had when it began; nothing where it was made before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
     /// Of the program that made it.
     pub version: String,
     /// Written into the database just before: the copy must hold it.
@@ -61,6 +67,8 @@ impl Manifest {
             v: VERSION,
             run,
             made_at,
+            number: None,
+            entries: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             heartbeat: heartbeat.to_owned(),
             files: Vec::new(),

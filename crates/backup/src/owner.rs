@@ -11,6 +11,7 @@ use storeward_seal::fingerprint::sha256_hex;
 
 use crate::engine::{Alone, Backups, Frozen, OWN};
 use crate::manifest::{self, Manifest};
+use crate::order::{Dated, Order};
 use crate::repository::{Missing, Part, Pruning, Repo, Snapshot};
 use crate::retention::too_old;
 use crate::staging::ROOT;
@@ -51,6 +52,47 @@ pub enum Whose {
     Another,
     /// It bears no mark, and its manifest is not there or cannot be read; or there is no key here.
     Unknown,
+}
+
+/// The runs that this data directory made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Of the last that went well: a later one that is none of `runs` was made by another copy of the directory.
+    pub since: Timestamp,
+    pub runs: BTreeSet<BackupId>,
+    /// Where in the ledger the entry of their end stands, of those of which it has one.
+    pub places: BTreeMap<BackupId, u64>,
+}
+
+impl Known {
+    /// `last`: the highest number of one's own that is there. Without numbers it goes by moments; so it does of two that began side by side.
+    pub(crate) fn is_others(&self, one: Dated, last: Option<u64>) -> bool {
+        let is_later = match (one.number, last) {
+            (Some(number), Some(last)) if number != last => number > last,
+            _ => one.at > self.since,
+        };
+        is_later && one.run.is_some_and(|run| !self.runs.contains(&run))
+    }
+
+    /// The same at this moment: what a clock that was ahead dated counts once its time has come, where that is all it goes by.
+    pub(crate) fn is_strange(&self, one: Dated, last: Option<u64>, now: Timestamp) -> bool {
+        let has_numbers = one.number.is_some() && last.is_some();
+        self.is_others(one, last) && (has_numbers || one.at <= now)
+    }
+
+    /// The highest number of one's own.
+    pub(crate) fn last<'a>(&self, all: impl IntoIterator<Item = &'a Snapshot>) -> Option<u64> {
+        let own = all.into_iter().filter(|one| one.run.is_some_and(|run| self.runs.contains(&run)));
+        own.filter_map(|one| one.number).max()
+    }
+}
+
+/// A run that another copy of this directory made since its own last one, and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strange {
+    pub run: BackupId,
+    pub made_at: Timestamp,
+    pub place: String,
 }
 
 /// What was deleted.
@@ -97,15 +139,20 @@ impl Backups {
         Ok(Owners { mark: Some(Mark::of(key)), by_manifest })
     }
 
-    /// Refuses a target whose newest backup another ledger signed, before anything is written there. What another dated into
-    /// the future counts only where nothing of one's own is there yet: their clock was wrong.
-    pub fn claim(&self, key: &LogKey, now: Timestamp) -> Result<(), Error> {
+    /// Refuses a target whose newest backup another ledger signed, or another copy of this directory made since, before anything is written
+    /// there. What another dated into the future counts only where nothing of one's own is there yet: their clock was wrong.
+    pub fn claim(&self, key: &LogKey, now: Timestamp, known: Option<&Known>) -> Result<(), Error> {
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, Some(key))?;
         let is_own = |one: &&Snapshot| owners.whose(one) == Whose::Own;
         let is_taken = in_files.iter().filter(is_own).any(is_whole);
         let counts = |one: &&Snapshot| is_whole(one) && (one.made_at <= now || !is_taken || is_own(one));
         let mut newest = in_files.iter().rfind(counts).cloned();
+        if let Some(known) = known
+            && let Some(Strange { run, made_at, place }) = self.strange_in(&in_files, &owners, known, now)?
+        {
+            return Err(Error::AnotherCopy { place, run, made_at });
+        }
         if self.keys_lie_apart() && !newest.as_ref().is_some_and(|one| owners.whose(one) == Whose::Another) {
             // Not every run has customers' keys: one's own data is newer than another's keys where the place was taken over.
             let own_at = in_files.iter().filter(is_own).filter(counts).map(|one| one.made_at).max();
@@ -119,6 +166,41 @@ impl Backups {
             }
             None => Ok(()),
         }
+    }
+
+    /// The newest run that another copy of the directory made since, by its files or, where customers' keys lie apart, by these alone: the copy
+    /// may have a target of its own.
+    pub fn strange(&self, key: &LogKey, known: &Known, now: Timestamp) -> Result<Option<Strange>, Error> {
+        let in_files = self.there(Part::Files)?;
+        let owners = self.owners(&in_files, Some(key))?;
+        self.strange_in(&in_files, &owners, known, now)
+    }
+
+    fn strange_in(
+        &self,
+        in_files: &[Snapshot],
+        owners: &Owners,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<Option<Strange>, Error> {
+        let in_keys = if self.keys_lie_apart() { self.there(Part::Keys)? } else { Vec::new() };
+        let last = known.last(in_files.iter().chain(&in_keys));
+        let found = in_files.iter().chain(&in_keys).filter_map(|one| {
+            let run = one.run.filter(|_| is_whole(one) && known.is_strange(one.dated(), last, now))?;
+            let place = self.plan().target_of(one.part).to_string();
+            (owners.whose(one) == Whose::Own).then_some(Strange { run, made_at: one.made_at, place })
+        });
+        Ok(found.max_by_key(|one| one.made_at))
+    }
+
+    /// What a run gets as its number: more than any of the same ledger's that is at the targets. Where customers' keys cannot be listed, which the
+    /// data must not wait for, by the data alone.
+    pub(crate) fn number(&self, own: &Mark, entries: u64) -> Result<u64, Error> {
+        let mut all = self.there(Part::Files)?;
+        all.extend(self.there(Part::Keys).unwrap_or_default());
+        let of_own = all.iter().filter(|one| one.ledger.as_ref() == Some(own));
+        let last = of_own.filter_map(|one| one.number).max();
+        Ok(last.map_or(entries, |last| entries.max(last.saturating_add(1))))
     }
 
     fn keys_lie_apart(&self) -> bool {
@@ -154,10 +236,10 @@ impl Backups {
             return Ok(Gone { runs: 0, lacking_keys });
         }
         let whole = || in_files.iter().filter(|snapshot| snapshot.label == OWN);
-        let own: Vec<(BackupId, Timestamp)> = whole()
-            .filter(|snapshot| owners.whose(snapshot) == Whose::Own)
-            .filter_map(|snapshot| Some((snapshot.run?, snapshot.made_at)))
-            .collect();
+        let own = whole().filter(|snapshot| owners.whose(snapshot) == Whose::Own).collect();
+        let own = Order { now, known: None }.sorted(own, |snapshot| snapshot.dated());
+        let own: Vec<(BackupId, Timestamp)> =
+            own.into_iter().filter_map(|snapshot| Some((snapshot.run?, snapshot.made_at))).collect();
         let goes: BTreeSet<BackupId> = self.plan().keep.goes(&own, now).into_iter().collect();
         let is_whole: BTreeSet<BackupId> = whole().filter_map(|snapshot| snapshot.run).collect();
         let is_over = |snapshot: &&Snapshot| match snapshot.run {
@@ -189,8 +271,9 @@ impl Backups {
         tell: Tell<'_>,
     ) -> Result<usize, Error> {
         let made = keys.snapshots()?;
-        let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another);
-        let made: Vec<(String, Timestamp)> = made.map(|one| (one.id, one.made_at)).collect();
+        let made = made.into_iter().filter(|one| owners.whose(one) != Whose::Another).collect();
+        let made = Order { now, known: None }.sorted(made, Snapshot::dated);
+        let made: Vec<(String, Timestamp)> = made.into_iter().map(|one| (one.id, one.made_at)).collect();
         let mut ids = too_old(&made, self.plan().keys_kept, now);
         if ids.is_empty() {
             return Ok(0);

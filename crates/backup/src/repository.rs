@@ -20,6 +20,7 @@ use storeward_base::{BackupId, Secret, Timestamp};
 
 use crate::Error;
 use crate::backend::{Backend, name};
+use crate::order;
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
@@ -92,6 +93,8 @@ pub(crate) struct Moment {
     pub at: Timestamp,
     /// Of the key that signs the run's manifest.
     pub ledger: Mark,
+    /// By which runs are put in order.
+    pub number: Option<u64>,
 }
 
 /// A snapshot of one repository.
@@ -103,6 +106,8 @@ pub struct Snapshot {
     pub run: Option<BackupId>,
     /// Of whose ledger it is; nothing where it was made before there were marks.
     pub ledger: Option<Mark>,
+    /// Later runs have higher ones; nothing where it was made before there were numbers.
+    pub number: Option<u64>,
     pub made_at: Timestamp,
     pub files: u64,
     pub bytes: u64,
@@ -185,7 +190,11 @@ impl Repo {
             .command("storeward backup now".to_owned())
             .time(zoned);
         let snapshot = self.asked(|| {
-            options.add_tags(&moment.run.to_string())?.add_tags(&moment.ledger.tag())?.to_snapshot()
+            let options = options.add_tags(&moment.run.to_string())?.add_tags(&moment.ledger.tag())?;
+            match moment.number {
+                Some(number) => options.add_tags(&order::tag(number))?.to_snapshot(),
+                None => options.to_snapshot(),
+            }
         })?;
         let parents = ParentOptions::default();
         let backup = BackupOptions::default().as_path(as_path.map(Path::to_path_buf)).parent_opts(parents);
@@ -211,6 +220,7 @@ impl Repo {
             label: file.label.clone(),
             run: file.tags.iter().find_map(|tag| tag.parse().ok()),
             ledger: file.tags.iter().find_map(|tag| Mark::read(tag)),
+            number: file.tags.iter().find_map(|tag| order::read_tag(tag)),
             made_at: Timestamp::from_micros(file.time.timestamp().as_microsecond()),
             files: summary.total_files_processed,
             bytes: summary.total_bytes_processed,
@@ -231,6 +241,23 @@ impl Repo {
             assert!(!marks.is_empty() && snapshot.remove_tags(&[marks.join(",").parse().unwrap()]));
         }
         repo.save_snapshots(bare).unwrap();
+        repo.delete_snapshots(&ids).unwrap();
+    }
+
+    /// As whoever has the password does it.
+    #[cfg(test)]
+    pub(crate) fn renumber(&self, run: BackupId, number: u64) {
+        let repo = self.repository().unwrap();
+        let all = repo.get_all_snapshots().unwrap();
+        let mut of_run: Vec<_> = all.into_iter().filter(|one| one.tags.contains(&run.to_string())).collect();
+        let ids: Vec<_> = of_run.iter().map(|snapshot| snapshot.id).collect();
+        for snapshot in &mut of_run {
+            let tags: Vec<String> =
+                snapshot.tags.iter().filter(|tag| order::read_tag(tag).is_some()).cloned().collect();
+            assert!(snapshot.remove_tags(&[tags.join(",").parse().unwrap()]));
+            assert!(snapshot.add_tags(vec![order::tag(number).parse().unwrap()]));
+        }
+        repo.save_snapshots(of_run).unwrap();
         repo.delete_snapshots(&ids).unwrap();
     }
 

@@ -22,6 +22,7 @@ statements! {
     FROZEN = "SELECT frozen_at, run, code, changed, of_files FROM backup_freeze WHERE released_at IS NULL \
                     ORDER BY frozen_at LIMIT 1";
     RELEASE = "UPDATE backup_freeze SET released_at = $1, released_by = $2 WHERE released_at IS NULL";
+    ALL_RUNS = "SELECT run, begun_at FROM backup_run";
     RUN = "SELECT run, begun_at, ended_at, code, read_bytes, added_bytes, files, unread FROM backup_run WHERE run = $1";
     DRILL = "SELECT drill, begun_at, ended_at, run, code, recovery_ms, age_ms, report, signature FROM backup_drill \
                     WHERE drill = $1";
@@ -120,6 +121,11 @@ fn run_row(row: &storeward_store::Row<'_>) -> Result<RunRow, Error> {
 /// The newest first.
 pub fn runs(reader: &mut Reader<'_>, most: u16) -> Result<Vec<RunRow>, Error> {
     reader.query_many(RUNS, params![most], run_row)
+}
+
+/// Every one there is, and when it began.
+pub fn all_runs(reader: &mut Reader<'_>) -> Result<Vec<(BackupId, Timestamp)>, Error> {
+    reader.query_many(ALL_RUNS, &[], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub fn run(reader: &mut Reader<'_>, run: BackupId) -> Result<Option<RunRow>, Error> {

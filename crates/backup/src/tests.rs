@@ -11,7 +11,10 @@ use std::time::Duration;
 use storeward_base::{BackupId, Secret, SeededEntropy, Timestamp};
 use storeward_seal::LogKey;
 
-use crate::{Backups, Bars, Before, Begin, Error, Keep, Made, OwnFile, Plan, Sources, Target, Whose};
+use crate::{
+    Alone, Asked, Backups, Bars, Before, Begin, Error, Keep, Made, OwnFile, Plan, Restored, Sources, Target,
+    Whose,
+};
 
 /// An installation: a file of its own, one of customers' keys, a shop, and its ledger's key.
 struct House {
@@ -53,6 +56,11 @@ impl House {
 
     /// A run at the hour `hour`, which is its id, too. Without customers' keys where there is no `wrapped`.
     fn run(&self, backups: &Backups, hour: u32) -> Result<Made, Error> {
+        self.run_noted(backups, hour, None)
+    }
+
+    /// The same, when the ledger had so many entries: with a number.
+    fn run_noted(&self, backups: &Backups, hour: u32, entries: Option<u64>) -> Result<Made, Error> {
         let own = |name: &str| OwnFile { from: self.at("data").join(name), name: name.to_owned() };
         let sources = Sources {
             files: vec![own("note")],
@@ -63,8 +71,10 @@ impl House {
         let begin = Begin {
             run: run_of(hour),
             at: at_hour(hour),
+            entries,
             heartbeat: format!("beat {hour}"),
             key: self.key.clone(),
+            known: None,
         };
         backups.run(&backups.alone()?, &begin, &sources, &quiet)
     }
@@ -94,4 +104,16 @@ fn run_of(hour: u32) -> BackupId {
 
 fn at_hour(hour: u32) -> Timestamp {
     Timestamp::from_seconds(1_700_000_000 + i64::from(hour) * 3_600)
+}
+
+/// At an hour behind all runs.
+fn read_out(
+    backups: &Backups,
+    alone: &Alone,
+    run: BackupId,
+    to: &Path,
+    shop: Option<&Path>,
+    key: Option<&LogKey>,
+) -> Result<Restored, Error> {
+    backups.restore(alone, &Asked { run, to, shop, key, known: None, now: at_hour(100_000) })
 }

@@ -2,7 +2,7 @@
 //! whether anything may be deleted goes by the ledger, by what its signed head counts: whoever is about to blackmail the shop
 //! writes the tables first, the ledger's own too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use storeward_base::{BackupId, PageSize, Timestamp};
@@ -115,6 +115,17 @@ impl Told {
         }
         Ok(found)
     }
+}
+
+/// Where the entry of its end stands in the ledger, and when that was written, of each run of which it has one.
+pub fn places(reader: &mut Reader<'_>) -> Result<BTreeMap<BackupId, (u64, Timestamp)>, Error> {
+    let entries = ledger::told(reader, &["backup.made", "backup.failed"])?;
+    let ended = entries.into_iter().filter_map(|(seq, record)| match &record.event {
+        Event::BackupMade(fact) => Some((fact.run, (seq, record.at))),
+        Event::BackupFailed(fact) => Some((fact.run, (seq, record.at))),
+        _ => None,
+    });
+    Ok(ended.collect())
 }
 
 /// Why nothing old is deleted: by the ledger or, to be on the safe side, by the table alone.

@@ -1,15 +1,17 @@
 //! Which backup is the newest that was made, by what is not at the target: whoever holds the target can put an older state of it
 //! back, and it would hold in itself.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use storeward_backup::Run;
 use storeward_backup::standing::{Facts, TARGET};
+use storeward_backup::{Backups, Known, Run, Strange, Whose, places, sql};
 use storeward_base::{BackupId, Timestamp};
 use storeward_events::system::RowHarmed;
 use storeward_seal::{LogKey, statement};
+use storeward_store::Reader;
 
 use crate::Done;
 use crate::data::write_atomically;
@@ -17,7 +19,7 @@ use crate::failure::Context;
 use crate::open::Opened;
 
 /// Beside the copy of the epochs' keys: what a restore on another machine holds the target against.
-const NAME: &str = "newest-backup.json";
+pub const NAME: &str = "newest-backup.json";
 const KIND: &str = "newest-backup";
 
 /// The newest that was made.
@@ -25,6 +27,9 @@ const KIND: &str = "newest-backup";
 pub struct Newest {
     pub run: BackupId,
     pub made_at: Timestamp,
+    /// Where it is known here: later runs have higher ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,12 +42,22 @@ struct Signed {
 pub fn told(opened: &Opened) -> Done<Option<Newest>> {
     let now = opened.clock.now();
     let facts = opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")?;
-    Ok(facts.last_good.map(|good| Newest { run: good.run, made_at: good.begun_at }))
+    Ok(facts.last_good.map(|good| Newest { run: good.run, made_at: good.begun_at, number: None }))
 }
 
-/// What is missing at the target, in words; nothing where the newest is there.
-pub fn missing(newest: Option<&Newest>, runs: &[Run]) -> Option<String> {
-    let newest = newest.filter(|newest| runs.iter().all(|run| run.run != newest.run))?;
+/// What is missing at the target, in words; nothing where the newest is there and, if it has customers' keys, these are where others have theirs.
+pub fn missing(newest: Option<&Newest>, runs: &[Run], has_keys: bool) -> Option<String> {
+    let newest = newest?;
+    if let Some(there) = runs.iter().find(|run| run.run == newest.run) {
+        let is_older_left = has_keys && runs.iter().any(|run| run.has_keys && run.whose == there.whose);
+        return (!there.has_keys && is_older_left).then(|| {
+            format!(
+                "customers' keys of {} of {}, the newest backup that was made, are NOT at the target, and older ones are: somebody deleted them, or put \
+                 an older state back where they lie",
+                newest.run, newest.made_at
+            )
+        });
+    }
     let there = runs.iter().max_by_key(|run| run.made_at);
     let there = there
         .map_or_else(|| "there is none".to_owned(), |run| format!("the newest there is of {}", run.made_at));
@@ -53,10 +68,83 @@ pub fn missing(newest: Option<&Newest>, runs: &[Run]) -> Option<String> {
     ))
 }
 
+/// The runs that were made here. Nothing where there is none: then nothing tells one's own from another's.
+pub fn known(opened: &Opened) -> Done<Option<Known>> {
+    // All of them: one that a clock dated back stands behind as many as there are.
+    let read =
+        |reader: &mut Reader<'_>| Ok::<_, storeward_store::Error>((sql::all_runs(reader)?, places(reader)?));
+    let (rows, places) = opened.db.read_blocking(read).context("the database")?;
+    let mut runs: BTreeSet<BackupId> = rows.iter().map(|(run, _)| *run).collect();
+    // By the ledger: tries that failed since, however many, hide no last good one. Of a directory that was restored from its first backup that
+    // one is all there is, and it was not over.
+    let since = match told(opened)? {
+        Some(last) => {
+            runs.insert(last.run);
+            last.made_at
+        }
+        None => match rows.iter().map(|(_, begun_at)| *begun_at).min() {
+            Some(first) => first,
+            None => return Ok(None),
+        },
+    };
+    let places = places.into_iter().map(|(run, (seq, _))| (run, seq)).collect();
+    Ok(Some(Known { since, runs, places }))
+}
+
+/// What another copy of this data directory put away since this one did last, in words: the newest.
+pub fn of_a_copy(backups: &Backups, known: Option<&Known>, now: Timestamp) -> Done<Option<String>> {
+    let (Some(known), Some(key)) = (known, backups.plan().ledger.as_ref()) else { return Ok(None) };
+    let strange = backups.strange(key, known, now).map_err(|error| super::told(&error))?;
+    Ok(strange.map(|Strange { run, made_at, place }| {
+        format!(
+            "{run} of {made_at} at {place} is signed by this directory's key, and this directory did not make it: a copy of it, such as one that was \
+             restored beside it, backs up to the same target, or puts customers' keys away there (stop that one, or give it a target of its own, and \
+             a keys_target where there is one), or this one was put back to an older state since"
+        )
+    }))
+}
+
+/// The newest that was made here, where another copy made a later one: nobody's orders and erasures since are in that.
+pub fn instead_of_a_copys(
+    backups: &Backups,
+    known: Option<&Known>,
+    now: Timestamp,
+    runs: &[Run],
+) -> Done<Option<BackupId>> {
+    let (Some(known), Some(key)) = (known, backups.plan().ledger.as_ref()) else { return Ok(None) };
+    let strange = backups.strange(key, known, now).map_err(|error| super::told(&error))?;
+    let own = runs.iter().filter(|run| run.whose == Whose::Own && known.runs.contains(&run.run)).cloned();
+    Ok(strange.and_then(|_| known.newest(own.collect(), now)).map(|run| run.run))
+}
+
+/// What is said where keys are laid of a run that is later than the newest that was noted.
+pub fn later(
+    noted: Option<&Newest>,
+    (run, made_at, number): (BackupId, Timestamp, Option<u64>),
+) -> Option<String> {
+    let is_later = |noted: &&Newest| match (number, noted.number) {
+        (Some(number), Some(noted)) => number > noted,
+        _ => made_at > noted.made_at,
+    };
+    let noted = noted.filter(|noted| run != noted.run).filter(is_later)?;
+    Some(format!(
+        "BAD   {run} of {made_at}, of which the customers' keys are, is later than {} of {}, the newest that {NAME} names: if a restored copy of this data \
+         directory ever ran beside it, it may be that one's, and open whoever was erased since: erase them again. --run {} takes the data that was noted",
+        noted.run, noted.made_at, noted.run
+    ))
+}
+
 /// [`missing`], told to the ledger once a day.
-pub fn held(opened: &Opened, runs: &[Run]) -> Done<Option<String>> {
+pub fn held(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<String>> {
     let newest = told(opened)?;
-    let Some(words) = missing(newest.as_ref(), runs) else { return Ok(None) };
+    let has_keys = crate::vault::exists(&opened.data);
+    let Some(words) = missing(newest.as_ref(), runs, has_keys) else { return Ok(None) };
+    // It may have ended while the target was listed.
+    let Some(words) =
+        backups.list().map_or(Some(words), |again: Vec<Run>| missing(newest.as_ref(), &again, has_keys))
+    else {
+        return Ok(None);
+    };
     let row = newest.map(|newest| newest.run.to_string()).unwrap_or_default();
     let fact = RowHarmed { table: TARGET.to_owned(), row, harm: "missing".to_owned() };
     super::write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))?;
@@ -71,13 +159,15 @@ pub fn note(copy: &Path, newest: &Newest, key: &LogKey) -> Done {
     write_atomically(&copy.with_file_name(NAME), &bytes)
 }
 
-/// Reads it from where keys are kept; nothing where it is not there, or the ledger's key did not sign it.
-pub fn noted(keys_from: &Path, key: &LogKey) -> Option<Newest> {
+/// Reads it from where keys are kept; nothing where it is not there.
+pub fn noted(keys_from: &Path, key: &LogKey) -> Result<Option<Newest>, String> {
     let places: [PathBuf; 2] = [keys_from.join(NAME), keys_from.join("vault").join(NAME)];
-    let bytes = places.iter().find_map(|place| fs::read(place).ok())?;
-    let signed: Signed = serde_json::from_slice(&bytes).ok()?;
-    if !statement::holds(key, KIND, &signed.newest, &signed.signature) {
-        return None;
-    }
-    serde_json::from_str(&signed.newest).ok()
+    let Some(place) = places.iter().find(|place| place.exists()) else { return Ok(None) };
+    let shown = place.display();
+    let unsaid = "which backup is the newest that was made is told by nothing else on this machine";
+    let bytes = fs::read(place).map_err(|why| format!("{shown} cannot be read ({why}): {unsaid}"))?;
+    let signed = serde_json::from_slice::<Signed>(&bytes).ok();
+    let signed = signed.filter(|signed| statement::holds(key, KIND, &signed.newest, &signed.signature));
+    let newest = signed.and_then(|signed| serde_json::from_str(&signed.newest).ok());
+    newest.map(Some).ok_or_else(|| format!("{shown} is not signed by the key of the ledger: {unsaid}"))
 }

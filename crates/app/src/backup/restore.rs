@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use storeward_backup::standing::{Facts, Trouble};
-use storeward_backup::{Alone, Backups, Part, Restored, Run};
-use storeward_base::{Actor, BackupId};
+use storeward_backup::{Alone, Asked, Backups, Part, Restored, Run};
+use storeward_base::{Actor, BackupId, Clock as _, SystemClock};
 use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
 use storeward_store::Engine;
@@ -36,34 +36,42 @@ pub enum Beside<'a> {
 
 /// Reads it out. What is still to be done is in the lines that come back.
 pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &Wanted) -> Done<Vec<String>> {
-    wanted.shop_to.as_deref().map_or(Ok(()), is_new)?;
-    for folder in [Some(&wanted.to), wanted.shop_to.as_ref()].into_iter().flatten() {
-        apart(beside, folder)?;
-    }
-    // Before hours of reading out, which would have to begin anew.
-    if let Some(from) = wanted.keys_from.as_ref().filter(|from| !from.join("keys").is_dir()) {
-        return Err(Failure::new(format!("--keys-from: {} has no folder keys/", from.display()))
-            .hint("name the data directory, or the folder with your copy of keys/ and epochs.json"));
-    }
+    can_begin(beside, wanted)?;
     let key = match (beside, &wanted.keys_from) {
         (Beside::Opened(opened), _) => Some(LogKey::from_seed(&opened.data.keys()?.ledger)),
         (Beside::Nothing, Some(from)) => Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger)),
         (Beside::Nothing, None) => None,
     };
-    let run = backups.find(wanted.run).map_err(|error| told(&error))?.run;
     let runs = backups.list().map_err(|error| told(&error))?;
-    let behind = match (beside, &wanted.keys_from, &key) {
-        (Beside::Opened(opened), ..) => newest::held(opened, &runs)?,
-        (Beside::Nothing, Some(from), Some(key)) => newest::missing(newest::noted(from, key).as_ref(), &runs),
-        _ => None,
+    let (now, known) = match beside {
+        Beside::Opened(opened) => (opened.clock.now(), newest::known(opened)?),
+        Beside::Nothing => (SystemClock.now(), None),
     };
+    let known = known.as_ref();
+    let own = match wanted.run {
+        None => newest::instead_of_a_copys(backups, known, now, &runs)?,
+        Some(_) => None,
+    };
+    let chosen = backups.find(own.or(wanted.run), now, known).map_err(|error| told(&error))?;
+    let run = chosen.run;
+    let noted = match (beside, &wanted.keys_from, &key) {
+        (Beside::Nothing, Some(from), Some(key)) => newest::noted(from, key),
+        _ => Ok(None),
+    };
+    let (noted, unread) = noted.map_or_else(|words| (None, Some(words)), |noted| (noted, None));
+    let behind = match beside {
+        Beside::Opened(opened) => newest::held(opened, backups, &runs)?,
+        // That keys are older than the data is said below.
+        Beside::Nothing => newest::missing(noted.as_ref(), &runs, false),
+    };
+    let of_a_copy = newest::of_a_copy(backups, known, now)?;
     // Until the end nothing opens what is read out: who was erased since is in it first.
     let restoring = DataDir::restore_into(&wanted.to)?;
     let data = &restoring.data;
     step()?;
-    let restored = backups
-        .restore(alone, run, &wanted.to, wanted.shop_to.as_deref(), key.as_ref())
-        .map_err(|error| told(&error))?;
+    let (to, shop, key) = (wanted.to.as_path(), wanted.shop_to.as_deref(), key.as_ref());
+    let restored = backups.restore(alone, &Asked { run, to, shop, key, known, now });
+    let restored = restored.map_err(|error| told(&error))?;
     step()?;
     let mut lines = vec![format!(
         "{run} of {} is in {}: {} files, {}, each as it was put away",
@@ -78,6 +86,11 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     if let Some(words) = behind {
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
+    lines.extend(of_a_copy.into_iter().chain(unread).map(|words| format!("BAD   {words}")));
+    // The keys are the newest there are, whichever run is asked for, and need not be of a run whose data is there.
+    let keys_of = restored.keys_of.zip(restored.keys_at).map(|(of, at)| (of, at, restored.keys_number));
+    lines.extend(newest::later(noted.as_ref(), keys_of.unwrap_or((run, chosen.made_at, chosen.number))));
+    lines.extend(whose_keys(&restored, noted.as_ref()));
     lines.extend(lost(&restored));
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
     if data.join("vault").is_dir() || restored.manifest.of_part(Part::Keys).next().is_some() {
@@ -99,6 +112,19 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     Ok(lines)
 }
 
+/// Before hours of reading out, which would have to begin anew.
+fn can_begin(beside: &Beside<'_>, wanted: &Wanted) -> Done {
+    wanted.shop_to.as_deref().map_or(Ok(()), is_new)?;
+    for folder in [Some(&wanted.to), wanted.shop_to.as_ref()].into_iter().flatten() {
+        apart(beside, folder)?;
+    }
+    match wanted.keys_from.as_ref().filter(|from| !from.join("keys").is_dir()) {
+        Some(from) => Err(Failure::new(format!("--keys-from: {} has no folder keys/", from.display()))
+            .hint("name the data directory, or the folder with your copy of keys/ and epochs.json")),
+        None => Ok(()),
+    }
+}
+
 /// Where a test ends a restore.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps, reason = "what a test has in its place fails")]
@@ -118,8 +144,8 @@ pub fn fell_short(lines: &[String]) -> Done {
     let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
     match (has(NO_KEYS), has(LOST)) {
         (true, _) => Err(Failure::new("customers' records in this copy do not open: their keys are not there")
-            .hint("without --keys-from: restore once more with it, into a new folder; else lay vault/keys.sqlite of the machine that is gone \
-                   beside it, where you still have that; see storeward backup list")),
+            .hint("without --keys-from, or without --keys-target where they lie elsewhere: restore once more with it, into a new folder; else lay \
+                   vault/keys.sqlite of the machine that is gone beside it, where you still have that; see storeward backup list")),
         (false, true) => Err(Failure::new("not all of the shop's files could be read out")
             .hint("try an older backup, too: --run ID")),
         (false, false) => Ok(()),
@@ -148,6 +174,28 @@ fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
     }
 }
 
+/// Of which run customers' keys are, where that is another or not surely the newest. What the ledger's key noted as the newest is.
+fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>) -> Option<String> {
+    let run = restored.keys_of?;
+    if restored.keys_are_older {
+        return Some(format!(
+            "BAD   customers' keys are those of {run}, the newest at the target, and older than the data: whoever came between does not open here, \
+             and whoever was erased since {run} may: erase them again before it serves"
+        ));
+    }
+    let is_noted = noted.is_some_and(|noted| noted.run == run);
+    match restored.keys_passed.filter(|_| !is_noted) {
+        Some((passed, at)) => Some(format!(
+            "BAD   customers' keys are those of {run}, and not those of {passed} of {at}, which another copy of this data directory or a clock that \
+             was ahead dated: where that one was made later all the same, whoever was erased since {run} opens here. Erase them again before it \
+             serves"
+        )),
+        None => (run != restored.manifest.run).then(|| {
+            format!("customers' keys are those of {run}, the newest: who was erased since stays erased")
+        }),
+    }
+}
+
 /// Lays the keys beside the copy, and erases again whoever was erased since; whether it could.
 fn keys(
     (beside, has_key): (&Beside<'_>, bool),
@@ -156,22 +204,21 @@ fn keys(
     restored: &Restored,
     lines: &mut Vec<String>,
 ) -> Done<bool> {
-    if let Some(run) = restored.keys_of.filter(|run| *run != restored.manifest.run) {
-        lines.push(format!(
-            "customers' keys are those of {run}, the newest: who was erased since stays erased"
-        ));
-    }
     if let Some(why) = &restored.keys_lack {
         lines.push(format!(
             "{NO_KEYS}: the newest copy lacks something ({why}), and an older one would open who was erased since; no customer's record opens \
              in this copy"
         ));
     } else if restored.keys_of.is_none() && restored.manifest.of_part(Part::Keys).next().is_some() {
-        let why = match has_key {
-            true => {
+        let why = match (has_key, beside) {
+            (true, Beside::Opened(_)) => {
                 "none of this ledger's is at the target any more (they are kept for keys_days, or somebody deleted them)"
             }
-            false => {
+            (true, Beside::Nothing) => {
+                "none of this ledger's is at the target: where backup.keys_target was set, name that with --keys-target (and --keys-password-file); \
+                 else they are not there any more (they are kept for keys_days, or somebody deleted them)"
+            }
+            (false, _) => {
                 "without the ledger's key it cannot be told whose those at the target are (--keys-from), or there are none any more"
             }
         };
@@ -227,7 +274,7 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
             d = data.path().display()
         ));
     }
-    if restored.keys_of.is_some_and(|run| run != restored.manifest.run) {
+    if restored.keys_of.is_some_and(|run| run != restored.manifest.run) && !restored.keys_are_older {
         step(format!(
             "its customers' keys are newer: whoever was changed since is refused until `storeward vault accept-older --dir {}`",
             data.path().display()
@@ -297,13 +344,14 @@ pub fn lacked(opened: &Opened) -> Done<Option<String>> {
 }
 
 /// What the tables of backups say otherwise than the ledger, and what is missing at the target, in words; told to the ledger, too.
-pub fn harmed(opened: &Opened, runs: &[Run]) -> Done<Vec<String>> {
+pub fn harmed(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Vec<String>> {
     let facts = facts(opened)?;
     crate::oidc::finished(storeward_backup::desk::tell(&opened.db, &facts))?.map_err(|error| told(&error))?;
     let line = |row: &storeward_events::system::RowHarmed| {
         format!("the row {} of {} is {}", row.row, row.table, row.harm)
     };
     let mut lines: Vec<String> = facts.harmed.iter().map(line).collect();
-    lines.extend(newest::held(opened, runs)?);
+    lines.extend(newest::held(opened, backups, runs)?);
+    lines.extend(newest::of_a_copy(backups, newest::known(opened)?.as_ref(), opened.clock.now())?);
     Ok(lines)
 }

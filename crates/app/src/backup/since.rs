@@ -4,9 +4,10 @@
 //! withdrawal and an objection are in the data alone: they are named, to be said again there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use storeward_backup::{Manifest, Restored};
-use storeward_base::{CustomerId, PageSize, Timestamp};
+use storeward_backup::{Manifest, Restored, places};
+use storeward_base::{BackupId, CustomerId, PageSize, Timestamp};
 use storeward_events::Event;
 use storeward_store::{Reader, ledger};
 use storeward_vault::Shelf;
@@ -28,7 +29,7 @@ pub fn tell(
     is_erased: bool,
     lines: &mut Vec<String>,
 ) -> Done {
-    let Manifest { run, made_at, .. } = restored.manifest;
+    let Manifest { run, made_at, entries, .. } = restored.manifest;
     let has_vault = data.join(copies::ROOT_FILE).exists() || data.join(copies::KEY_FILE).exists();
     if !has_vault {
         return Ok(());
@@ -60,12 +61,12 @@ pub fn tell(
             ));
         }
     }
-    let said =
-        opened.db.read_blocking(move |reader| since(reader, made_at, is_erased)).context("the ledger")?;
+    let said = opened.db.read_blocking(move |reader| since(reader, (run, made_at, entries), is_erased));
+    let said = said.context("the ledger")?;
     if said.is_empty() {
         return Ok(());
     }
-    lines.push(format!("said after {made_at}, and not in it; say it again there before it serves:"));
+    lines.push(format!("said after {run} was made, and not in it; say it again there before it serves:"));
     for (customer, words) in said.iter().take(NAMED) {
         lines.push(format!("  {customer}: {}", words.values().cloned().collect::<Vec<_>>().join(", ")));
     }
@@ -78,37 +79,57 @@ pub fn tell(
 /// What each customer ended since a moment, the last word of each kind.
 type Said = BTreeMap<CustomerId, BTreeMap<String, String>>;
 
+/// By how far the ledger went when the run began, by the place of its end in the ledger, and what was written while it was made; by its moment
+/// where the ledger has no word of it: a clock may have been wrong then.
 fn since(
     reader: &mut Reader<'_>,
-    made_at: Timestamp,
+    (run, made_at, entries): (BackupId, Timestamp, Option<u64>),
     is_erased: bool,
 ) -> Result<Said, storeward_store::Error> {
-    let mut said = Said::new();
     let mut kinds = vec!["vault.restriction_changed", "vault.consent_changed", "vault.objection_changed"];
     if !is_erased {
         kinds.push("vault.customer_erased");
     }
+    let ended = places(reader)?.get(&run).copied();
+    let mut said = Said::new();
     for kind in kinds {
-        let mut filter = ledger::Filter {
-            kind_prefix: Some(kind.to_owned()),
-            from: Some(made_at),
-            ..ledger::Filter::default()
-        };
-        loop {
-            let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
-            for (_, record) in page.rows {
-                let Some((customer, about, words)) = word(&record.event) else { continue };
-                // The newest come first.
-                let at = record.at;
-                said.entry(customer).or_default().entry(about).or_insert_with(|| format!("{words} ({at})"));
-            }
-            match page.next {
-                None => break,
-                next => filter.before = next,
-            }
+        let of_kind = ledger::Filter { kind_prefix: Some(kind.to_owned()), ..ledger::Filter::default() };
+        // The newest come first.
+        if let Some(entries) = entries {
+            gather(reader, of_kind.clone(), entries, &mut said)?;
         }
+        let Some((place, ended_at)) = ended else {
+            // It may be another copy's, whose ledger went on by itself.
+            gather(reader, ledger::Filter { from: Some(made_at), ..of_kind }, 0, &mut said)?;
+            continue;
+        };
+        gather(reader, of_kind.clone(), place, &mut said)?;
+        let (until, before) = (ended_at.plus(Duration::from_micros(1)), Some(place));
+        let meanwhile = ledger::Filter { from: Some(made_at), until: Some(until), before, ..of_kind };
+        gather(reader, meanwhile, 0, &mut said)?;
     }
     Ok(said)
+}
+
+/// Adds what stands behind a place, the newest word of each kind, where none is there yet.
+fn gather(
+    reader: &mut Reader<'_>,
+    mut filter: ledger::Filter,
+    behind: u64,
+    said: &mut Said,
+) -> Result<(), storeward_store::Error> {
+    loop {
+        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
+        for (_, record) in page.rows.into_iter().filter(|(seq, _)| *seq > behind) {
+            let Some((customer, about, words)) = word(&record.event) else { continue };
+            let at = record.at;
+            said.entry(customer).or_default().entry(about).or_insert_with(|| format!("{words} ({at})"));
+        }
+        match page.next.filter(|next| *next > behind) {
+            None => return Ok(()),
+            next => filter.before = next,
+        }
+    }
 }
 
 fn word(event: &Event) -> Option<(CustomerId, String, String)> {

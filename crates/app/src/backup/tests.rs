@@ -1,6 +1,7 @@
 //! Backups of a data directory, restored and opened, on both databases.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use storeward_backup::Reading;
 use storeward_backup::postgres::TrialDatabase;
@@ -459,24 +460,6 @@ fn neither_epochs_nor_passphrases_nor_keys_are_put_away() {
 }
 
 #[test]
-fn a_second_one_at_once_is_refused_and_a_wrong_password_says_so() {
-    let house = House::new(Engine::Sqlite, "");
-    house.vault(|_| ());
-    house.backup();
-    house.with(|opened| {
-        let first = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        let _held = first.alone().unwrap();
-        assert_eq!(first.alone().map(drop).unwrap_err(), storeward_backup::Error::Busy);
-    });
-    write_atomically(&house.dir().join("password"), b"some other six words here").unwrap();
-    let told = house.try_backup().unwrap_err().to_string();
-    assert!(told.contains("does not open") && told.contains("→") && !told.contains("six words"), "{told}");
-    assert_eq!(house.kinds()[0], "backup.failed");
-    let config = house.with(|opened| opened.loaded.config.clone());
-    assert!(look(&house.dir(), &config).is_err());
-}
-
-#[test]
 fn what_is_due_is_done_and_done_once() {
     let house = House::new(Engine::Sqlite, "");
     house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
@@ -589,6 +572,7 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
     assert!(refused(&twice).contains("one in the other"), "{}", refused(&twice));
 }
 
+mod clocks;
 mod drills;
 mod keys_apart;
 mod marks;

@@ -7,7 +7,7 @@ use std::path::Path;
 use storeward_backup::drill::{Finding, Looked, Report, Trial};
 use storeward_backup::postgres::TrialDatabase;
 use storeward_backup::sql::{self, DrillRow};
-use storeward_backup::{Alone, Backups, Error, Manifest};
+use storeward_backup::{Alone, Backups, Error, Known, Manifest};
 use storeward_base::{Actor, BackupId, Id, Secret};
 use storeward_events::Event;
 use storeward_events::backup::{DrillFailed, DrillPassed};
@@ -18,7 +18,7 @@ use storeward_store::copies::{self, count_rows};
 use storeward_store::ledger::{self, VerifyOptions};
 use storeward_vault::Shelf;
 
-use super::newest;
+use super::newest::{self, Newest};
 use super::sources::{KEYS_DUMP, OWN_DUMP, OWN_SQLITE};
 use crate::config::{Config, Loaded};
 use crate::data::{DataDir, write_atomically};
@@ -31,14 +31,36 @@ use crate::{Done, vault};
 /// Restores a backup on trial, files the signed report and tells the ledger.
 pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<BackupId>) -> Done<Report> {
     let key = LogKey::from_seed(&opened.data.keys()?.ledger);
-    let trial =
-        Trial { drill: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()), at: opened.clock.now() };
+    let known = newest::known(opened)?;
+    let trial = Trial {
+        drill: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()),
+        at: opened.clock.now(),
+        known: known.as_ref(),
+    };
     // Before it: what the drill finds in itself is whole also where the target was put back.
     let newest = newest::told(opened)?.filter(|_| run.is_none());
+    // Where the target does not answer, the drill says so itself.
+    let strange =
+        newest::of_a_copy(backups, known.as_ref(), trial.at).unwrap_or_default().filter(|_| run.is_none());
     let report = backups.drill(alone, trial, run, &key, |to, manifest| {
         let mut looked = look(opened, to, manifest)?;
+        looked.findings.extend(strange.map(|words| Finding::failed("copy", words)));
         looked.findings.extend(newest.map(|newest| match newest.run == manifest.run {
             true => Finding::held("newest", "it is the newest that was made, as the ledger has it"),
+            // It was cut off before its end was written, or is the one that this directory was restored from.
+            false if is_later(manifest, &newest, known.as_ref()) && is_own(manifest, known.as_ref()) => {
+                Finding::held(
+                    "newest",
+                    "it is this directory's, and later than the last of which the end was told",
+                )
+            }
+            false if is_later(manifest, &newest, known.as_ref()) => Finding::failed(
+                "newest",
+                format!(
+                    "it is not this directory's: {} of {} is the last that was made here",
+                    newest.run, newest.made_at
+                ),
+            ),
             false => Finding::failed(
                 "newest",
                 format!("{} of {} was made later and is not at the target", newest.run, newest.made_at),
@@ -64,6 +86,19 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
         tx.append(Actor::System, None, fact.clone()).map(drop)
     })?;
     Ok(report)
+}
+
+/// By where the end of the other one stands in the ledger; by moments where the run does not say how far that was when it began.
+fn is_later(manifest: &Manifest, newest: &Newest, known: Option<&Known>) -> bool {
+    let ended = known.and_then(|known| known.places.get(&newest.run));
+    match (manifest.entries, ended) {
+        (Some(entries), Some(ended)) => entries >= *ended,
+        _ => manifest.made_at > newest.made_at,
+    }
+}
+
+fn is_own(manifest: &Manifest, known: Option<&Known>) -> bool {
+    known.is_some_and(|known| known.runs.contains(&manifest.run))
 }
 
 fn fact(report: &Report) -> Event {
@@ -92,13 +127,13 @@ fn look(opened: &Opened, to: &Path, manifest: &Manifest) -> Result<Looked, Error
     }
     let mut config = vault_copies::from_elsewhere(&opened.loaded.config, &opened.data);
     config.database.url = Secret::new(format!("sqlite:{OWN_SQLITE}"));
-    let trial = trial_database(opened, to, &mut config)?;
-    let keys_trial = trial_keys(opened, to, &mut config)?;
+    let trial = trial_database(opened, to, &mut config, &mut looked)?;
+    let keys_trial = trial_keys(opened, to, &mut config, &mut looked)?;
     let loaded = Loaded { config, fingerprint: String::new() };
     let copy = open_as(data.path(), loaded).map_err(told)?;
-    let found = look_through(&copy, trial.is_some(), &mut looked);
+    let found = look_through(&copy, keys_trial.is_some(), &mut looked);
     copy.db.clone().close();
-    drop(keys_trial);
+    drop((trial, keys_trial));
     found.map_err(told)?;
     Ok(looked)
 }
@@ -206,7 +241,12 @@ pub fn take_root(from: &Path, to: &DataDir) -> Done<bool> {
 }
 
 /// Loads a dump into a database that is dropped after the trial, and leads the config there.
-fn trial_database(opened: &Opened, to: &Path, config: &mut Config) -> Result<Option<TrialDatabase>, Error> {
+fn trial_database(
+    opened: &Opened,
+    to: &Path,
+    config: &mut Config,
+    looked: &mut Looked,
+) -> Result<Option<TrialDatabase>, Error> {
     let dump = to.join(OWN_DUMP);
     if !dump.is_file() {
         return Ok(None);
@@ -215,11 +255,17 @@ fn trial_database(opened: &Opened, to: &Path, config: &mut Config) -> Result<Opt
     let schema = copies::schema_of(&opened.db)?;
     trial.load(&dump, schema.as_deref())?;
     config.database.url = with_database(&opened.loaded.config.database.url, trial.name());
+    note_rows(OWN_DUMP, &config.database.url, looked)?;
     Ok(Some(trial))
 }
 
 /// The same for a key store that is a database of a server: never the one that is in use.
-fn trial_keys(opened: &Opened, to: &Path, config: &mut Config) -> Result<Option<TrialDatabase>, Error> {
+fn trial_keys(
+    opened: &Opened,
+    to: &Path,
+    config: &mut Config,
+    looked: &mut Looked,
+) -> Result<Option<TrialDatabase>, Error> {
     let dump = to.join(KEYS_DUMP);
     let in_use = opened.loaded.config.vault.as_ref().and_then(|section| section.key_store.as_ref());
     let (true, Some(in_use), Some(section)) = (dump.is_file(), in_use, config.vault.as_mut()) else {
@@ -228,8 +274,18 @@ fn trial_keys(opened: &Opened, to: &Path, config: &mut Config) -> Result<Option<
     let url = DatabaseUrl::parse(in_use.expose()).map_err(|why| Error::Opens(why.to_string()))?;
     let trial = scratch(opened, &url)?;
     trial.load(&dump, None)?;
-    section.key_store = Some(with_database(in_use, trial.name()));
+    let url = with_database(in_use, trial.name());
+    note_rows(KEYS_DUMP, &url, looked)?;
+    section.key_store = Some(url);
     Ok(Some(trial))
+}
+
+/// As it was put away: opened, it gets the tables and columns that this program has and the one of then had not.
+fn note_rows(name: &str, url: &Secret<String>, looked: &mut Looked) -> Result<(), Error> {
+    let told = |why: storeward_store::Error| Error::Opens(format!("{name}: {why}"));
+    let url = DatabaseUrl::parse(url.expose()).map_err(told)?;
+    looked.rows.insert(name.to_owned(), count_rows(&url).map_err(told)?.into_iter().collect());
+    Ok(())
 }
 
 /// An empty database beside the one at `url`.
@@ -251,16 +307,10 @@ pub fn with_database(url: &Secret<String>, name: &str) -> Secret<String> {
 }
 
 /// What a start would look at: the ledger, the heartbeat, customers' keys.
-fn look_through(copy: &Opened, is_server: bool, looked: &mut Looked) -> Done {
-    if is_server {
-        let rows = count_rows(&copy.db).context("the restored database")?;
-        looked.rows.insert(OWN_DUMP.to_owned(), rows.into_iter().collect());
-    }
-    if let Some(url) = copy.loaded.config.vault.as_ref().and_then(|section| section.key_store.as_ref()) {
-        let keys = vault::open_keys(copy, &copy.data, url.expose())?;
-        let rows = count_rows(&keys);
-        keys.close();
-        looked.rows.insert(KEYS_DUMP.to_owned(), rows.context("the restored keys")?.into_iter().collect());
+fn look_through(copy: &Opened, has_keys: bool, looked: &mut Looked) -> Done {
+    // The trial's own database of keys says whose the store was then: this directory may have taken it since.
+    if has_keys {
+        vault::take_key_store(copy)?;
     }
     looked.heartbeat = copy.db.read_blocking(sql::heartbeat).context("the restored database")?;
     let report =
@@ -278,14 +328,28 @@ fn look_through(copy: &Opened, is_server: bool, looked: &mut Looked) -> Done {
     if let Some(standing) = vault::start(copy)? {
         let faults = finished(standing.vault.keys().verify())?.context("customers' keys");
         let size = standing.vault.size_blocking().context("customers' records");
+        let without = finished(standing.vault.without_key());
+        // Of an older run's data: who was erased since has no key, as it should be.
+        let destroyed = finished(standing.vault.keys().destroyed_since());
         standing.close();
         let (faults, size) = (faults?, size?);
-        looked.findings.push(match faults.len() {
-            0 => {
+        let (mut without, destroyed) = (without?.context("customers' records")?, destroyed?);
+        let destroyed = destroyed.context("customers' keys")?;
+        without.retain(|customer| !destroyed.contains_key(customer));
+        looked.findings.push(match (faults.len(), without.first()) {
+            (0, None) => {
                 let says = format!("{} customers' keys open, for {} values", size.customers, size.fields);
                 Finding::held("customers", says)
             }
-            faults => {
+            (0, Some(first)) => {
+                let says = format!(
+                    "of {} customers in the data, {first} the first of them, there is no key that opens the record: the keys are of another \
+                     time",
+                    without.len()
+                );
+                Finding::failed("customers", says)
+            }
+            (faults, _) => {
                 Finding::failed("customers", format!("{faults} customers' keys are damaged or missing"))
             }
         });

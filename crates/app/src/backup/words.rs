@@ -1,12 +1,13 @@
 //! `storeward backup`: now, list, verify, restore, drill, release, forget-broken.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use storeward_backup::{Backups, Reading, Run, Whose};
 use storeward_base::{Actor, BackupId};
 use storeward_seal::LogKey;
 
 use super::bars::{bars, size};
+use super::plan::{self, Given};
 use super::restore::{self, Beside, Wanted};
 use super::{BackupSection, backups, broken, section, told, trial};
 use crate::data::DataDir;
@@ -47,7 +48,7 @@ enum Word {
         quick: bool,
     },
     /// Read one out into a new folder.
-    Restore(RestoreOptions),
+    Restore(Box<RestoreOptions>),
     /// Name kept backups of which the target lacks something, for which nothing old is deleted; with --yes and their ids, take these away.
     /// The newest must be whole.
     ForgetBroken {
@@ -97,6 +98,49 @@ struct RestoreOptions {
     /// With --target: the file with its password.
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    rest: Elsewhere,
+}
+
+/// What else the section of the machine that is gone had.
+#[derive(Debug, clap::Args)]
+struct Elsewhere {
+    /// With --target: where customers' keys lie, if elsewhere, as in backup.keys_target.
+    #[arg(long, value_name = "TARGET", requires = "target")]
+    keys_target: Option<String>,
+    /// With --target: the file with the password of customers' keys, if they have one of their own, as in backup.keys_password_file.
+    #[arg(long, value_name = "FILE", requires = "target")]
+    keys_password_file: Option<PathBuf>,
+    /// With --target: the private key that signs in at sftp:, as in backup.ssh_key_file.
+    #[arg(long, value_name = "FILE", requires = "target")]
+    ssh_key_file: Option<PathBuf>,
+    /// With --target: the region of s3:, as in backup.s3_region.
+    #[arg(long, value_name = "REGION", requires = "target")]
+    s3_region: Option<String>,
+}
+
+impl Elsewhere {
+    /// The section that leads to where the backups of a machine that is gone lie.
+    fn section(&self, target: &str, password: &Path) -> Done<BackupSection> {
+        let path = |path: &Path| {
+            std::path::absolute(path).context(path.display()).map(|path| path.display().to_string())
+        };
+        let file = |file: &Option<PathBuf>| file.as_deref().map(path).transpose();
+        let settings = [
+            ("target", Some(target.to_owned())),
+            ("password_file", Some(path(password)?)),
+            ("keys_target", self.keys_target.clone()),
+            ("keys_password_file", file(&self.keys_password_file)?),
+            ("ssh_key_file", file(&self.ssh_key_file)?),
+            ("s3_region", self.s3_region.clone()),
+        ];
+        let settings =
+            settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+        if self.s3_region.as_ref().is_some_and(String::is_empty) {
+            return Err(Failure::new("--s3-region: it is empty"));
+        }
+        settings.collect::<toml::Table>().try_into().context("--target")
+    }
 }
 
 pub fn backup(options: &Options) -> Done {
@@ -174,7 +218,7 @@ fn list(at: &Directory, json: bool) -> Done {
     // The target was read without the database; that it does not open is told by `check`.
     let Ok(opened) = open::open(&at.dir) else { return Ok(()) };
     say(&restore::standing(&opened)?)?;
-    let mut lines = restore::harmed(&opened, &runs)?;
+    let mut lines = restore::harmed(&opened, &backups, &runs)?;
     lines.extend(restore::lacked(&opened)?);
     named(&lines)
 }
@@ -222,7 +266,8 @@ fn verify(at: &Directory, reading: Reading) -> Done {
     let Ok(opened) = open::open(&at.dir) else {
         return say("Whether the newest is there was not looked at: the database does not open.");
     };
-    named(&restore::harmed(&opened, &backups.list().map_err(|error| told(&error))?)?)
+    let runs = backups.list().map_err(|error| told(&error))?;
+    named(&restore::harmed(&opened, &backups, &runs)?)
 }
 
 fn read_out(options: &RestoreOptions) -> Done {
@@ -235,25 +280,7 @@ fn read_out(options: &RestoreOptions) -> Done {
     };
     let lines = match (&options.target, &options.password_file) {
         (Some(target), Some(password)) => {
-            // Nothing of this machine is asked; its folder for the lock is where the copy goes.
-            let data = DataDir::create(
-                &std::env::temp_dir().join(format!("storeward-restore-{}", std::process::id())),
-            )?;
-            let password = std::path::absolute(password).context(password.display())?;
-            let text = format!("target = {target:?}\npassword_file = {:?}\n", password.display().to_string());
-            let section: BackupSection = toml::from_str(&text).context("--target")?;
-            let mut plan = super::plan(&data, &section)?;
-            if let Some(from) = &options.keys_from {
-                plan.ledger = Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger));
-            }
-            let backups = Backups::new(plan, bars());
-            let done = backups
-                .alone()
-                .map_err(|error| told(&error))
-                .and_then(|alone| restore::restore(&Beside::Nothing, &backups, &alone, &wanted));
-            // Only the lock lies in it.
-            drop(std::fs::remove_dir_all(data.path()));
-            done?
+            elsewhere(options, &options.rest.section(target, password)?, &wanted)?
         }
         _ => {
             let opened = open::open(&options.at.dir)?;
@@ -264,6 +291,24 @@ fn read_out(options: &RestoreOptions) -> Done {
     };
     lines.iter().try_for_each(say)?;
     restore::fell_short(&lines)
+}
+
+/// Nothing of this machine is asked.
+fn elsewhere(options: &RestoreOptions, section: &BackupSection, wanted: &Wanted) -> Done<Vec<String>> {
+    let folder = std::env::temp_dir().join(format!("storeward-restore-{}", std::process::id()));
+    let data = DataDir::create(&folder)?;
+    let done = plan::plan(&data, section, Given::AsOptions).and_then(|mut plan| {
+        plan::fits(&plan)?;
+        if let Some(from) = &options.keys_from {
+            plan.ledger = Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger));
+        }
+        let backups = Backups::new(plan, bars());
+        let alone = backups.alone().map_err(|error| told(&error))?;
+        restore::restore(&Beside::Nothing, &backups, &alone, wanted)
+    });
+    // Only the lock lies in it.
+    drop(std::fs::remove_dir_all(folder));
+    done
 }
 
 fn drill(at: &Directory, run: Option<&str>, json: bool) -> Done {

@@ -218,7 +218,8 @@ impl Place for S3 {
         if end > reply.body.len() {
             return Err(self.failed(&format!("{name} is shorter than it should be")));
         }
-        Ok(reply.body.slice(start..end))
+        // A slice would keep all of it, wherever a server ignores the range.
+        Ok(Bytes::copy_from_slice(&reply.body[start..end]))
     }
 
     fn write(&self, name: Name<'_>, parts: &[Bytes]) -> Result<(), Error> {
@@ -409,5 +410,54 @@ mod tests {
             elements(list, "Contents").filter_map(|e| elements(e, "Key").next().map(unescaped)).collect();
         assert_eq!(keys, ["a&b", "c"]);
         assert_eq!(elements("<Key>cut", "Key").next(), None);
+    }
+
+    const FILE: &[u8] = b"a file of which somebody wants a part, and another part";
+
+    /// A bucket of one file: what it answers to a part of it is what the function says.
+    fn bucket(answer: fn(std::ops::Range<usize>) -> (u16, Vec<u8>)) -> S3 {
+        use std::io::{BufRead, BufReader, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = S3Target {
+            endpoint: format!("http://{}", listener.local_addr().unwrap()),
+            bucket: "b".to_owned(),
+            prefix: String::new(),
+        };
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let head: Vec<_> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+                let wanted = head.iter().find_map(|line| line.strip_prefix("range: bytes=")?.split_once('-'));
+                let (first, last) = wanted.unwrap();
+                let (status, body) = answer(first.parse().unwrap()..last.parse::<usize>().unwrap() + 1);
+                let told = format!(
+                    "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(&[told.as_bytes(), &body].concat()).unwrap();
+            }
+        });
+        let account = S3Account {
+            access_key: "an-id".to_owned(),
+            secret_key: Secret::new("a key".to_owned()),
+            region: "us-east-1".to_owned(),
+        };
+        S3::new(&target, account, Arc::new(storeward_base::SystemClock)).unwrap()
+    }
+
+    #[test]
+    fn a_part_is_a_part_whether_or_not_a_server_knows_them() {
+        let knows = bucket(|range| (206, FILE.get(range).unwrap_or_default().to_vec()));
+        let ignores = bucket(|_| (200, FILE.to_vec()));
+        for place in [knows, ignores] {
+            for (offset, length) in [(0, 6), (7, 10), (50, FILE.len() - 50)] {
+                let at = usize::try_from(offset).unwrap();
+                assert_eq!(place.read_part("data/x", offset, length).unwrap(), FILE[at..at + length]);
+            }
+            assert!(place.read_part("data/x", 50, FILE.len()).is_err(), "more than there is");
+        }
+        let refuses = bucket(|_| (416, Vec::new()));
+        assert!(matches!(refuses.read_part("data/x", 0, 1), Err(Error::Target { .. })));
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn keeps_a_repository(place: Arc<dyn Place>) {
     let repo = open(Missing::Make).unwrap();
     let (run, at) = (BackupId::from_bits(7), Timestamp::from_seconds(1_700_000_000));
     let ledger = Mark::of(&LogKey::generate(&SeededEntropy::new(7)));
-    let moment = Moment { run, at, ledger };
+    let moment = Moment { run, at, ledger, number: None };
     let first =
         repo.keep("storeward", &moment, std::slice::from_ref(&from), Some(staging::ROOT.as_ref())).unwrap();
     assert_eq!((first.files, first.run), (2, Some(moment.run)));

@@ -67,7 +67,7 @@ impl Place for Far {
 /// A database whose pages changed here and there between backups lies in as many packs, and its pieces were read by fetching each time a
 /// whole pack of which three were remembered: 180 times its size.
 #[test]
-fn of_a_database_that_was_put_away_often_no_part_is_fetched_twice() {
+fn of_a_database_that_was_put_away_often_hardly_anything_is_fetched_twice() {
     const PIECE: usize = 16 * 1024;
     let folder = tempfile::tempdir().unwrap();
     let place = Arc::new(Far { local: Local::new(folder.path().join("target")), fetched: AtomicU64::new(0) });
@@ -88,7 +88,8 @@ fn of_a_database_that_was_put_away_often_no_part_is_fetched_twice() {
         }
         std::fs::write(from.join("shop.sqlite"), &bytes).unwrap();
         let run = BackupId::from_bits(day.into());
-        let moment = Moment { run, at: Timestamp::from_seconds(1_700_000_000), ledger: ledger.clone() };
+        let moment =
+            Moment { run, at: Timestamp::from_seconds(1_700_000_000), ledger: ledger.clone(), number: None };
         last = Some(
             repo.keep("storeward", &moment, std::slice::from_ref(&from), Some(staging::ROOT.as_ref()))
                 .unwrap(),

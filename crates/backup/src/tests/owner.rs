@@ -1,8 +1,9 @@
 //! Two installations that were led to the same target.
 
 use super::*;
-use crate::Frozen;
+use crate::order::Dated;
 use crate::repository::{Missing, Part};
+use crate::{Frozen, Known};
 
 fn thin_out(backups: &Backups, hour: u32) -> usize {
     let alone = backups.alone().unwrap();
@@ -11,9 +12,9 @@ fn thin_out(backups: &Backups, hour: u32) -> usize {
 
 /// Its newest, with its keys, from nothing but its ledger's key and the target.
 fn comes_back(house: &House, backups: &Backups) -> (BackupId, String, String) {
-    let run = backups.find(None).unwrap().run;
+    let run = backups.find(None, at_hour(900), None).unwrap().run;
     let to = house.at("back");
-    backups.restore(&backups.alone().unwrap(), run, &to, None, Some(&house.key)).unwrap();
+    read_out(backups, &backups.alone().unwrap(), run, &to, None, Some(&house.key)).unwrap();
     let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
     (run, read("note"), read("wrapped"))
 }
@@ -29,7 +30,7 @@ fn a_second_house_is_refused_and_where_it_takes_over_nothing_of_the_first_goes()
     assert!(matches!(refused, Error::AnotherLedger { made_at, .. } if made_at == at_hour(1)), "{refused:?}");
     assert_eq!(thin_out(&two, 800), 0);
     assert_eq!(runs(&one), [(run_of(1), Whose::Own)], "nothing was written, nothing deleted");
-    assert!(matches!(two.find(None), Err(Error::NoRun(_))), "another's is not restored");
+    assert!(matches!(two.find(None, at_hour(900), None), Err(Error::NoRun(_))), "another's is not restored");
     // By the owner's word, and from then on without it.
     assert!(second.run(&second.backups(&target).taking_over(), 3).unwrap().takes_over);
     for hour in [4, 5] {
@@ -50,6 +51,19 @@ fn a_second_house_is_refused_and_where_it_takes_over_nothing_of_the_first_goes()
     assert!(matches!(refused, Error::AnotherLedger { .. }), "{refused:?}");
     assert_eq!(thin_out(&one, 7), 0);
     assert_eq!(runs(&two), both);
+}
+
+/// A clock that was a year ahead once: what it dated is not what a restore takes until then.
+#[test]
+fn a_run_that_was_dated_ahead_is_not_the_newest() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run(&backups, 800).unwrap();
+    let found = |hour: u32| backups.find(None, at_hour(hour), None).unwrap().run;
+    assert_eq!(found(2), run_of(800), "there is nothing else");
+    house.run(&backups, 2).unwrap();
+    house.run(&backups, 3).unwrap();
+    assert_eq!((found(3), found(800)), (run_of(3), run_of(800)));
 }
 
 /// A new machine with the old `keys/` is the same house; so is one whose target is of the time before marks.
@@ -142,6 +156,221 @@ fn customers_keys_of_their_own_place_are_looked_at_there() {
     assert!(matches!(second.run(&two, 6), Err(Error::AnotherLedger { .. })));
 }
 
+/// A copy with a target of its own and the same place for customers' keys: nobody saw it, and a restore of the original laid its keys.
+#[test]
+fn a_copy_is_seen_by_its_customers_keys_alone() {
+    let (own, copy) = (House::new(1), House::new(1));
+    let keys = own.at("keys");
+    let apart = |house: &House| {
+        let keys_target = Some(Target::Local(keys.clone()));
+        let plan = Plan { keys_target, ..house.backups(&house.at("target")).plan().clone() };
+        Backups::new(plan, Bars::none())
+    };
+    own.run(&apart(&own), 1).unwrap();
+    copy.run(&apart(&copy), 2).unwrap();
+    let one = apart(&own);
+    let known = Known { since: at_hour(1), runs: [run_of(1)].into(), places: [].into() };
+    let refused = one.claim(&own.key, at_hour(3), Some(&known)).unwrap_err();
+    let Error::AnotherCopy { run, place, .. } = refused else { panic!("{refused:?}") };
+    assert_eq!((run, place), (run_of(2), keys.display().to_string()));
+    // Its own restore lays its own, and says whose it passed over; where nobody knows, the moment tells that these are later than the data.
+    for (known, keys_of, passed) in [(Some(&known), 1, Some((run_of(2), at_hour(2)))), (None, 2, None)] {
+        let to = own.at(&format!("back-{keys_of}"));
+        let asked =
+            Asked { run: run_of(1), to: &to, shop: None, key: Some(&own.key), known, now: at_hour(3) };
+        let restored = one.restore(&one.alone().unwrap(), &asked).unwrap();
+        assert_eq!((restored.keys_of, restored.keys_at), (Some(run_of(keys_of)), Some(at_hour(keys_of))));
+        assert_eq!(restored.keys_passed, passed);
+    }
+    // In one place with the data it is the data's snapshots that count.
+    let known = Known { since: at_hour(1), runs: [run_of(1), run_of(2)].into(), places: [].into() };
+    one.claim(&own.key, at_hour(3), Some(&known)).unwrap();
+}
+
+/// Dated ahead, a run's older keys were laid beside all data that came after it.
+#[test]
+fn keys_that_were_dated_ahead_are_laid_only_where_there_is_nothing_else() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    let laid = |run: u32, now: u32, known: Option<&Known>| {
+        let to = house.at(&format!("back-{run}-{now}-{}", known.is_some()));
+        let (key, now) = (Some(&house.key), at_hour(now));
+        let asked = Asked { run: run_of(run), to: &to, shop: None, key, known, now };
+        let restored = backups.restore(&backups.alone().unwrap(), &asked).unwrap();
+        std::fs::remove_dir_all(&to).unwrap();
+        (restored.keys_of.unwrap(), restored.keys_passed.map(|(run, _)| run), restored.keys_are_older)
+    };
+    house.run(&backups, 800).unwrap();
+    assert_eq!(laid(800, 1, None), (run_of(800), None, false), "there is nothing else");
+    house.run(&backups, 2).unwrap();
+    house.run(&backups, 3).unwrap();
+    assert_eq!(laid(2, 4, None), (run_of(3), Some(run_of(800)), false));
+    assert_eq!(
+        laid(800, 4, None),
+        (run_of(800), Some(run_of(3)), false),
+        "none that are older than the data"
+    );
+    // By the ledger, whatever the clock says.
+    let places = [(run_of(800), 1), (run_of(2), 2), (run_of(3), 3)].into();
+    let known = Known { since: at_hour(3), runs: [2, 3, 800].map(run_of).into(), places };
+    for now in [4, 900] {
+        for run in [2, 3, 800] {
+            assert_eq!(laid(run, now, Some(&known)), (run_of(3), None, false), "{run} at {now}");
+        }
+    }
+    lose_keys(&backups, &house.at("target"), 3);
+    lose_keys(&backups, &house.at("target"), 2);
+    assert_eq!(laid(3, 4, Some(&known)), (run_of(800), None, true));
+}
+
+/// With nothing but the target: what a wrong clock dated ahead, what was cut off then, and what was dated back.
+#[test]
+fn elsewhere_the_data_and_keys_of_the_run_that_began_last_come_back() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    let back = |run: Option<u32>, now: u32| {
+        let run = run.map(run_of);
+        let run = backups.find(run, at_hour(now), None).unwrap().run;
+        let to = house.at("back");
+        let asked = Asked { run, to: &to, shop: None, key: Some(&house.key), known: None, now: at_hour(now) };
+        let restored = backups.restore(&backups.alone().unwrap(), &asked).unwrap();
+        std::fs::remove_dir_all(&to).unwrap();
+        assert_eq!(restored.manifest.run, run);
+        (run, restored.keys_of.unwrap(), restored.keys_passed, restored.keys_are_older)
+    };
+    for (hour, began) in [(2, 10), (800, 20), (3, 30)] {
+        house.run_noted(&backups, hour, Some(began)).unwrap();
+    }
+    for now in [4, 900] {
+        assert_eq!(back(None, now), (run_of(3), run_of(3), None, false), "{now}");
+        assert_eq!(back(Some(2), now), (run_of(2), run_of(3), None, false), "{now}");
+        assert_eq!(back(Some(800), now), (run_of(800), run_of(3), None, false), "{now}");
+    }
+    // Cut off behind its keys: it has no manifest.
+    house.run_noted(&backups, 700, Some(40)).unwrap();
+    let files = backups.snapshots(Part::Files).unwrap();
+    for one in files.iter().filter(|one| one.run == Some(run_of(700))) {
+        std::fs::remove_file(house.at("target/files/snapshots").join(&one.id)).unwrap();
+    }
+    assert_eq!(back(None, 900), (run_of(3), run_of(700), None, false));
+    house.run_noted(&backups, 1, Some(40)).unwrap();
+    house.run_noted(&backups, 5, Some(50)).unwrap();
+    assert_eq!(back(None, 900), (run_of(5), run_of(5), None, false));
+    house.run_noted(&backups, 0, Some(60)).unwrap();
+    assert_eq!(back(None, 900), (run_of(0), run_of(0), None, false), "dated back");
+    lose_keys(&backups, &house.at("target"), 0);
+    assert_eq!(back(None, 900), (run_of(0), run_of(5), None, true));
+    // What was made before this was noted came before all that notes it.
+    house.run(&backups, 950).unwrap();
+    assert_eq!(back(None, 960), (run_of(0), run_of(5), None, true));
+}
+
+/// Three of a clock that was ahead: each later one was deleted by the run that made it.
+#[test]
+fn what_a_clock_dated_ahead_deletes_nothing_that_came_after_it() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    for hour in [800, 810] {
+        house.run(&backups, hour).unwrap();
+    }
+    for (hour, began) in [(2, 30), (3, 40)] {
+        house.run_noted(&backups, hour, Some(began)).unwrap();
+        thin_out(&backups, hour);
+        let there: Vec<BackupId> = runs(&backups).into_iter().map(|(run, _)| run).collect();
+        assert_eq!(there, [hour, 800, 810].map(run_of));
+    }
+    // Once their moment has come they are old ones like others.
+    assert_eq!(thin_out(&backups, 900), 2);
+    assert_eq!(runs(&backups), [(run_of(3), Whose::Own)]);
+}
+
+/// The original's own last run was dated ahead: a copy's was not seen, and a restore of the original laid it.
+#[test]
+fn a_copys_run_is_seen_beside_an_own_one_that_was_dated_ahead() {
+    let (own, copy) = (House::new(1), House::new(1));
+    let target = own.at("target");
+    let one = own.backups(&target);
+    own.run_noted(&one, 1, Some(10)).unwrap();
+    own.run_noted(&one, 20, Some(12)).unwrap();
+    copy.run_noted(&copy.backups(&target), 2, Some(11)).unwrap();
+    let known = Known { since: at_hour(20), runs: [run_of(1), run_of(20)].into(), places: [].into() };
+    let seen = one.strange(&own.key, &known, at_hour(3)).unwrap();
+    assert_eq!(seen.map(|seen| seen.run), Some(run_of(2)));
+    let refused = one.claim(&own.key, at_hour(3), Some(&known)).unwrap_err();
+    assert!(matches!(refused, Error::AnotherCopy { run, .. } if run == run_of(2)), "{refused:?}");
+    let to = own.at("back");
+    let asked = Asked {
+        run: run_of(20),
+        to: &to,
+        shop: None,
+        key: Some(&own.key),
+        known: Some(&known),
+        now: at_hour(3),
+    };
+    let restored = one.restore(&one.alone().unwrap(), &asked).unwrap();
+    assert_eq!(
+        (restored.keys_of, restored.keys_passed.map(|(run, _)| run)),
+        (Some(run_of(20)), Some(run_of(2)))
+    );
+}
+
+/// Without a key nothing says whose runs are, and numbers of two ledgers say nothing of each other.
+#[test]
+fn without_a_key_numbers_of_another_ledger_count_for_nothing() {
+    let (first, second) = (House::new(1), House::new(2));
+    let target = first.at("target");
+    first.run_noted(&first.backups(&target), 1, Some(50_000)).unwrap();
+    second.run_noted(&second.backups(&target).taking_over(), 3, Some(300)).unwrap();
+    second.run_noted(&second.backups(&target), 2, Some(310)).unwrap();
+    let plan = Plan { ledger: None, ..first.backups(&target).plan().clone() };
+    let found = Backups::new(plan, Bars::none()).find(None, at_hour(900), None).unwrap();
+    assert_eq!(found.run, run_of(2));
+}
+
+/// Whoever has the password writes tags: an old run with a higher number was the newest, with the keys of whoever was erased since.
+#[test]
+fn a_number_that_is_not_the_signed_one_is_refused() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    house.run_noted(&backups, 2, Some(20)).unwrap();
+    for part in [Part::Files, Part::Keys] {
+        backups.repo(part, Missing::Refuse).unwrap().renumber(run_of(1), 99);
+    }
+    let found = backups.find(None, at_hour(900), None).unwrap().run;
+    let asked = |run: BackupId, to: &Path| {
+        let key = Some(&house.key);
+        let asked = Asked { run, to, shop: None, key, known: None, now: at_hour(900) };
+        backups.restore(&backups.alone().unwrap(), &asked)
+    };
+    let refused = asked(found, &house.at("forged")).unwrap_err().to_string();
+    assert!(found == run_of(1) && refused.contains("another number"), "{refused}");
+    // The whole one comes back, and none of the old one's keys with it.
+    let restored = asked(run_of(2), &house.at("own")).unwrap();
+    assert!(restored.keys_of.is_none() && restored.keys_lack.is_some(), "{restored:?}");
+}
+
+/// A target on which one listing of customers' keys is damaged: the data goes there all the same.
+#[test]
+fn a_snapshot_of_keys_that_cannot_be_read_keeps_no_data_from_the_target() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    let one = backups.snapshots(Part::Keys).unwrap().remove(0);
+    std::fs::write(house.at("target/keys/snapshots").join(&one.id), b"noise").unwrap();
+    house.run_noted(&backups, 2, Some(20)).unwrap();
+    let plan = backups.plan().clone();
+    let files = Backups::new(plan, Bars::none()).snapshots(Part::Files).unwrap();
+    assert!(files.iter().any(|one| one.label == "storeward" && one.run == Some(run_of(2))));
+}
+
+/// Somebody took the snapshot of a run's keys away.
+fn lose_keys(backups: &Backups, target: &Path, hour: u32) {
+    let all = backups.snapshots(Part::Keys).unwrap();
+    let one = all.iter().find(|one| one.run == Some(run_of(hour))).unwrap();
+    std::fs::remove_file(target.join("keys/snapshots").join(&one.id)).unwrap();
+}
+
 /// Without the ledger's key an old backup without a mark got the keys of whoever took the target over, and "the newest" was said of them.
 #[test]
 fn without_a_key_nobody_gets_another_houses_customers_keys() {
@@ -154,7 +383,7 @@ fn without_a_key_nobody_gets_another_houses_customers_keys() {
     }
     let back = |name: &str, hour: u32, key: Option<&LogKey>| {
         let to = first.at(name);
-        one.restore(&one.alone()?, run_of(hour), &to, None, key)?;
+        read_out(&one, &one.alone()?, run_of(hour), &to, None, key)?;
         Ok::<_, Error>(std::fs::read_to_string(to.join("wrapped")).ok())
     };
     let own = Some("keys of house 1".to_owned());
@@ -167,4 +396,23 @@ fn without_a_key_nobody_gets_another_houses_customers_keys() {
     assert_eq!(back("nobody's", 1, None).unwrap(), None, "whose they are cannot be told");
     assert_eq!(back("first", 1, Some(&first.key)).unwrap(), own);
     assert_eq!(back("second", 3, None).unwrap(), Some("keys of house 2".to_owned()));
+}
+
+/// A copy's run that a wrong clock dated into the future stopped each backup for good, whatever the owner said.
+#[test]
+fn a_copys_run_counts_once_its_moment_has_come() {
+    let (own, others, at) = (run_of(1), run_of(2), at_hour(5));
+    let known = Known { since: at_hour(3), runs: [own].into(), places: [].into() };
+    let one = |run: BackupId, at: Timestamp| Dated { run: Some(run), at, number: None };
+    let is_strange = |one: Dated| known.is_strange(one, None, at);
+    assert!(is_strange(one(others, at_hour(4))) && is_strange(one(others, at)));
+    assert!(!is_strange(one(others, at_hour(6))), "not yet");
+    assert!(!is_strange(one(others, at_hour(3))) && !is_strange(one(own, at_hour(4))));
+    // By its number, whatever clocks said; side by side, by moments.
+    let with =
+        |run: BackupId, hour: u32, number: u64| Dated { number: Some(number), ..one(run, at_hour(hour)) };
+    for (hour, number, is) in [(1, 8, true), (9, 8, true), (4, 6, false), (4, 7, true), (2, 7, false)] {
+        assert_eq!(known.is_strange(with(others, hour, number), Some(7), at), is, "{hour} {number}");
+        assert!(!known.is_strange(with(own, hour, number), Some(7), at));
+    }
 }

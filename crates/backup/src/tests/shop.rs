@@ -25,7 +25,7 @@ fn shops_pack(target: &Path) -> PathBuf {
 
 /// What the drill says of the shop's files, or why it did not come so far.
 fn drilled(backups: &Backups, house: &House) -> Finding {
-    let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(100) };
+    let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(100), known: None };
     let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
         Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
     });
@@ -36,7 +36,7 @@ fn drilled(backups: &Backups, house: &House) -> Finding {
 fn shop_back(backups: &Backups, house: &House, hour: u32, to: &str) -> Result<(u64, crate::Lost), Error> {
     let (to, shop) = (house.at(to), house.at(&format!("{to}-shop")));
     let alone = backups.alone()?;
-    let restored = backups.restore(&alone, run_of(hour), &to, Some(&shop), Some(&house.key))?;
+    let restored = read_out(backups, &alone, run_of(hour), &to, Some(&shop), Some(&house.key))?;
     Ok((restored.shop_files, restored.shop_lost))
 }
 
@@ -369,7 +369,8 @@ fn a_newest_copy_of_customers_keys_that_lacks_something_costs_nothing_but_the_ke
             let to = house.at(&format!("back-{hour}-{is_in_index}"));
             let shop = house.at(&format!("shop-{hour}-{is_in_index}"));
             let alone = backups.alone().unwrap();
-            let restored = backups.restore(&alone, run_of(hour), &to, Some(&shop), Some(&house.key)).unwrap();
+            let restored =
+                read_out(&backups, &alone, run_of(hour), &to, Some(&shop), Some(&house.key)).unwrap();
             assert!(restored.keys_lack.is_some() && restored.keys_of.is_none(), "{restored:?}");
             assert_eq!((restored.shop_files, restored.shop_lost.count), (3, 0));
             assert!(to.join("note").exists() && !to.join("wrapped").exists(), "an older copy is never laid");
@@ -394,7 +395,7 @@ fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     let left: Vec<_> = backups.snapshots(Part::Keys).unwrap().into_iter().map(|one| one.run).collect();
     assert_eq!(left, [Some(run_of(500))], "one that nothing comes back from is no copy");
     let to = house.at("back");
-    let restored = backups.restore(&alone, run_of(1), &to, None, Some(&house.key)).unwrap();
+    let restored = read_out(&backups, &alone, run_of(1), &to, None, Some(&house.key)).unwrap();
     assert_eq!(restored.keys_of, Some(run_of(500)));
     assert_eq!(std::fs::read(to.join("wrapped")).unwrap(), std::fs::read(house.at("data/wrapped")).unwrap());
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
@@ -420,7 +421,7 @@ fn the_shops_files_come_back_as_whose_and_of_when_they_were() {
     house.run(&backups, 1).unwrap();
     let alone = backups.alone().unwrap();
     let (to, shop) = (house.at("back"), house.at("back-shop"));
-    let restored = backups.restore(&alone, run_of(1), &to, Some(&shop), Some(&house.key)).unwrap();
+    let restored = read_out(&backups, &alone, run_of(1), &to, Some(&shop), Some(&house.key)).unwrap();
     let there = shop.join(house.at("shop").strip_prefix("/").unwrap()).join("uploads");
     for path in [there.join("0.jpg"), there.clone()] {
         assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), then, "{}", path.display());

@@ -50,3 +50,24 @@ on_both!(a_database_of_before_tags_is_opened_on_the_owners_word_only, |house: Ho
         assert!(mark.is_file());
     }
 });
+
+// Each update made the drills fail on a server until the next backup: what was counted was what this program had added.
+on_both!(a_backup_of_before_an_update_passes_its_drill, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.with(|opened| {
+        for sql in [
+            "DROP TABLE payment_day",
+            "DELETE FROM schema_migration WHERE domain = 'payments' AND number = 16",
+        ] {
+            let run = move |tx: &mut storeward_store::Tx<'_>| {
+                tx.commit_silent("a test");
+                tx.execute(sql, &[])
+            };
+            opened.db.write_blocking(run).unwrap();
+        }
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        now(opened, &backups, &backups.alone().unwrap()).unwrap();
+    });
+    let report = house.drill();
+    assert!(report.has_passed(), "{report:?}");
+});

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn copied(from: &Path, to: &Path) {
+pub(super) fn copied(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -14,10 +14,10 @@ fn copied(from: &Path, to: &Path) {
     }
 }
 
-fn harmed(house: &House) -> Vec<String> {
+pub(super) fn harmed(house: &House) -> Vec<String> {
     house.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        super::super::restore::harmed(opened, &backups.list().unwrap()).unwrap()
+        super::super::restore::harmed(opened, &backups, &backups.list().unwrap()).unwrap()
     })
 }
 
@@ -67,11 +67,101 @@ fn a_restore_from_a_target_that_was_put_back_says_so_on_another_machine_too() {
         lines.iter().any(|line| line.starts_with("BAD") && line.contains(&newest.to_string())),
         "{lines:?}"
     );
-    // A note that somebody wrote says nothing.
+    // A note that somebody wrote says nothing, and is told.
     let note = keys.join("newest-backup.json");
     let text = std::fs::read_to_string(&note).unwrap();
     let key = LogKey::from_seed(&DataDir::open(&keys).unwrap().keys().unwrap().ledger);
-    assert_eq!(newest::noted(&keys, &key).map(|one| one.run), Some(newest));
+    assert_eq!(newest::noted(&keys, &key).unwrap().map(|one| one.run), Some(newest));
     std::fs::write(&note, text.replace(&newest.to_string(), "backup_00000000000000000000000001")).unwrap();
-    assert_eq!(newest::noted(&keys, &key), None);
+    assert!(newest::noted(&keys, &key).unwrap_err().contains("newest-backup.json is not signed"));
+    let wanted =
+        Wanted { run: None, to: house.at("away-again"), shop_to: None, keys_from: Some(keys.clone()) };
+    let lines = restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap();
+    assert!(lines.iter().any(|line| line.starts_with("BAD") && line.contains("is not signed")), "{lines:?}");
+    // Where there is none nothing is said.
+    std::fs::remove_file(&note).unwrap();
+    assert_eq!(newest::noted(&keys, &key).unwrap(), None);
+}
+
+// A restored copy that ran beside the original put its own state away as the newest: whoever was erased since was in it, and nobody was told.
+on_both!(a_copy_that_backs_up_to_the_same_target_is_named_and_stops_both, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    assert_eq!(harmed(&house), [] as [String; 0]);
+    house.restore(None, "beside").unwrap();
+    std::fs::copy(house.dir().join("password"), house.at("beside").join("password")).unwrap();
+    let beside = |takes_over: bool| {
+        open_restored(&house.at("beside"), &house, |opened, _| {
+            let own = section(&opened.loaded.config).unwrap();
+            let made = backups(&opened.data, own, Bars::none()).unwrap();
+            let made = if takes_over { made.taking_over() } else { made };
+            now(opened, &made, &made.alone().unwrap())
+                .map(|(begin, _)| begin.run)
+                .map_err(|why| why.to_string())
+        })
+        .unwrap()
+    };
+    // It is as good as the original, which may be gone.
+    let first = beside(false).unwrap();
+    let told = || harmed(&house);
+    assert!(told().len() == 1 && told()[0].contains(&first.to_string()), "{:?}", told());
+    let report = house.drill();
+    let failed: Vec<_> =
+        report.findings.iter().filter(|one| !one.held).map(|one| one.what.as_str()).collect();
+    assert_eq!(failed, ["copy", "newest"]);
+    house.vault(|standing| finished(standing.vault.erase(&own(ada()))).unwrap().unwrap());
+    let refused = house.try_backup().unwrap_err().to_string();
+    assert!(refused.contains(&first.to_string()), "{refused}");
+    // What is restored is one's own, and the other is named.
+    let lines = house.restore(None, "own").unwrap();
+    assert!(!lines[0].contains(&first.to_string()), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("BAD") && line.contains(&first.to_string())),
+        "{lines:?}"
+    );
+    // By the operator's word it goes on, and then it is the copy that stands still.
+    house.with(|opened| {
+        let made = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let made = made.taking_over();
+        assert!(now(opened, &made, &made.alone().unwrap()).unwrap().1.takes_over);
+    });
+    assert_eq!(told(), [] as [String; 0]);
+    assert!(house.drill().has_passed());
+    assert!(beside(false).unwrap_err().contains("was not made here"));
+    house.backup();
+});
+
+/// The note that lies beside the keys names an earlier one: a copy's may be later.
+#[test]
+fn a_later_one_than_was_noted_is_named_on_another_machine() {
+    let house = House::new(Engine::Sqlite, "");
+    let keys = house.at("elsewhere");
+    std::fs::create_dir(&keys).unwrap();
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let copy = house.at("epochs.json");
+    let with = text.replace("[backup]\n", &format!("[backup]\nepochs_copy = '{}'\n", copy.display()));
+    std::fs::write(&file, with).unwrap();
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    let noted = house.backup();
+    copied(&house.dir().join("keys"), &keys.join("keys"));
+    for name in ["epochs.json", "newest-backup.json"] {
+        std::fs::copy(house.at(name), keys.join(name)).unwrap();
+    }
+    let later = house.backup();
+    let data = DataDir::open(&house.dir()).unwrap();
+    let (target, password) = (house.target(), house.dir().join("password"));
+    let text = format!("target = '{}'\npassword_file = '{}'\n", target.display(), password.display());
+    let backups = backups(&data, &toml::from_str(&text).unwrap(), Bars::none()).unwrap();
+    let wanted = Wanted { run: None, to: house.at("away"), shop_to: None, keys_from: Some(keys.clone()) };
+    let lines = restore(&Beside::Nothing, &backups, &backups.alone().unwrap(), &wanted).unwrap();
+    let named = |line: &String| {
+        line.starts_with("BAD")
+            && line.contains(&later.to_string())
+            && line.contains(&format!("--run {noted}"))
+    };
+    assert!(lines.iter().any(named), "{lines:?}");
+    let wanted = Wanted { run: Some(noted), to: house.at("noted"), ..wanted };
+    let lines = restore(&Beside::Nothing, &backups, &backups.alone().unwrap(), &wanted).unwrap();
+    assert!(lines.iter().any(named), "its keys are the later one's: {lines:?}");
 }

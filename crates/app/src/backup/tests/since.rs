@@ -274,3 +274,171 @@ on_both!(of_two_disks_in_turn_the_one_that_is_away_counts, |house: House| {
     assert_eq!(twice, (vec![copy.clone()], vec![]));
     assert!(is_beyond_backups(&house));
 });
+
+// A disk that was copied whole bore its original's mark, and passed for it for ever.
+on_both!(a_disk_that_is_a_copy_of_another_is_told_from_it, |house: House| {
+    let copy = with_copy(&house);
+    let mark = copy.with_extension("mark");
+    let at = |disk: &str, ending: &str| house.at("elsewhere").join(format!("{disk}.{ending}"));
+    let put_away = |disk: &str| {
+        std::fs::copy(&copy, at(disk, "json")).unwrap();
+        std::fs::copy(&mark, at(disk, "mark")).unwrap();
+    };
+    let put_back = |disk: &str| {
+        std::fs::copy(at(disk, "json"), &copy).unwrap();
+        std::fs::copy(at(disk, "mark"), &mark).unwrap();
+    };
+    let earlier = || house.vault(|standing| standing.vault.keys().shelf().earlier_copies().unwrap());
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    put_away("original");
+    house.vault(|standing| {
+        finished(standing.vault.erase(&own(ada()))).unwrap().unwrap();
+        finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap();
+    });
+    house.backup();
+    put_away("copied");
+    put_back("original");
+    house.backup();
+    assert_eq!(earlier(), std::slice::from_ref(&copy), "the one that was copied is away");
+    assert!(!is_beyond_backups(&house));
+    put_away("original");
+    assert_ne!(std::fs::read(at("copied", "mark")).unwrap(), std::fs::read(at("original", "mark")).unwrap());
+    put_back("copied");
+    house.backup();
+    assert_eq!(earlier(), std::slice::from_ref(&copy), "the original is away");
+    house.vault(|standing| copies::gone(standing, &copy).map(drop).unwrap());
+    assert_eq!(earlier(), Vec::<PathBuf>::new());
+    assert!(is_beyond_backups(&house));
+});
+
+// The keys were written over the list of where their copies are, were a copy of themselves, or went into each backup, older ones for as long
+// as older backups are kept.
+on_both!(a_copy_of_the_epochs_beside_them_or_in_what_is_put_away_is_refused, |house: House| {
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    let shop = house.at("of-the-shop");
+    std::fs::create_dir_all(&shop).unwrap();
+    let own = house.dir();
+    let link = house.at("link");
+    std::os::unix::fs::symlink(own.join("keys"), &link).unwrap();
+    let shop_paths = format!("\n[backup.shop]\npaths = ['{}']\n", shop.display());
+    // The file itself, which is not there yet.
+    let file_of_shop = house.at("epochs.json");
+    let by_name = format!("\n[backup.shop]\npaths = ['{}']\n", file_of_shop.display());
+    for (copy, more) in [
+        (own.join("vault/epochs.json"), ""),
+        (own.join("vault/epochs.copies"), ""),
+        (own.join("keys/../vault/epochs.mark"), ""),
+        (own.join("keys/epochs.json"), ""),
+        (link.join("new/epochs.json"), ""),
+        (shop.join("new/epochs.json"), shop_paths.as_str()),
+        (file_of_shop.clone(), by_name.as_str()),
+    ] {
+        let with = text.replace("[backup]\n", &format!("[backup]\nepochs_copy = '{}'\n", copy.display()));
+        std::fs::write(&file, format!("{with}{more}")).unwrap();
+        let refused = house.try_backup().unwrap_err().to_string();
+        assert!(refused.contains("backup.epochs_copy lies in"), "{}: {refused}", copy.display());
+    }
+    std::fs::write(&file, &text).unwrap();
+    house.backup();
+});
+
+/// A folder under a second name, for as long as this lives.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg(&self.0).status());
+    }
+}
+
+// By the second name of a folder of the shop's the keys went into each backup. Only who may mount can try it.
+on_both!(a_second_name_of_a_folder_that_is_put_away_is_seen_through, |house: House| {
+    let [shop, second] = ["of-the-shop", "mounted"].map(|name| house.at(name));
+    for folder in [&shop, &second] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let mut mount = std::process::Command::new("mount");
+    let mount = mount.arg("--bind").args([&shop, &second]).stderr(std::process::Stdio::null());
+    if !mount.status().is_ok_and(|ended| ended.success()) {
+        return;
+    }
+    let _mounted = Mounted(second.clone());
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let copy = format!("[backup]\nepochs_copy = '{}'\n", second.join("new/epochs.json").display());
+    let shop_paths = format!("\n[backup.shop]\npaths = ['{}']\n", shop.display());
+    std::fs::write(&file, format!("{}{shop_paths}", text.replace("[backup]\n", &copy))).unwrap();
+    let refused = house.try_backup().unwrap_err().to_string();
+    assert!(refused.contains("backup.epochs_copy lies in"), "{refused}");
+});
+
+// Whoever may write where the copy lies had Storeward's own files written over with zeros.
+on_both!(a_link_at_the_place_of_the_copy_leads_to_no_other_file, |house: House| {
+    let copy = with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    let own = house.at("elsewhere").join("own");
+    for hard in [false, true] {
+        std::fs::write(&own, b"somebody's").unwrap();
+        match hard {
+            true => std::fs::hard_link(&own, &copy).unwrap(),
+            false => std::os::unix::fs::symlink(&own, &copy).unwrap(),
+        }
+        assert!(house.try_backup().unwrap_err().to_string().contains("is a link"), "{hard}");
+        assert_eq!(std::fs::read(&own).unwrap(), b"somebody's");
+        std::fs::remove_file(&copy).unwrap();
+    }
+    house.backup();
+});
+
+// The live database, the config, the backup's own password: whatever the setting named was written over with the epochs' keys.
+on_both!(what_lies_at_the_place_of_the_copy_and_is_none_is_not_written_over, |house: House| {
+    let copy = with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    let keys = std::fs::read(&copy).unwrap();
+    for other in
+        [&b"six words that nobody guesses"[..], b"{}", b"SQLite format 3\0\x10\0\x01\x01\0\xff", &keys[1..]]
+    {
+        std::fs::write(&copy, other).unwrap();
+        let refused = house.try_backup().unwrap_err().to_string();
+        assert!(refused.contains("is no copy of the epochs' keys"), "{refused}");
+        assert_eq!(std::fs::read(&copy).unwrap(), other);
+    }
+    // An empty one, and one that a stop left while it was written over.
+    for blank in [vec![], vec![0; keys.len()]] {
+        std::fs::write(&copy, blank).unwrap();
+        house.backup();
+        assert_eq!(std::fs::read(&copy).unwrap(), keys);
+    }
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("elsewhere/epochs.json", "elsewhere/newest-backup.json")).unwrap();
+    let refused = house.try_backup().unwrap_err().to_string();
+    assert!(refused.contains("another file's name"), "{refused}");
+});
+
+// Two shops on one machine with the same copy: each backup wrote over the other's, and only a drill noticed.
+on_both!(the_copy_of_another_storeward_and_what_it_goes_on_with_are_not_written_over, |house: House| {
+    let other = House::new(Engine::Sqlite, "");
+    let copy = with_copy(&other);
+    for one in [&house, &other] {
+        one.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    }
+    other.backup();
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    for place in [&copy, &other.dir().join("vault/epochs.json")] {
+        let with = text.replace("[backup]\n", &format!("[backup]\nepochs_copy = '{}'\n", place.display()));
+        std::fs::write(&file, with).unwrap();
+        let before = std::fs::read(place).unwrap();
+        let refused = house.try_backup().unwrap_err().to_string();
+        assert!(refused.contains("is another Storeward's"), "{refused}");
+        assert_eq!(std::fs::read(place).unwrap(), before);
+    }
+    // Its owner goes on with it.
+    other.backup();
+    assert!(other.drill().has_passed());
+});

@@ -304,3 +304,21 @@ fn a_restore_says_that_the_newest_copy_of_customers_keys_lacks_something() {
     let short = super::super::restore::fell_short(&lines).unwrap_err().to_string();
     assert!(short.contains("keys are not there"), "{short}");
 }
+
+#[test]
+fn a_second_one_at_once_is_refused_and_a_wrong_password_says_so() {
+    let house = House::new(Engine::Sqlite, "");
+    house.vault(|_| ());
+    house.backup();
+    house.with(|opened| {
+        let first = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let _held = first.alone().unwrap();
+        assert_eq!(first.alone().map(drop).unwrap_err(), storeward_backup::Error::Busy);
+    });
+    write_atomically(&house.dir().join("password"), b"some other six words here").unwrap();
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("does not open") && told.contains("→") && !told.contains("six words"), "{told}");
+    assert_eq!(house.kinds()[0], "backup.failed");
+    let config = house.with(|opened| opened.loaded.config.clone());
+    assert!(look(&house.dir(), &config).is_err());
+}

@@ -1,0 +1,242 @@
+//! A backup is read out into new folders, and held against what was signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use storeward_base::{BackupId, Timestamp};
+use storeward_seal::LogKey;
+
+use crate::Error;
+use crate::engine::{Alone, Backups, OWN, has_number, of_run, shop_of};
+use crate::manifest::{self, Manifest};
+use crate::order::{Dated, Order};
+use crate::owner::{Known, Whose};
+use crate::repository::{Missing, Part, ReadOut, Repo, Snapshot};
+use crate::staging::ROOT;
+
+/// What is read out, and by what it is held.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub run: BackupId,
+    /// A new folder, for Storeward's own.
+    pub to: &'a Path,
+    /// A new folder, for the shop's.
+    pub shop: Option<&'a Path>,
+    /// The ledger's, against which the manifest's signature is held.
+    pub key: Option<&'a LogKey>,
+    /// With it no keys are laid that another copy of the directory put away.
+    pub known: Option<&'a Known>,
+    pub now: Timestamp,
+}
+
+/// What was read out.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    pub manifest: Manifest,
+    /// Files of Storeward's own; all of them are what the manifest says.
+    pub files: u64,
+    pub bytes: u64,
+    /// The run that customers' keys are of; the newest there is, whatever the rest is of.
+    pub keys_of: Option<BackupId>,
+    /// When these were put away.
+    pub keys_at: Option<Timestamp>,
+    /// Of that run.
+    pub keys_number: Option<u64>,
+    /// Others of the same ledger's that were not taken and may be later: dated ahead, or another copy's.
+    pub keys_passed: Option<(BackupId, Timestamp)>,
+    /// Whether they are older than the data, since none that is not is at the target: whoever came between does not open.
+    pub keys_are_older: bool,
+    /// Why nothing of that run's keys was laid: the target does not give all of them. An older copy is never taken in its place.
+    pub keys_lack: Option<String>,
+    pub shop_files: u64,
+    /// Files, folders and links of the shop that are now whose restored them, and were somebody else's.
+    pub shop_of_others: u64,
+    pub shop_lost: Lost,
+}
+
+/// Files and folders of the shop that the target does not give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    pub count: u64,
+    /// The first twenty, as they are called in the backup.
+    pub names: Vec<PathBuf>,
+}
+
+impl Lost {
+    fn note(&mut self, path: &Path) {
+        const NAMES: usize = 20;
+        self.count += 1;
+        if self.names.len() < NAMES {
+            self.names.push(path.to_owned());
+        }
+    }
+}
+
+impl Backups {
+    /// Reads a run out, and holds every file of Storeward's own against the manifest. Customers' keys are those of the newest run, whichever run
+    /// is asked for: what was erased since stays erased. What the target does not give of the shop's files, or of those keys, is named; the
+    /// rest is read out.
+    pub fn restore(&self, _alone: &Alone, asked: &Asked<'_>) -> Result<Restored, Error> {
+        let Asked { run, to, key, .. } = *asked;
+        let files = self.repo(Part::Files, Missing::Refuse)?;
+        let manifest = self.manifest(&files, run, key)?;
+        let newest = self.newest_keys(&files, asked)?;
+        let mut out = Out::default();
+        for part in [Part::Databases, Part::Files] {
+            if let Some(repo) = self.perhaps(part)? {
+                for snapshot in of_run(&repo, OWN, run)? {
+                    repo.read_out(&format!("{}:{ROOT}", snapshot.id), to, |file| out.note(part, file))?;
+                }
+            }
+            out.compare(part, &manifest)?;
+        }
+        let mut restored = Restored {
+            files: out.files,
+            bytes: out.bytes,
+            manifest,
+            keys_of: None,
+            keys_at: None,
+            keys_number: None,
+            keys_passed: None,
+            keys_are_older: false,
+            keys_lack: None,
+            shop_files: 0,
+            shop_of_others: 0,
+            shop_lost: Lost::default(),
+        };
+        if let Some((newest, passed)) = newest {
+            (restored.keys_of, restored.keys_lack) = self.restore_keys(&files, &newest, to, key)?;
+            (restored.keys_at, restored.keys_number) = (Some(newest.made_at), newest.number);
+            restored.keys_passed = passed;
+            let Manifest { made_at: at, number, .. } = restored.manifest;
+            let of_data = Dated { run: Some(run), at, number };
+            let order = Order { now: asked.now, known: asked.known };
+            restored.keys_are_older = newest.run != Some(run) && order.is_before(newest.dated(), of_data);
+        }
+        if let Some(shop) = asked.shop {
+            for snapshot in shop_of(&files, &restored.manifest)? {
+                let lost = &mut restored.shop_lost;
+                let go_on = |path: &Path, _| {
+                    lost.note(path);
+                    Ok(())
+                };
+                let came = files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
+                restored.shop_files += came.files;
+                restored.shop_of_others += came.of_others;
+            }
+        }
+        Ok(restored)
+    }
+
+    /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one
+    /// nobody can tell. Beside it what was passed over and may be later.
+    fn newest_keys(&self, files: &Repo, asked: &Asked<'_>) -> Result<Option<Newest>, Error> {
+        let Asked { run, key, known, now, .. } = *asked;
+        let order = Order { now, known };
+        let made = order.sorted(self.snapshots_of(Part::Keys)?, Snapshot::dated);
+        let in_files = files.snapshots()?;
+        let owners = self.owners(&in_files, key)?;
+        let mark = in_files.iter().find(|one| one.label == OWN && one.run == Some(run));
+        let mark = mark.and_then(|own| own.ledger.clone());
+        let is_unclear = mark.is_none() && made.last().is_some_and(|newest| newest.ledger.is_some());
+        if key.is_none() && is_unclear {
+            return Ok(None);
+        }
+        let fits = |one: &Snapshot| {
+            let may_be = key.is_some() && (mark.is_none() || one.ledger.is_none());
+            (may_be || one.ledger == mark) && owners.whose(one) != Whose::Another
+        };
+        let last = known.and_then(|known| known.last(in_files.iter().chain(&made)));
+        let is_strange = |one: &Snapshot| {
+            one.run != Some(run) && known.is_some_and(|known| known.is_others(one.dated(), last))
+        };
+        let (strange, made): (Vec<Snapshot>, Vec<Snapshot>) =
+            made.into_iter().filter(fits).partition(is_strange);
+        let own = made.iter().rfind(|one| one.run == Some(run)).cloned();
+        let Some(newest) = order.newest(made.clone(), Snapshot::dated) else { return Ok(None) };
+        // Keys that are older than the data open nobody who came between.
+        let is_older = |own: &Snapshot| order.is_before(newest.dated(), own.dated());
+        let taken = own.filter(is_older).unwrap_or(newest);
+        let is_ahead = order.is_ahead(taken.dated());
+        let is_later = |one: &&Snapshot| is_ahead || order.is_before(taken.dated(), one.dated());
+        // A copy that puts its data away elsewhere does not see this one's numbers.
+        let may_be_later = |one: &&Snapshot| is_later(one) || one.made_at > taken.made_at;
+        let passed = made.iter().filter(is_later).chain(strange.iter().filter(may_be_later));
+        let passed = passed.filter(|one| one.run != taken.run).max_by_key(|one| one.made_at);
+        let passed = passed.and_then(|one| Some((one.run?, one.made_at)));
+        Ok(Some((taken, passed)))
+    }
+
+    /// The run whose keys were laid, or why none were: where one lacks something nothing of it stays, and the rest is worth having.
+    fn restore_keys(
+        &self,
+        files: &Repo,
+        newest: &Snapshot,
+        to: &Path,
+        key: Option<&LogKey>,
+    ) -> Result<(Option<BackupId>, Option<String>), Error> {
+        let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else {
+            return Ok((None, None));
+        };
+        let mut out = Out::default();
+        let read = keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file));
+        let compared = read.and_then(|_| match self.manifest(files, run, key) {
+            Ok(manifest) => has_number(newest, &manifest).and_then(|()| out.compare(Part::Keys, &manifest)),
+            // The run was cut off behind its keys; they are whole all the same, or they would not open.
+            Err(Error::NoRun(_)) => Ok(()),
+            Err(other) => Err(other),
+        });
+        match compared {
+            Ok(()) => Ok((Some(run), None)),
+            // This machine's fault, not the copy's.
+            Err(why @ Error::Io { .. }) => Err(why),
+            Err(why) => {
+                keys.answers()?;
+                files.answers()?;
+                for (_, path) in out.found.keys() {
+                    let laid = to.join(path);
+                    std::fs::remove_file(&laid).map_err(|why| Error::at(&laid, &why))?;
+                }
+                Ok((None, Some(why.to_string())))
+            }
+        }
+    }
+}
+
+/// Keys that are laid, and those that were passed over though they may be later.
+type Newest = (Snapshot, Option<(BackupId, Timestamp)>);
+
+/// What was read out of a part, to be held against the manifest.
+#[derive(Default)]
+struct Out {
+    found: BTreeMap<(Part, PathBuf), (u64, String)>,
+    files: u64,
+    bytes: u64,
+}
+
+impl Out {
+    fn note(&mut self, part: Part, file: &ReadOut) {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(file.size);
+        self.found.insert((part, file.path.clone()), (file.size, file.sha256.clone()));
+    }
+
+    fn compare(&self, part: Part, manifest: &Manifest) -> Result<(), Error> {
+        let mut wanted = BTreeSet::new();
+        for note in manifest.of_part(part) {
+            let at = (part, PathBuf::from(&note.path));
+            match self.found.get(&at) {
+                Some((size, sha256)) if *size == note.size && *sha256 == note.sha256 => {}
+                Some(_) => return Err(Error::Damaged(format!("{} is not as it was", note.path))),
+                None => return Err(Error::Damaged(format!("{} is missing", note.path))),
+            }
+            wanted.insert(at);
+        }
+        let own = (Part::Files, PathBuf::from(manifest::NAME));
+        let strange = self.found.keys().find(|at| at.0 == part && **at != own && !wanted.contains(at));
+        match strange {
+            Some((_, path)) => Err(Error::Damaged(format!("{} does not belong to it", path.display()))),
+            None => Ok(()),
+        }
+    }
+}
