@@ -42,6 +42,7 @@ use crate::run::log;
 pub use root::{Source, TokenSection, change_passphrase, source};
 pub use sample::take_over;
 pub use shops::database as shop_database;
+pub use verify::unlike_in_words;
 pub use words::{Options, status, vault};
 
 /// Holds what protects the records; apart from the data and from what is backed up with it.

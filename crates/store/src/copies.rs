@@ -9,7 +9,8 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Db, Engine, Error, Reader};
+use crate::sqlite::Access;
+use crate::{DatabaseUrl, Db, Engine, Error, Reader};
 
 /// How long a copy waits for somebody who holds the whole file, such as a shop that writes without WAL.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,27 +130,28 @@ fn count(conn: &Connection, table: &str) -> rusqlite::Result<u64> {
     conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(|rows| u64::try_from(rows).unwrap_or(0))
 }
 
-/// The rows of each table of an open database that is ours, at one moment. Blocks; for threads outside of a runtime.
-pub fn count_rows(db: &Db) -> Result<Vec<(String, u64)>, Error> {
-    let engine = db.engine();
-    db.read_blocking(move |reader| {
-        let names = match engine {
-            Engine::Sqlite => {
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-            }
-            Engine::Postgres => {
-                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
-            }
-        };
-        let names: Vec<String> = reader.query_many(names, &[], |row| row.get(0))?;
-        let mut counts = Vec::new();
-        for name in names {
-            let sql = format!("SELECT count(*) FROM \"{}\"", name.replace('"', "\"\""));
-            let rows: u64 = reader.query_one(&sql, &[], |row| row.get(0))?;
-            counts.push((name, rows));
+/// The rows of each table of a database that nobody has opened yet, as it lies there: no migration has run. Blocks; for threads outside of a
+/// runtime.
+pub fn count_rows(url: &DatabaseUrl) -> Result<Vec<(String, u64)>, Error> {
+    let mut conn = crate::db::connect(url, Access::Read, "count")?;
+    let names = match conn.engine() {
+        Engine::Sqlite => {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         }
-        Ok(counts)
-    })
+        Engine::Postgres => {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
+        }
+    };
+    let mut tables: Vec<String> = Vec::new();
+    conn.query(names, &[], &mut |row| row.get(0).map(|name| tables.push(name)))?;
+    let mut counts = Vec::new();
+    for name in tables {
+        let sql = format!("SELECT count(*) FROM \"{}\"", name.replace('"', "\"\""));
+        let mut rows = 0u64;
+        conn.query(&sql, &[], &mut |row| row.get(0).map(|count| rows = count))?;
+        counts.push((name, rows));
+    }
+    Ok(counts)
 }
 
 /// The schema that the tables lie in; `None` for SQLite. Blocks; for threads outside of a runtime.

@@ -356,7 +356,7 @@ fn stop<M>(queue: &mpsc::Sender<M>, message: impl Fn() -> M) {
     }
 }
 
-fn connect(url: &DatabaseUrl, access: Access, node: &str) -> Result<Conn, Error> {
+pub(crate) fn connect(url: &DatabaseUrl, access: Access, node: &str) -> Result<Conn, Error> {
     match &url.0 {
         Target::Sqlite(path) => SqliteConn::open(Path::new(path), access).map(Conn::Sqlite),
         Target::Postgres(server) => {

@@ -13,6 +13,7 @@ use storeward_policy::Act;
 use storeward_store::{Reader, ledger};
 
 use crate::Error;
+use crate::accounts::Left;
 use crate::asking::Ask;
 use crate::catalogue::{Class, FIELDS, Field};
 use crate::grants::{self, Facts};
@@ -58,6 +59,24 @@ fn who_began(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Option<Act
     }
 }
 
+/// The accounts of their address that stayed open, as the ledger says.
+fn accounts_left(reader: &mut Reader<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, Error> {
+    let kind_prefix = Some("vault.account_left".to_owned());
+    let mut filter = ledger::Filter { kind_prefix, ..ledger::Filter::default() };
+    let mut found = Vec::new();
+    loop {
+        let page = ledger::believed(reader, &filter, PageSize::new(PageSize::MAX))?;
+        found.extend(page.rows.into_iter().filter_map(|(_, record)| match record.event {
+            Event::AccountLeft(fact) if fact.customer == customer => Some(fact.account),
+            _ => None,
+        }));
+        filter.before = page.next;
+        if filter.before.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
 fn harmed(flaw: Flaw) -> RecordHarmed {
     RecordHarmed { customer: flaw.customer, place: flaw.place, harm: flaw.harm.name().to_owned() }
 }
@@ -81,6 +100,8 @@ pub struct Erasure {
     /// Whether every epoch in which the key was ever wrapped has ended, here and in the one copy of the epochs' keys: then no backup of the
     /// keys opens it either.
     pub beyond_backups: bool,
+    /// Accounts of their address that stayed open, because others than themselves asked.
+    pub accounts_left: usize,
 }
 
 impl Vault {
@@ -195,16 +216,19 @@ impl Vault {
     /// writes the database makes no proof by it.
     pub async fn erasure(&self, customer: CustomerId) -> Result<Option<Erasure>, Error> {
         let found = self.0.db.read(move |reader| -> Result<_, Error> {
-            Ok((sql::customer(reader, customer)?, epoch_of_erasure(reader, customer)?))
+            let left = accounts_left(reader, customer)?.len();
+            Ok((sql::customer(reader, customer)?, epoch_of_erasure(reader, customer)?, left))
         });
-        let (row, epoch) = found.await?;
+        let (row, epoch, accounts_left) = found.await?;
         let Some(begun_at) = row.ok_or(Error::NoCustomer)?.erasure_begun_at else { return Ok(None) };
         let destroyed_at = self.0.keys.destroyed_at(customer).await?;
         let is_gone = self.0.keys.has_no_key(customer).await?;
         let has_ended = is_gone && destroyed_at.is_some_and(|at| self.0.keys.has_ended_since(at, epoch));
         // The copy of the epochs' keys opens older backups until the next good one replaces it.
         let beyond_backups = has_ended && self.0.keys.is_copy_of_now();
-        Ok(Some(Erasure { begun_at, erased_at: destroyed_at, beyond_backups }))
+        // In an older copy of the data it was begun anew.
+        let begun_at = destroyed_at.map_or(begun_at, |at| at.min(begun_at));
+        Ok(Some(Erasure { begun_at, erased_at: destroyed_at, beyond_backups, accounts_left }))
     }
 
     /// Ends what was begun before a crash, and erases again whoever an older copy of the data brought back; how many there
@@ -316,11 +340,14 @@ impl Vault {
         let asker = self.asker_of_erasure(actor, customer).await?;
         let (accounts, left) = self.accounts_of(customer, asker).await?;
         let marks = self.as_guests(customer).await?.into_iter().chain(self.as_items(customer).await?);
+        // While the key is there: without it nobody knows any more whose account it is.
+        let count = left.len();
+        self.tell_left(asker, customer, left).await?;
         // No key is of an account's: the note keeps its number for when an older copy of the data has it again.
         for mark in marks.chain(accounts.iter().copied()) {
             self.0.keys.destroy(mark, actor).await?;
         }
-        let (had_key, count) = (self.0.keys.destroy(customer, actor).await?, left.len());
+        let had_key = self.0.keys.destroy(customer, actor).await?;
         let epoch = self.0.keys.current_epoch().0;
         let ended = self.0.db.write(move |tx| -> Result<(), Error> {
             let fields = sql::delete_fields(tx, customer)?;
@@ -339,10 +366,6 @@ impl Vault {
             }
             if is_ended || is_row_changed {
                 tx.append(actor, None, CustomerErased { customer, fields, epoch })?;
-                for (account, why) in &left {
-                    let reason = why.name().to_owned();
-                    tx.append(asker, None, AccountLeft { customer, account: *account, reason })?;
-                }
             } else {
                 tx.commit_silent("the erasure was ended before");
             }
@@ -351,6 +374,27 @@ impl Vault {
         ended.await?;
         self.close(accounts, actor).await?;
         Ok(count)
+    }
+
+    async fn tell_left(
+        &self,
+        asker: Actor,
+        customer: CustomerId,
+        left: Vec<(CustomerId, Left)>,
+    ) -> Result<(), Error> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let told = self.0.db.write(move |tx| -> Result<(), Error> {
+            let known = accounts_left(tx, customer)?;
+            tx.commit_silent("a stop came between, and it was told before");
+            for (account, why) in left.iter().filter(|(account, _)| !known.contains(account)) {
+                let reason = why.name().to_owned();
+                tx.append(asker, None, AccountLeft { customer, account: *account, reason })?;
+            }
+            Ok(())
+        });
+        told.await
     }
 
     /// Deletes values whose time is over, and the index over openings that the ledger has forgotten. How many values.

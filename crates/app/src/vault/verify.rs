@@ -92,19 +92,20 @@ fn of_tables(standing: &Standing) -> String {
     let mut faults = String::new();
     let of_keys = storeward_store::schema::unlike(&standing.keys);
     for (what, unlike) in [("the database", standing.vault.unlike()), ("the key store", of_keys)] {
-        let unlike = match unlike {
-            Ok(Some(unlike)) => unlike,
-            // A user of PostgreSQL's without the right to make a schema: what else was found is told all the same.
-            Ok(None) => {
-                let _ = writeln!(stderr(), "{what}: {}", super::NOT_LOOKED_AT);
-                Vec::new()
-            }
-            // What cannot be read may hide anything.
-            Err(why) => vec![format!("what its tables are made of cannot be read: {why}")],
-        };
-        unlike.iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
+        unlike_in_words(unlike).iter().for_each(|words| faults.push_str(&format!("  {what}: {words}\n")));
     }
     faults
+}
+
+/// Each in words, and what was not looked at, too.
+pub fn unlike_in_words(unlike: Result<Option<Vec<String>>, storeward_store::Error>) -> Vec<String> {
+    match unlike {
+        Ok(Some(unlike)) => unlike,
+        // A user of PostgreSQL's without the right to make a schema: whoever took it away may have done so for this.
+        Ok(None) => vec![super::NOT_LOOKED_AT.to_owned()],
+        // What cannot be read may hide anything.
+        Err(why) => vec![format!("what its tables are made of cannot be read: {why}")],
+    }
 }
 
 fn told(records: &Verified) -> String {
@@ -128,4 +129,17 @@ pub fn accept_older(standing: &Standing) -> Done<String> {
     Ok(format!(
         "Accepted older data of {count} customers; it is in the ledger. Run `storeward vault verify` to see that the rest fits."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Whoever owns the database takes the right away, puts a trigger in, and all was said to be well.
+    #[test]
+    fn what_may_not_be_looked_at_is_a_fault() {
+        assert_eq!(unlike_in_words(Ok(Some(Vec::new()))), Vec::<String>::new());
+        assert_eq!(unlike_in_words(Ok(None)), [super::super::NOT_LOOKED_AT]);
+        assert_eq!(unlike_in_words(Err(storeward_store::Error::Closed)).len(), 1);
+    }
 }

@@ -107,7 +107,7 @@ impl Vault {
     }
 
     /// Customers whom nobody erased, and who have no key in the store.
-    async fn without_key(&self) -> Result<BTreeSet<CustomerId>, Error> {
+    pub async fn without_key(&self) -> Result<BTreeSet<CustomerId>, Error> {
         let (mut with_key, mut after) = (BTreeSet::new(), Some(String::new()));
         while let Some(from) = after {
             let (rows, last) = self.keys().noted(from).await?;

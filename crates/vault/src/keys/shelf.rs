@@ -30,6 +30,8 @@ const DAMAGED_COPIES: &str = "it says where copies of the epochs' keys were put;
                               delete this file: the next backup begins it anew";
 /// Epochs last a month; a shelf with more than ten years of them is not one of ours.
 const MOST_EPOCHS: usize = 128;
+/// Bytes; a longer file is no mark of ours.
+const MOST_OF_MARK: u64 = 64;
 
 /// Beside it, and in no backup: what tells this one from a copy of it, where its key store is on a server.
 const ID: &str = "id";
@@ -94,11 +96,9 @@ struct NotedCopy {
 
 impl NotedCopy {
     fn is_there(&self, digest: Option<&String>, mark: Option<&String>) -> bool {
-        match (&self.mark, mark) {
-            (Some(own), Some(mark)) => own == mark,
-            // Noted by an earlier build, or while it was written.
-            _ => digest.is_some() && self.digest.as_ref().is_none_or(|own| digest == Some(own)),
-        }
+        // Noted by an earlier build, or while it was written, it has no mark; a disk that was copied whole has its original's.
+        let is_another = self.mark.is_some() && mark.is_some() && self.mark.as_ref() != mark;
+        digest.is_some() && !is_another && self.digest.as_ref().is_none_or(|own| digest == Some(own))
     }
 }
 
@@ -126,11 +126,14 @@ fn digest_of(path: &Path) -> Option<String> {
 
 /// Beside a copy: which of the disks that were ever at its place this is.
 fn mark_file(copy: &Path) -> PathBuf {
-    copy.with_extension("mark")
+    let is_taken = copy.extension().is_some_and(|extension| extension == "mark");
+    copy.with_extension(if is_taken { "mark.mark" } else { "mark" })
 }
 
 fn mark_of(copy: &Path) -> Option<String> {
-    fs::read_to_string(mark_file(copy)).ok().filter(|_| copy.exists())
+    let path = mark_file(copy);
+    let is_one = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MOST_OF_MARK);
+    if is_one && copy.exists() { fs::read_to_string(path).ok() } else { None }
 }
 
 /// The epochs that live.
@@ -182,7 +185,8 @@ impl Epochs {
 
 /// All of a file or nothing, whenever it is interrupted.
 fn put(path: &Path, temporary: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(temporary)?;
+    drop(fs::remove_file(temporary)); // A link that lies there is not followed.
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(temporary, path)?;
@@ -270,7 +274,8 @@ impl Shelf {
         let mut noted = self.copies()?;
         let (digest, mark) = (digest_of(copy), mark_of(copy));
         noted.retain(|one| {
-            let is_known = one.mark.is_some() || one.digest.is_some();
+            // One that bore a mark bears it still, or nobody can tell that it is this one.
+            let is_known = if one.mark.is_some() { one.mark == mark } else { one.digest.is_some() };
             let is_back =
                 one.state == CopyState::Lost && is_known && one.is_there(digest.as_ref(), mark.as_ref());
             !(one.path == copy && is_back)
@@ -280,8 +285,8 @@ impl Shelf {
                 one.digest = None;
             } else {
                 one.state = CopyState::Lost;
-                // The file alone went: what is put there now is another.
-                if !copy.exists() {
+                // The file alone went, or a copy of the whole disk came: what is put there now is another.
+                if !copy.exists() || one.mark == mark {
                     drop(fs::remove_file(mark_file(copy)));
                 }
             }

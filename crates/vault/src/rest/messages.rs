@@ -267,6 +267,8 @@ message! {
         erased_at: Option<Moment>,
         /// Whether no backup of the keys opens what was kept of them, either.
         beyond_backups: bool,
+        /// How many accounts of their address stayed open, because they have a second factor or only a program said whose the address is.
+        accounts_left: u64,
     }
 }
 

@@ -110,6 +110,7 @@ async fn told(vault: &Vault, customer: CustomerWord) -> Result<Answer, Problem> 
         begun_at: Moment(found.begun_at),
         erased_at: found.erased_at.map(Moment),
         beyond_backups: found.beyond_backups,
+        accounts_left: u64::try_from(found.accounts_left).unwrap_or(u64::MAX),
     };
     Ok(Answer::of(200, &state))
 }

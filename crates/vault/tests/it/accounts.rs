@@ -193,6 +193,26 @@ both_engines!(a_program_closes_no_account_by_an_address_that_it_wrote, MIGRATION
     assert_eq!((book.left(), lefts(&db).await.len()), (vec![], 2));
 });
 
+// It was told with the end, which knows no more whose accounts those are: a stop between, and nobody heard of it.
+both_engines!(an_account_that_is_left_is_told_once_and_before_the_key_goes, MIGRATIONS, async |db| {
+    let keys = Keys::new(db.engine(), db.clock.clone()).unwrap();
+    let book = Book::with(&[(ADA, account(1))]);
+    let book = Book { with_factor: vec![account(1)], ..book };
+    let vault = beside(&db, keys.open().await, &book);
+    vault.write(staff(), ada(), item("own", &[("contact.email", ADA)])).await.unwrap();
+    for _ in 0..2 {
+        vault.erase(&by_program(ada())).await.unwrap();
+        assert_eq!(lefts(&db).await, [(ada(), account(1), "factor".to_owned())]);
+        let erasure = vault.erasure(ada()).await.unwrap().unwrap();
+        assert_eq!((erasure.erased_at.is_some(), erasure.accounts_left), (true, 1));
+    }
+    assert_eq!(book.left(), [account(1)]);
+    let all = db.read(|reader| storeward_store::ledger::read_after(reader, 0, 10_000)).await.unwrap();
+    let order: Vec<_> = all.iter().map(|(_, record)| record.event.kind()).collect();
+    let at = |kind: &str| order.iter().position(|one| *one == kind).unwrap();
+    assert!(at("vault.account_left") < at("vault.customer_erased"), "{order:?}");
+});
+
 both_engines!(an_account_with_a_factor_is_closed_by_its_owner_or_by_two, MIGRATIONS, async |db| {
     let keys = Keys::new(db.engine(), db.clock.clone()).unwrap();
     let book = Book::with(&[(ADA, account(1)), (ADA, account(2)), ("bob@shop.example", account(3))]);
