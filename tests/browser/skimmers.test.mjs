@@ -54,10 +54,11 @@ after(async () => {
 
 /** Where these get through the page is gone: each has one of its own. */
 const LEAVING = [
-  'form', 'location', 'meta-refresh', 'natives-changed', 'frame-with-a-page', 'frame-written-with-a-script', 'frame-written-with-an-element',
-  'own-window-lent', 'blob-gone-to',
-  // A browser asks for one passkey at a time.
-  'passkey-of-another', 'passkey-for-another',
+  'form', 'location', 'meta-refresh', 'natives-changed', 'lists-changed-for-a-link', 'lists-changed-for-a-window',
+  'frame-with-a-page', 'frame-written-with-a-script', 'frame-written-with-an-element', 'own-window-lent', 'blob-gone-to',
+  'window-that-opened-this', 'frame-that-leaves-from-a-sandbox',
+  // One at a time: a window above all others takes the click for itself, and so does the question for a passkey.
+  'window-above-all', 'passkey-of-another', 'passkey-for-another',
 ];
 
 const guarded = () => new URL('/checkout', stand.ready.shop).href;
@@ -109,11 +110,17 @@ test('the script is approved, and the page held to what was', async () => {
   const rows = await listed('scripts', '--show', 'all');
   const own = rows.find(({ kind, address }) => kind === 'script' && address.endsWith('/skimmers.js'));
   await stand.say(['checkout', 'approve', own.id, '--scope', 'address', '--owner', 'The shop', '--why', 'It turned bad after this']);
+  // Code of the page that has a nonce, and as such a nonce that is worth stealing.
+  const code = rows.filter(({ kind }) => kind === 'inline');
+  assert.equal(code.length, 2);
+  for (const { id } of code) await stand.say(['checkout', 'approve', id, '--scope', 'shape', '--owner', 'The shop', '--why', 'Shows the total']);
   await stand.say(['checkout', 'hold', '/checkout', 'enforce', '--yes']);
   const page = await browsers.whole.newPage();
   const answer = async () => (await page.goto(guarded())).headers();
   const headers = await until('the policy', answer, (headers) => headers['content-security-policy'] !== undefined);
-  assert.match(headers['content-security-policy'], /^default-src 'none'; script-src [^;]*\/skimmers\.js/);
+  assert.match(headers['content-security-policy'], /default-src 'none'; script-src [^;]*\/skimmers\.js/);
+  assert.match(headers['content-security-policy'], /script-src-elem 'unsafe-inline' [^;,]*\/skimmers\.js/);
+  assert.equal(headers['cross-origin-opener-policy'], 'same-origin-allow-popups');
   // Own and providers' hosts, those with a part for any name, too: a list that the browser could not read would let everything out below.
   assert.match(headers['connection-allowlist'], /^\(response-origin( "https:\/\/[\w.*:-]+\/\*")+\);redirects=allow$/);
   for (const host of ['https://*.js.stripe.com', 'https://*.paypal.com', new URL(guarded()).origin]) {
@@ -209,6 +216,113 @@ test('nor does a link that a person clicks, wherever it stands and whenever its 
   assert.deepEqual(await out(browsers.bare, 30_000), links, 'some do not even work without the guard');
 });
 
+test('no window reaches another: not the one that opened it, of the shop or of another host', async () => {
+  for (const browser of [browsers.old, browsers.whole]) {
+    const page = await browser.newPage();
+    await page.goto(guarded());
+    await page.evaluate(() => document.querySelector('#terms').setAttribute('rel', 'opener'));
+    await page.evaluate(() => document.querySelector('#terms').setAttribute('href', '/checkout'));
+    const [second] = await Promise.all([browser.waitForEvent('page'), page.locator('#terms').click()]);
+    await second.waitForLoadState();
+    assert.equal(await second.evaluate(() => globalThis.opener), null);
+    await browser.route('https://opener.evil.test/**', (route) => route.fulfill({
+      contentType: 'text/html',
+      body: `<button>Sale</button><script>
+        onmessage = ({ data }) => { document.title = data; };
+        document.querySelector("button").onclick = () => {
+          const shop = open(${JSON.stringify(guarded())});
+          setInterval(() => shop.postMessage("which card?", "*"), 100);
+        };</script>`,
+    }));
+    await page.goto('https://opener.evil.test/');
+    const [shopping] = await Promise.all([browser.waitForEvent('page'), page.locator('button').click()]);
+    await shopping.waitForLoadState();
+    await shopping.locator('#card').fill('4000');
+    await sleep(1_500);
+    assert.equal(await page.title(), '');
+    assert.equal(await shopping.evaluate(() => globalThis.opener), null);
+    for (const open of [page, second, shopping]) await open.close();
+  }
+});
+
+test('a message hands over no window of the shop that nobody guards', async () => {
+  for (const browser of [browsers.old, browsers.whole]) {
+    const back = '<script>opener.postMessage("paid", "*")</script>';
+    await browser.route('**/returned', (route) => route.fulfill({ contentType: 'text/html', body: back }));
+    const page = await browser.newPage();
+    await page.goto(guarded());
+    await page.evaluate(() => {
+      const link = document.querySelector('#terms');
+      for (const [name, value] of [['rel', 'opener'], ['target', 'second'], ['href', '/returned']]) link.setAttribute(name, value);
+      addEventListener('message', ({ data, source }) => {
+        document.title = `${data} by ${source === null ? 'nobody' : 'somebody'}`;
+      });
+    });
+    await page.locator('#terms').click();
+    await page.waitForFunction(() => document.title.startsWith('paid'));
+    assert.equal(await page.title(), 'paid by nobody');
+    await page.close();
+    await browser.unroute('**/returned');
+  }
+});
+
+/** Ways back to the page of another host that led here: past it, by a frame, faster than anybody counts, from where another step ended. */
+const BACK = {
+  back: () => history.back(),
+  'by as many steps as say something': () => history.go(-5),
+  'two at once': () => {
+    history.pushState(1, '', '#1');
+    for (let count = 0; count < 5; count += 1) history.back();
+  },
+  'steps that overtake each other': () => {
+    for (const at of [1, 2]) history.pushState(at, '', `#${at}`);
+    for (const by of [-1, -2, -1, -2, -1]) history.go(by);
+  },
+  'once another is done': () => {
+    history.pushState(1, '', '#1');
+    for (const owner of [window, navigation]) owner.addEventListener(owner === window ? 'popstate' : 'navigate', () => history.go(-1));
+    history.back();
+  },
+  'by a frame': () => {
+    const { contentWindow: inner } = document.body.appendChild(document.createElement('iframe'));
+    Object.getOwnPropertyDescriptor(inner, 'name').set.call(window, document.querySelector('#card').value);
+    inner.history.pushState(1, '');
+    inner.history.go(-9);
+    inner.History.prototype.back.call(history);
+  },
+};
+
+test('a page goes back to no other host’s, and its name is told nobody there', async () => {
+  for (const browser of [browsers.old, browsers.whole]) {
+    const page = await browser.newPage();
+    const body = `<a href="${guarded()}">Sale</a><script>onpageshow = () => { document.title = location.search + name; }</script>`;
+    await page.route('https://ad.evil.test/**', (route) => route.fulfill({ contentType: 'text/html', body }));
+    for (const [how, act] of Object.entries(BACK)) {
+      await page.goto('https://ad.evil.test/ad');
+      await page.evaluate(() => [0, 1, 2, 3, 4, 5, 6, 7, 8].forEach((at) => history.pushState(null, '', `/ad?${at}`)));
+      await Promise.all([page.waitForURL(guarded()), page.locator('a').click()]);
+      await page.locator('#card').fill('4000');
+      await page.locator('h1').click();
+      await page.evaluate(() => { window.name = document.querySelector('#card').value; });
+      await page.evaluate(act);
+      await sleep(700);
+      assert.equal(new URL(page.url()).pathname, '/checkout', how);
+      assert.equal(await page.evaluate(() => window.name), '4000');
+      // The buyer goes where they like, and nothing goes with them.
+      for (let count = 0; count < 4 && page.url().startsWith(guarded()); count += 1) await page.goBack();
+      assert.equal(page.url(), 'https://ad.evil.test/ad?8');
+      assert.equal(await page.title(), '?8', how);
+    }
+    await until('an alert of it', async () => {
+      await page.goto(guarded());
+      await page.evaluate(() => history.back());
+      await sleep(1_500);
+      return listed('alerts');
+    }, (alerts) => alerts.some(({ what }) => what.trim() === 'navigate blocked'));
+    await page.close();
+  }
+});
+
 test('a hint is told that is gone again, that stands in a frame, that was another a moment ago', async () => {
   const page = await browsers.old.newPage();
   await page.goto(guarded());
@@ -240,8 +354,8 @@ test('a hint is told that is gone again, that stands in a frame, that was anothe
 });
 
 test('those would get through otherwise', async () => {
-  // The policy refuses these by itself: frames with pages of nobody's, workers.
-  const refused = ['nonce-of-the-policy', 'worker-of-text'];
+  // The policies refuse these by themselves: workers, files by a nonce that was stolen, a way to a window that went to a page like any other.
+  const refused = ['worker-of-text', 'window-that-opened-this', ...tricks.filter((trick) => trick.startsWith('nonce-'))];
   const some = tricks.filter((trick) => !refused.includes(trick));
   const out = await through(browsers.bare, guarded(), some, { patience: 60_000, atOnce: 5 });
   assert.deepEqual(out, some.sort(), 'some do not even work without the guard');

@@ -10,6 +10,7 @@ const PAGES: [&str; 1] = ["/checkout"];
 /// How long an approval holds, where the section does not say.
 const APPROVE_DAYS: u32 = 90;
 const MOST_PAGES: usize = 50;
+const MOST_PLACES: usize = 20;
 
 /// `[checkout]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,6 +22,8 @@ pub struct CheckoutSection {
     pub on_change: OnChange,
     /// Whose published hosts paying pages may use without being approved one by one.
     pub providers: Vec<Provider>,
+    /// Where paying pages may lead to without an approval, such as `https://pay.example`.
+    pub leads_to: Vec<String>,
     /// An approval that names no end holds so long.
     pub approve_days: u32,
     /// How often the bodies of scripts are fetched and compared.
@@ -36,6 +39,7 @@ impl Default for CheckoutSection {
             pages: Vec::new(),
             on_change: OnChange::Alert,
             providers: Vec::new(),
+            leads_to: Vec::new(),
             approve_days: APPROVE_DAYS,
             fetch_hours: 1,
             internal: Vec::new(),
@@ -146,6 +150,15 @@ impl CheckoutSection {
                 "a number from 1 to 168: PCI DSS 11.6.1 asks for once a week",
             );
         }
+        if let Some(place) = self.leads_to.iter().find(|place| !is_origin(place)) {
+            return fault(
+                "checkout.leads_to",
+                &format!("{place:?} is no place to lead to: write it like https://pay.example"),
+            );
+        }
+        if self.leads_to.len() > MOST_PLACES {
+            return fault("checkout.leads_to", "there are more than 20");
+        }
         for place in &self.internal {
             Destination::parse(place)
                 .map_err(|why| ConfigFault { key: "checkout.internal", why: format!("{place}: {why}") })?;
@@ -162,6 +175,15 @@ impl CheckoutSection {
     }
 }
 
+/// Scheme, host and port as browsers write them, and no more: it stands in the policy as it is.
+fn is_origin(place: &str) -> bool {
+    let Some(rest) = place.strip_prefix("https://") else { return false };
+    let (host, port) = rest.split_once(':').unwrap_or((rest, "1"));
+    let is_sign = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let is_port = port != "443" && port.parse::<u16>().is_ok_and(|port| port > 0);
+    !host.is_empty() && host.len() <= 253 && host.bytes().all(is_sign) && is_port
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +194,7 @@ mod tests {
         section.check().unwrap();
         assert_eq!((section.mode, section.on_change), (Mode::Learn, OnChange::Alert));
         assert_eq!(section.paths(), ["/checkout"]);
-        let text = "mode = 'enforce'\npages = ['/order/', '/pay']\non_change = 'last_good'\nproviders = ['stripe', 'paypal']\n";
+        let text = "mode = 'enforce'\npages = ['/order/', '/pay']\non_change = 'last_good'\nproviders = ['stripe', 'paypal']\nleads_to = ['https://pay.example:8443']\n";
         let section: CheckoutSection = toml::from_str(text).unwrap();
         section.check().unwrap();
         assert_eq!(section.paths(), ["/order", "/pay"]);
@@ -185,6 +207,11 @@ mod tests {
             ("pages = ['/a b']", "checkout.pages"),
             ("pages = ['/checkout?step=2']", "checkout.pages"),
             ("pages = ['/.storeward/pay']", "checkout.pages"),
+            ("leads_to = ['pay.example']", "checkout.leads_to"),
+            ("leads_to = ['https://pay.example/']", "checkout.leads_to"),
+            ("leads_to = ['https://*.example']", "checkout.leads_to"),
+            ("leads_to = ['https://pay.example; script-src *']", "checkout.leads_to"),
+            ("leads_to = ['https://pay.example:443']", "checkout.leads_to"),
             ("approve_days = 0", "checkout.approve_days"),
             ("fetch_hours = 0", "checkout.fetch_hours"),
             ("fetch_hours = 169", "checkout.fetch_hours"),

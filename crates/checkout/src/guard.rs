@@ -23,8 +23,17 @@ use crate::staff;
 /// Below it, on the shop's own host, are the guard script and the address where browsers report.
 pub const PAGES: &str = "/.storeward/checkout";
 
-/// The script that runs before anything else on a paying page.
-pub(crate) const GUARD: &str = include_str!("../assets/guard.js");
+/// The script that runs before anything else on a paying page: one function, of several files.
+pub(crate) const GUARD: &str = concat!(
+    "\"use strict\";\n(() => {\n",
+    include_str!("../assets/guard/natives.js"),
+    include_str!("../assets/guard/frames.js"),
+    include_str!("../assets/guard/elements.js"),
+    include_str!("../assets/guard/links.js"),
+    include_str!("../assets/guard/leaving.js"),
+    include_str!("../assets/guard/page.js"),
+    "})();\n"
+);
 
 /// A report is believed to come from a page that went out so long ago at most.
 const REPORTS_HOURS: i64 = 12;
@@ -226,7 +235,8 @@ fn known(reader: &mut Reader<'_>, section: &CheckoutSection, now: Timestamp) -> 
             Some((_, rules)) => Arc::clone(rules),
             None => {
                 let (acts_as, on_change) = way;
-                let settings = Settings { now, acts_as, on_change, providers: &section.providers };
+                let (providers, leads_to) = (&*section.providers, &*section.leads_to);
+                let settings = Settings { now, acts_as, on_change, providers, leads_to };
                 let rules = Arc::new(Rules::of(&rows, settings));
                 made.push((way, Arc::clone(&rules)));
                 rules

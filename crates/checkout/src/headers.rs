@@ -67,6 +67,17 @@ pub(crate) fn shop_nonce(headers: &HeaderMap) -> Option<String> {
     found.filter(is_nonce).map(str::to_owned).next()
 }
 
+/// Whether the shop sends an opener policy that keeps windows of other hosts away from the page: one that browsers read (HTML, "obtain an
+/// opener policy": one item, what follows it are parameters).
+pub(crate) fn keeps_openers_away(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all("cross-origin-opener-policy").iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let item = line.to_str().unwrap_or_default();
+    let is_one = !item.contains(',');
+    let word = item.split(';').next().unwrap_or_default().trim_matches(' ');
+    is_one && matches!(word, "same-origin" | "same-origin-allow-popups" | "noopener-allow-popups")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +111,22 @@ mod tests {
         assert_eq!(nonce("script-src 'self' 'nonce-aB3+/=' 'strict-dynamic'").as_deref(), Some("aB3+/="));
         assert_eq!(nonce("script-src 'self'"), None);
         assert_eq!(nonce("script-src 'nonce-\"><script>'"), None);
+    }
+
+    #[test]
+    fn an_opener_policy_of_the_shop_s_counts_where_browsers_read_one_that_is_strict() {
+        let keeps = |lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(|line| ("cross-origin-opener-policy", *line)).collect();
+            keeps_openers_away(&headers(&lines))
+        };
+        for strict in ["same-origin", "same-origin-allow-popups", " noopener-allow-popups; report-to=\"a\""] {
+            assert!(keeps(&[strict]), "{strict}");
+        }
+        for lax in
+            ["unsafe-none", "", "Same-Origin", "same-origin, same-origin", "\"same-origin\"", "same origin"]
+        {
+            assert!(!keeps(&[lax]), "{lax}");
+        }
+        assert!(!keeps(&[]) && !keeps(&["same-origin", "unsafe-none"]));
     }
 }

@@ -282,6 +282,21 @@ impl Intake {
         }
     }
 
+    /// Where a form's answer leads on to. What one client sent the shop may have brought it about.
+    pub(crate) fn leads(&self, page: &str, address: String, (asker, day): (Asker, i64), known: &Known) {
+        let id = ScriptId::of(Kind::Navigate, &address);
+        let is_known = known.rows.contains_key(&id);
+        let mut reporters = self.reporters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
+        if waiting.may_hear(is_known || reporters.takes(asker.network, day, &id)) {
+            waiting.hear((id, is_known), Kind::Navigate, address, (page, None));
+        }
+        drop(waiting);
+        if !is_known {
+            self.wake.notify_one();
+        }
+    }
+
     pub(crate) fn headers(&self, page: &str, found: Lines) {
         let mut waiting = self.lock();
         if waiting.headers.len() < MOST_PAGES || waiting.headers.contains_key(page) {

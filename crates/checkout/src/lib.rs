@@ -2,7 +2,7 @@
 //!
 //! **Owns** the section `[checkout]`, the inventory of scripts and places of paying pages with its approvals, the rewriting of these
 //! pages while they stream ([`Checkout::stage`]), the policy in their head, the address where browsers report, the fetching of scripts'
-//! bodies, the comparison of headers, and the guard script (`assets/guard.js`).
+//! bodies, the comparison of headers, and the guard script (`assets/guard/`).
 //! **Holds** a page's bytes stay as they are but for what is inserted; a script gets a nonce or a hash only when it was approved by a
 //! person, never because it was there; the shop's own policy stands beside ours; what browsers report is a hint: it is counted, it may
 //! alert, it takes nothing away; reports, rows and memory are bounded; a page that cannot be read goes on with the policy alone.

@@ -96,9 +96,13 @@ pub(crate) struct Rules {
     pins: HashMap<String, String>,
     /// The policy behind `script-src` and its nonce.
     scripts: String,
+    /// Of these the addresses alone.
+    addresses: String,
     rest: String,
     /// Origins to which a page may lead away.
     pub leads_to: String,
+    /// Of whom frames may stand in the page.
+    frames: Vec<String>,
     /// The header of browsers that hold a page to a list of hosts, whatever the channel (Connection Allowlists, WICG).
     pub hosts: String,
     /// Approved rows that found no room in the policy.
@@ -112,6 +116,8 @@ pub(crate) struct Settings<'a> {
     pub acts_as: Mode,
     pub on_change: OnChange,
     pub providers: &'a [Provider],
+    /// Where the config says that pages may lead to.
+    pub leads_to: &'a [String],
 }
 
 /// What a provider publishes that its pages need.
@@ -173,7 +179,11 @@ impl Hosts {
 }
 
 /// Whether something runs, or is spoken to, without an approval: it is a provider's, or the policy allows it to every page.
-pub(crate) fn needs_none(row: &Script, providers: &[Provider], hosts: &[String]) -> bool {
+pub(crate) fn needs_none(
+    row: &Script,
+    (providers, leads_to): (&[Provider], &[String]),
+    hosts: &[String],
+) -> bool {
     let origin = address::origin(&row.address).unwrap_or(&row.address);
     let fits = |pattern: &&str| match pattern.split_once("*.") {
         Some((scheme, suffix)) => {
@@ -187,7 +197,11 @@ pub(crate) fn needs_none(row: &Script, providers: &[Provider], hosts: &[String])
     let is_plain =
         matches!(row.kind, Kind::Connect | Kind::Image | Kind::Style | Kind::Font | Kind::Media | Kind::Form);
     let is_data = row.address == "data:" && matches!(row.kind, Kind::Image | Kind::Font);
-    is_data || is_plain && is_own || providers.iter().any(|one| one.hosts().of(row.kind).iter().any(&fits))
+    let is_led_to = matches!(row.kind, Kind::Form | Kind::Navigate) && leads_to.contains(&row.address);
+    is_data
+        || is_led_to
+        || is_plain && is_own
+        || providers.iter().any(|one| one.hosts().of(row.kind).iter().any(&fits))
 }
 
 /// Whether a row may run now.
@@ -199,6 +213,13 @@ pub(crate) fn may_run(row: &Script, settings: &Settings<'_>) -> bool {
         Status::Changed => row.kind != Kind::Script || settings.on_change == OnChange::Alert || row.is_shared,
         Status::New | Status::Expired | Status::Revoked => false,
     }
+}
+
+/// What stands in the policy for a row.
+struct Admitted {
+    text: String,
+    /// The hash that browsers hold the file to.
+    pin: Option<String>,
 }
 
 impl Rules {
@@ -218,18 +239,23 @@ impl Rules {
                 .into_iter()
                 .map(|kind| (kind, of(kind)))
                 .collect();
+        places.entry(Kind::Navigate).or_default().extend(settings.leads_to.iter().cloned());
         let mut handlers = Vec::new();
         let mut length = 1_024;
         for row in rows.iter().filter(|row| may_run(row, &settings)) {
-            let source = known.admit(row, &settings);
+            let Admitted { text: source, pin } = known.admit(row, &settings);
             if source.is_empty() {
                 continue;
             }
+            // The address of a script stands in both policies, in the second one too where only its hash stands in the first.
+            let of_address = if row.kind == Kind::Script { row.address.len() + 1 } else { 0 };
+            let room = source.len() + of_address;
             // One that does not fit leaves its room to those behind it.
-            if length + source.len() >= MOST_BYTES {
+            if length + room >= MOST_BYTES {
                 known.left_out += 1;
             } else {
-                length += source.len() + 1;
+                length += room + 1;
+                known.pins.extend(pin.map(|hash| (row.address.clone(), hash)));
                 match row.kind {
                     Kind::Script | Kind::Inline => scripts.push(source),
                     Kind::Handler => handlers.push(source),
@@ -238,15 +264,23 @@ impl Rules {
             }
         }
         known.leads_to = leads_to(&places);
+        known.frames = places.get(&Kind::Frame).cloned().unwrap_or_default();
         // A file that stands in the policy by its hash is fetched from its host all the same.
         known.hosts = hosts(scripts.iter().chain(places.values().flatten()).chain(known.pins.keys()));
+        known.addresses = addresses(&scripts, &known.pins);
         known.scripts = scripts.join(" ");
         known.rest = rest(&handlers, &places);
         known
     }
 
-    /// What stands in the policy for an approved row; shapes and pins are kept beside.
-    fn admit(&mut self, row: &Script, settings: &Settings<'_>) -> String {
+    /// What stands in the policy for an approved row; shapes are kept beside.
+    fn admit(&mut self, row: &Script, settings: &Settings<'_>) -> Admitted {
+        let mut pin = None;
+        let text = self.text_of(row, settings, &mut pin);
+        Admitted { text, pin }
+    }
+
+    fn text_of(&mut self, row: &Script, settings: &Settings<'_>, pin: &mut Option<String>) -> String {
         let approval = row.approval.as_ref();
         let hash = approval.and_then(|approval| approval.hash.clone());
         let scope = approval.map(|approval| approval.scope);
@@ -266,7 +300,7 @@ impl Rules {
                 if let Some(hash) = hash.filter(|_| is_held && row.is_shared) {
                     // By its address what changed would run wherever no tag of the page asks for the hash: a script can put it in.
                     let by_hash = format!("'sha256-{hash}'");
-                    self.pins.insert(row.address.clone(), hash);
+                    *pin = Some(hash);
                     if row.status_at(settings.now) == Status::Changed {
                         return by_hash;
                     }
@@ -287,6 +321,12 @@ impl Rules {
         }
     }
 
+    /// Whether a frame of somebody else's may stand in the page. Those of providers open windows and wait to hear from them: PayPal's
+    /// buttons do, and so do wallets in Stripe's frames.
+    pub(crate) fn has_frames_of_others(&self, own: &str) -> bool {
+        self.frames.iter().any(|place| place != own)
+    }
+
     /// Whether the policy lets the page speak to a host. The guard tells two parts of a name: beside a shop's own host below
     /// `cloudfront.net` there is everybody's, so that name is the very host's or a provider's whole.
     pub(crate) fn speaks_to(&self, told: &str) -> bool {
@@ -295,6 +335,15 @@ impl Rules {
             let rest = own.strip_prefix("*.").and_then(|whole| whole.strip_suffix(told));
             own == told || rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
+    }
+
+    /// Whether a page may lead there, whichever row was approved for it: that of a form, that of a link, the config's.
+    pub(crate) fn leads_there(&self, row: &Script) -> bool {
+        matches!(row.kind, Kind::Form | Kind::Navigate) && self.leads_to_place(&row.address)
+    }
+
+    pub(crate) fn leads_to_place(&self, address: &str) -> bool {
+        self.leads_to.split(' ').any(|to| to == address)
     }
 
     /// Whether an approval names this very address.
@@ -318,6 +367,25 @@ impl Rules {
             self.scripts, self.rest
         )
     }
+
+    /// A second one beside it, which browsers apply as well: whoever got hold of the nonce, or of a tag that bears it, loads nothing with it
+    /// from where no approved script lies (CSP 3, 6.7.1.1: a nonce lets a file of any address run).
+    pub(crate) fn policy_of_addresses(&self, guard: &str, report: &str) -> String {
+        format!(
+            "script-src-elem 'unsafe-inline' {guard} {}; report-uri {report}; report-to storeward",
+            self.addresses
+        )
+    }
+}
+
+/// Without the hashes, which would take `'unsafe-inline'` back; with the addresses of files that only their hash stands for.
+fn addresses(scripts: &[String], pins: &HashMap<String, String>) -> String {
+    let mut all: Vec<&str> =
+        scripts.iter().map(String::as_str).filter(|one| !one.starts_with('\'')).collect();
+    all.extend(pins.keys().map(String::as_str));
+    all.sort_unstable();
+    all.dedup();
+    all.join(" ")
 }
 
 fn rest(handlers: &[String], places: &HashMap<Kind, Vec<String>>) -> String {
@@ -331,6 +399,12 @@ fn rest(handlers: &[String], places: &HashMap<Kind, Vec<String>>) -> String {
         true => "'none'".to_owned(),
         false => format!("'unsafe-hashes' {}", handlers.join(" ")),
     };
+    // Where the page may lead to, its forms may, too: browsers hold `form-action` against the redirects behind a form, and report its first
+    // address alone, so that nobody could approve the place that a shop's answer leads on to.
+    let forms = match leads_to(places) {
+        none if none.is_empty() => none,
+        some => format!(" {some}"),
+    };
     // A frame of the shop's own is a place where no guard is: not without an approval.
     let named = |kind: Kind| match of(kind) {
         none if none.is_empty() => " 'none'".to_owned(),
@@ -338,7 +412,7 @@ fn rest(handlers: &[String], places: &HashMap<Kind, Vec<String>>) -> String {
     };
     format!(
         "; script-src-attr {handlers}; connect-src 'self'{}; img-src 'self' data:{}; style-src 'self' 'unsafe-inline'{}; \
-         font-src 'self' data:{}; media-src 'self'{}; worker-src{}; frame-src{}; form-action 'self'{}; \
+         font-src 'self' data:{}; media-src 'self'{}; worker-src{}; frame-src{}; form-action 'self'{forms}; \
          manifest-src 'self'; object-src 'none'; base-uri 'self'",
         of(Kind::Connect),
         of(Kind::Image),
@@ -347,7 +421,6 @@ fn rest(handlers: &[String], places: &HashMap<Kind, Vec<String>>) -> String {
         of(Kind::Media),
         named(Kind::Worker),
         named(Kind::Frame),
-        of(Kind::Form),
     )
 }
 

@@ -105,7 +105,7 @@ fn said(one: &Value, about: About<'_>) -> Option<Said> {
         (Some(_), _) => None,
         (None, _) => {
             let word: GuardWord = serde_json::from_value(one.clone()).ok()?;
-            word.said()
+            if word.kind == LEADS { word.leads(about) } else { word.said() }
         }
     }
 }
@@ -231,12 +231,19 @@ impl HashReport {
 #[derive(Debug, Deserialize)]
 struct GuardWord {
     kind: String,
+    #[serde(default)]
     channel: String,
+    /// Of a place that a page which learns leads away to: scheme, host and port.
+    #[serde(default)]
+    origin: String,
     #[serde(default)]
     host: String,
     #[serde(default)]
     path: String,
 }
+
+/// What the guard says of a place that a page leads away to by a script, a link or a window: no policy reports it.
+const LEADS: &str = "leads";
 
 /// The one channel that neither a policy nor the guard closes: a name is looked up.
 pub(crate) const PRECONNECT: &str = "preconnect";
@@ -273,6 +280,16 @@ const CHANNELS: [&str; 27] = [
 ];
 
 impl GuardWord {
+    /// A row like those of what browsers report, so that it can be approved.
+    fn leads(&self, about: About<'_>) -> Option<Said> {
+        let is_place = ["https://", "http://"].iter().any(|scheme| self.origin.starts_with(scheme));
+        if !is_place || is_noise(&self.origin) {
+            return None;
+        }
+        let address = leads_to(about.base, &self.origin)?;
+        Some(Said::Violation { kind: Kind::Navigate, address, initiator: None, is_enforced: false })
+    }
+
     fn said(&self) -> Option<Said> {
         let how = [How::Blocked, How::Seen, How::Tampered].into_iter().find(|how| how.word() == self.kind)?;
         let channel = CHANNELS.iter().find(|known| **known == self.channel)?;
@@ -284,6 +301,13 @@ impl GuardWord {
         let (host, path) = plain_place(&self.host.to_ascii_lowercase(), &self.path);
         Some(Said::Guard { how, channel, host, path })
     }
+}
+
+/// Where a page leads away to, as the inventory has it; nothing for its own host, and for what is no place of the web.
+pub(crate) fn leads_to(base: Base<'_>, written: &str) -> Option<String> {
+    let address = address::plain_origin(&address::resolve(base, written)?.plain());
+    let is_web = address.starts_with("https://") || address.starts_with("http://");
+    (is_web && address != format!("https://{}", base.authority)).then_some(address)
 }
 
 /// A path as it may be kept: without what looks like somebody's (numbers, long words, addresses of mails).

@@ -20,7 +20,7 @@ use storeward_host::Rewrite;
 use icons::Icons;
 pub(crate) use inflate::{Coding, Inflate};
 use long::Long;
-use notes::{Mark, Notes};
+use notes::{Mark, Notes, Way};
 
 use crate::address;
 use crate::model::Kind;
@@ -272,9 +272,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
                     self.unread("unread.ambiguous");
                 }
                 Some(Mark::Nested) => self.unread("unread.ambiguous"),
-                Some(Mark::Code { tag_end, end, has_nonce, is_foreign }) => {
-                    self.code((tag_end, end), has_nonce, is_foreign, out);
-                }
+                Some(Mark::Code { tag_end, end, way }) => self.code((tag_end, end), way, out),
                 None => break,
             }
         }
@@ -380,7 +378,8 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
         });
     }
 
-    fn code(&mut self, (tag_end, end): (usize, usize), has_nonce: bool, is_foreign: bool, out: &mut Vec<u8>) {
+    fn code(&mut self, (tag_end, end): (usize, usize), way: Way, out: &mut Vec<u8>) {
+        let Way { has_nonce, is_foreign, is_kept } = way;
         if let Some(long) = self.long.take().filter(|long| long.tag_end == tag_end) {
             if is_foreign {
                 self.unread("unread.ambiguous");
@@ -404,7 +403,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             && is_plain
             && !self.is_ambiguous;
         // A tag has one nonce: where the shop gave it its own, the shop's policy needs that one.
-        if is_allowed && !has_nonce {
+        if is_allowed && !has_nonce && !is_kept {
             self.let_go(tag_end.saturating_sub(1), out);
             out.extend_from_slice(format!(" nonce=\"{}\"", self.inserts.nonce).as_bytes());
         }

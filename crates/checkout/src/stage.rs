@@ -14,6 +14,7 @@ use crate::headers;
 use crate::intake::Asker;
 use crate::model::{Kind, ScriptId};
 use crate::policy::{Known, Rules};
+use crate::report;
 use crate::rewrite::{Approvals, Coding, Inflate, Inserts, PageRewrite, Pin, Read, Reader, notes};
 
 /// A longer path may bring with it what stands in the answer.
@@ -199,6 +200,9 @@ impl Crossing {
         let known = self.shared.known.load_full();
         // Browsers show the body of a redirect that leads nowhere; only what they have already comes without one.
         let is_shown = self.is_document && !status.is_informational() && status != StatusCode::NOT_MODIFIED;
+        if is_shown && self.method == Method::POST && leads_on(status, headers) {
+            self.note_where(headers, &known);
+        }
         let Some(own) = known.pages.get(self.number).filter(|_| is_shown) else {
             // What a script asked for goes by the policy of the page that asked; the browser must not keep it and show it as a page later.
             let is_bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -239,17 +243,42 @@ impl Crossing {
         self.rewrite(headers, (known, rules), Inserts { guard, nonce })
     }
 
+    /// A form's answer that leads on to another host: browsers report the form's first address and nothing of this one.
+    fn note_where(&self, headers: &HeaderMap, known: &Known) {
+        let to = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let base = Base { authority: &self.authority, path: &self.path };
+        let rules = known.pages.get(self.number).map(|own| &own.rules);
+        let is_led_to = |address: &String| rules.is_some_and(|rules| rules.leads_to_place(address));
+        if let Some(address) = to.and_then(|to| report::leads_to(base, to)).filter(|to| !is_led_to(to)) {
+            let day = self.shared.clock.now().seconds().div_euclid(86_400);
+            self.shared.intake.leads(&self.page, address, (self.asker, day), known);
+        }
+    }
+
     fn add_policy(&self, headers: &mut HeaderMap, known: &Rules, (nonce, report): (&str, &str)) {
         let guard = format!("https://{}{PAGES}/guard.js", self.authority);
         let name = match known.acts_as {
             Mode::Enforce => header::CONTENT_SECURITY_POLICY,
             Mode::Learn | Mode::Off => header::CONTENT_SECURITY_POLICY_REPORT_ONLY,
         };
+        if known.acts_as == Mode::Enforce
+            && let Ok(value) = HeaderValue::try_from(known.policy_of_addresses(&guard, report))
+        {
+            headers.append(header::CONTENT_SECURITY_POLICY, value);
+        }
         // Everything in it was made or spelt by us, in ASCII.
         if let Ok(value) = HeaderValue::try_from(known.policy(nonce, &guard, report)) {
             headers.append(name, value);
         }
         if known.acts_as == Mode::Enforce {
+            // Another host's window that opened this one would hear what a script tells it, past every policy; and so would a page of the
+            // shop's that nobody guards and that a script opened, but where a frame of somebody else's has to hear from its window.
+            if !headers::keeps_openers_away(headers) {
+                let name = HeaderName::from_static("cross-origin-opener-policy");
+                let has_windows = known.has_frames_of_others(&format!("https://{}", self.authority));
+                let word = if has_windows { "same-origin-allow-popups" } else { "same-origin" };
+                headers.insert(name, HeaderValue::from_static(word));
+            }
             // Looking up a name gives away what stands in it (Chromium, Firefox).
             headers
                 .insert(HeaderName::from_static("x-dns-prefetch-control"), HeaderValue::from_static("off"));

@@ -16,7 +16,7 @@ use crate::model::{
     Act, Alert, Approval, Counted, HeaderLine, Hold, Kind, NewApproval, Scope, Script, ScriptId, Standing,
     Status, Wanted, Whole,
 };
-use crate::policy::{self, Settings};
+use crate::policy::{self, Rules, Settings};
 use crate::rewrite::IN_ADDRESS;
 use crate::{sql, staff};
 
@@ -244,12 +244,15 @@ fn stopped(
     (now, since): (Timestamp, Timestamp),
 ) -> Result<Vec<Script>, StoreError> {
     let on_change = if hold == Hold::LastGood { OnChange::LastGood } else { section.on_change };
-    let settings = Settings { now, acts_as: Mode::Enforce, on_change, providers: &section.providers };
+    let (providers, leads_to) = (&*section.providers, &*section.leads_to);
+    let settings = Settings { now, acts_as: Mode::Enforce, on_change, providers, leads_to };
     let mut rows = sql::all(reader, now)?;
+    let known = Rules::of(&rows, settings);
     rows.retain(|row| {
         row.last_seen >= since
             && !policy::may_run(row, &settings)
-            && !policy::needs_none(row, &section.providers, hosts)
+            && !policy::needs_none(row, (providers, leads_to), hosts)
+            && !known.leads_there(row)
     });
     rows.sort_by_key(|row| row.page != page);
     Ok(rows)

@@ -23,7 +23,7 @@ export class Program {
     });
     running.add(this.child);
     const keep = (bytes) => {
-      this.output = (this.output + bytes).slice(-20_000);
+      this.output = (this.output + bytes).slice(-200_000);
       into.write(bytes);
     };
     this.child.stdout.on('data', keep);

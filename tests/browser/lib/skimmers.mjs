@@ -13,7 +13,7 @@ import { chromium } from 'playwright-core';
 import { chromiumBinary, root } from './paths.mjs';
 import { output, sleep, within } from './processes.mjs';
 
-const PAGE_SCRIPT = path.join(root, 'tests/browser/pages/skimmers.js');
+const PAGE_SCRIPTS = ['fresh-frames.js', 'skimmers.js'].map((name) => path.join(root, 'tests/browser/pages', name));
 
 /** Nobody's card: a word that is drawn anew, and fits into a host's name. */
 export const marker = () => `card${randomBytes(6).toString('hex')}`;
@@ -84,7 +84,7 @@ function listening(server) {
 
 /** A shop of one paying page, with a script of its own that turned bad. It protects itself by nothing. */
 export async function payingShop(port) {
-  const script = await readFile(PAGE_SCRIPT);
+  const script = (await Promise.all(PAGE_SCRIPTS.map((name) => readFile(name, 'utf8')))).join('\n');
   /** What its own address was told. */
   const notes = [];
   const server = http.createServer((request, response) => {
@@ -127,6 +127,8 @@ function page(asked, port) {
 <p><a id="terms" href="/blank" target="_blank">Terms</a></p>
 <div id="place" style="font-size: 40px"></div>
 <script src="/skimmers.js" data-run="${names}" data-https="${port}"></script>
+<template id="kept"><script>var cart = {"total": "12.00"};</script></template>
+<script>var late = {"total": "${Math.random()}"};</script>
 </body></html>`;
 }
 

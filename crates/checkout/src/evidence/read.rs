@@ -107,7 +107,7 @@ pub(super) fn parts(
             .scripts
             .into_iter()
             .map(|(row, versions)| {
-                let by_provider = policy::needs_none(&row, &section.providers, hosts);
+                let by_provider = policy::needs_none(&row, (&section.providers, &section.leads_to), hosts);
                 script(row, versions, by_provider, names)
             })
             .collect(),

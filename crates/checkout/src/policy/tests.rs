@@ -37,7 +37,7 @@ fn row(kind: Kind, address: &str, scope: Option<Scope>) -> Script {
 const NOW: Timestamp = Timestamp::from_seconds(1_500);
 
 fn known(rows: &[Script], on_change: OnChange, providers: &[Provider]) -> Rules {
-    Rules::of(rows, Settings { now: NOW, acts_as: Mode::Enforce, on_change, providers })
+    Rules::of(rows, Settings { now: NOW, acts_as: Mode::Enforce, on_change, providers, leads_to: &[] })
 }
 
 fn policy(rows: &[Script]) -> String {
@@ -68,6 +68,23 @@ fn only_what_was_approved_stands_in_the_policy() {
          report-to storeward"
     );
     assert!(!text.contains("evil"));
+}
+
+#[test]
+fn the_policy_of_addresses_names_approved_files_whatever_stands_for_them() {
+    let mut changed = row(Kind::Script, "https://shop.example/b.js", Some(Scope::Exact));
+    changed.status = Status::Changed;
+    let rows = [
+        row(Kind::Script, "https://shop.example/a.js", Some(Scope::Address)),
+        row(Kind::Script, "https://evil.example/new.js", None),
+        row(Kind::Inline, "inline", Some(Scope::Exact)),
+        changed,
+    ];
+    assert_eq!(
+        known(&rows, OnChange::Block, &[]).policy_of_addresses("https://shop.example/guard.js", "/r?k=1"),
+        "script-src-elem 'unsafe-inline' https://shop.example/guard.js https://shop.example/a.js https://shop.example/b.js; \
+         report-uri /r?k=1; report-to storeward"
+    );
 }
 
 #[test]
@@ -136,23 +153,48 @@ fn providers_bring_their_hosts() {
     assert!(styles.contains("https://*.paypal.com https://*.paypalobjects.com"), "{styles}");
 }
 
+// Whose windows have to be heard from: the provider's, and nobody's where only the shop has frames.
+#[test]
+fn frames_of_others_are_known() {
+    let own = "https://shop.example";
+    let frames =
+        |rows: &[Script], providers| known(rows, OnChange::Alert, providers).has_frames_of_others(own);
+    let of = |address| row(Kind::Frame, address, Some(Scope::Address));
+    assert!(!frames(&[], &[]) && !frames(&[of(own)], &[]));
+    assert!(frames(&[], &[Provider::PayPal]) && frames(&[], &[Provider::Stripe]));
+    assert!(frames(&[of(own), of("https://bank.example")], &[]));
+    assert!(frames(&[of("https://shop.example:8443")], &[]));
+}
+
 // Looking on stops nothing, not even a file that changed.
 #[test]
 fn learning_holds_nothing_to_its_hash() {
     let changed = row(Kind::Script, "https://cdn.example/a.js", Some(Scope::Exact));
-    let settings = Settings { now: NOW, acts_as: Mode::Learn, on_change: OnChange::Block, providers: &[] };
+    let (acts_as, on_change) = (Mode::Learn, OnChange::Block);
+    let settings = Settings { now: NOW, acts_as, on_change, providers: &[], leads_to: &[] };
     assert_eq!(Rules::of(&[changed], settings).pinned("https://cdn.example/a.js"), None);
 }
 
 // Whoever gets thousands of rows approved gets no head that no server takes.
 #[test]
 fn the_policy_has_an_end() {
-    let rows: Vec<Script> = (0..2_000)
-        .map(|n| row(Kind::Script, &format!("https://cdn.example/{n}/script.js"), Some(Scope::Address)))
-        .collect();
-    let known = known(&rows, OnChange::Alert, &[]);
-    assert!(known.policy("x", "g", "r").len() < MOST_BYTES + 2_048);
-    assert!(known.left_out > 0);
+    // Those that changed stand in the first one by a hash that is shorter than the address, which the second one names all the same.
+    for (scope, status, on_change) in [
+        (Scope::Address, Status::New, OnChange::Alert),
+        (Scope::Exact, Status::New, OnChange::Block),
+        (Scope::Exact, Status::Changed, OnChange::Block),
+    ] {
+        let rows: Vec<Script> = (0..2_000)
+            .map(|n| {
+                let address = format!("https://cdn.example/{n}/{}/script.js", "x".repeat(200));
+                Script { status, ..row(Kind::Script, &address, Some(scope)) }
+            })
+            .collect();
+        let known = known(&rows, on_change, &[]);
+        let [both, second] = [known.policy("x", "g", "r"), known.policy_of_addresses("g", "r")];
+        assert!(both.len() + second.len() < MOST_BYTES + 2_048, "{} and {}", both.len(), second.len());
+        assert!(known.left_out > 0 && second.contains("https://cdn.example/0/"));
+    }
 }
 
 // A browser that knows the header holds every channel to these hosts, those too that no policy names.
@@ -193,9 +235,13 @@ fn what_needs_no_approval_is_the_provider_s_or_allowed_to_all() {
         (Kind::Script, "data:", false),
         (Kind::Inline, "inline", false),
     ] {
-        assert_eq!(needs_none(&row(kind, address, None), &providers, &hosts), expected, "{kind:?} {address}");
+        assert_eq!(
+            needs_none(&row(kind, address, None), (&providers, &[]), &hosts),
+            expected,
+            "{kind:?} {address}"
+        );
     }
-    assert!(!needs_none(&row(Kind::Script, "https://js.stripe.com/v3/", None), &[], &hosts));
+    assert!(!needs_none(&row(Kind::Script, "https://js.stripe.com/v3/", None), (&[], &[]), &hosts));
 }
 
 // A link to another spelling of the page led a buyer to one without a policy.
@@ -220,4 +266,33 @@ fn a_page_is_guarded_under_whatever_spelling_a_shop_serves_it() {
     for path in ["/", "/cart", "/checkouts", "/index.php/cart", "/blog/checkout-tips"] {
         assert_eq!(at(path, None), None, "{path}");
     }
+}
+
+// Browsers hold `form-action` against the redirects behind a form: whoever approves a place to lead to has approved it for forms.
+#[test]
+fn where_a_page_may_lead_to_its_forms_may_too() {
+    let rows = [
+        row(Kind::Navigate, "https://pay.example", Some(Scope::Address)),
+        row(Kind::Navigate, "https://evil.example", None),
+        row(Kind::Form, "https://form.example", Some(Scope::Address)),
+    ];
+    let named = ["https://config.example".to_owned()];
+    let settings = Settings {
+        now: NOW,
+        acts_as: Mode::Enforce,
+        on_change: OnChange::Alert,
+        providers: &[Provider::PayPal],
+        leads_to: &named,
+    };
+    let known = Rules::of(&rows, settings);
+    let all = "https://config.example https://form.example https://pay.example https://www.paypal.com https://www.sandbox.paypal.com";
+    assert_eq!(known.leads_to, all);
+    assert!(known.policy("x", "g", "r").contains(&format!("form-action 'self' {all};")));
+    for host in ["config.example", "pay.example"] {
+        assert!(known.hosts.contains(&format!("\"https://{host}/*\"")), "{host}");
+    }
+    // And then the other row of the same place stops nothing.
+    assert!(known.leads_there(&row(Kind::Form, "https://pay.example", None)));
+    assert!(!known.leads_there(&row(Kind::Form, "https://evil.example", None)));
+    assert!(!known.leads_there(&row(Kind::Connect, "https://pay.example", None)));
 }

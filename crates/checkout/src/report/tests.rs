@@ -199,3 +199,26 @@ fn what_shops_and_providers_call_their_scripts_is_kept() {
         assert_eq!((address.as_str(), initiator.as_deref()), (url, Some(url)));
     }
 }
+
+// No policy reports where a script, a link or a window leads to; the guard of a page that learns says it.
+#[test]
+fn a_place_that_a_page_leads_to_is_a_row_without_what_looks_like_somebody_s() {
+    let leads = |origin: &str| heard(&format!(r#"{{"kind":"leads","origin":"{origin}"}}"#)).said;
+    let row = |address: &str| [violation(Kind::Navigate, address)];
+    assert_eq!(leads("https://pay.example:8443"), row("https://pay.example:8443"));
+    assert_eq!(leads("https://pay.example/session?card=4242424242424242"), row("https://pay.example"));
+    assert_eq!(leads("https://4242424242424242.evil.example"), row("https://*.evil.example"));
+    for none in [
+        "",
+        "pay.example",
+        "javascript:void(0)",
+        "data:text/html,x",
+        "//pay.example",
+        "https://shop.example/elsewhere",
+        "chrome-extension://abcdef",
+        "https://translate.google.com",
+        "https://",
+    ] {
+        assert_eq!(leads(none), [], "{none}");
+    }
+}

@@ -21,8 +21,8 @@ pub(super) enum Mark {
     First(usize),
     /// A script's file, by where the name ends in its tag.
     File { name_end: usize, source: String, is_elsewhere_asked: bool },
-    /// Code in the page, with its end. What is foreign is not plainly HTML's: within a drawing browsers read it in another way.
-    Code { tag_end: usize, end: usize, has_nonce: bool, is_foreign: bool },
+    /// Code in the page, with its end.
+    Code { tag_end: usize, end: usize, way: Way },
     /// Code within code, which only a drawing can hold: what the outer one runs is not noted.
     Nested,
     /// Code in an attribute.
@@ -37,6 +37,17 @@ pub(super) enum Mark {
     Charset(&'static Encoding, bool),
     /// From here on browsers may read the page in two ways.
     Ambiguous,
+}
+
+/// How code stands in the page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// It has one of the page's own.
+    pub has_nonce: bool,
+    /// Not plainly HTML's: within a drawing browsers read it in another way.
+    pub is_foreign: bool,
+    /// In a template, where it does not run, and a nonce could be read by every script: browsers hide it where code runs.
+    pub is_kept: bool,
 }
 
 /// Where a tag that makes text of what follows may be left out by browsers: everything behind it is then read in another way (lol_html,
@@ -250,14 +261,15 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
                 });
                 return;
             }
-            let has_nonce = element.has_attribute("nonce");
+            let way =
+                Way { has_nonce: element.has_attribute("nonce"), is_foreign, is_kept: own.templates > 0 };
             let later = Rc::clone(notes);
             let handler = move |end: &mut EndTag<'_>| {
                 let mut notes = later.borrow_mut();
                 if notes.open == Some(at.end) {
                     notes.open = None;
                     let end = notes.in_page(end.source_location().bytes()).start;
-                    notes.marks.push_back(Mark::Code { tag_end: at.end, end, has_nonce, is_foreign });
+                    notes.marks.push_back(Mark::Code { tag_end: at.end, end, way });
                 }
                 Ok(())
             };
@@ -273,9 +285,10 @@ pub(super) fn take(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) {
 /// Whether it stays open until its end is told of.
 fn template(notes: &Rc<RefCell<Notes>>, element: &mut Element<'_, '_>) -> bool {
     let later = Rc::clone(notes);
-    let handler = move |_: &mut EndTag<'_>| {
+    let handler = move |end: &mut EndTag<'_>| {
         let mut notes = later.borrow_mut();
-        notes.templates = notes.templates.saturating_sub(1);
+        // Browsers end it by its own tag alone, and the reader by that of what it stands in, too.
+        notes.templates = notes.templates.saturating_sub(usize::from(end.name() == "template"));
         Ok(())
     };
     element.on_end_tag(Box::new(handler)).is_ok()

@@ -117,6 +117,23 @@ fn only_approved_code_gets_a_nonce() {
         ),
         // The shop's own policy needs the shop's own nonce.
         ("<script nonce=abc>var a = \"x\";</script>", "<script nonce=abc>var a = \"x\";</script>"),
+        // In a template each script of the page could read it.
+        (
+            "<template><script>var a = \"x\";</script></template>",
+            "<template><script>var a = \"x\";</script></template>",
+        ),
+        (
+            "<div><template><template></template></div><script>var a = \"x\";</script>",
+            "<div><template><template></template></div><script>var a = \"x\";</script>",
+        ),
+        (
+            "<template shadowrootmode=open></template><script>var a = \"x\";</script>",
+            "<template shadowrootmode=open></template><script nonce=\"bm9uY2U=\">var a = \"x\";</script>",
+        ),
+        (
+            "<noscript><script>var a = \"x\";</script></noscript>",
+            "<noscript><script>var a = \"x\";</script></noscript>",
+        ),
         // No end, no script.
         ("<script>var a = \"x\";", "<script>var a = \"x\";"),
         // Inside of other things there is none.

@@ -42,7 +42,8 @@ both_engines!(enforcing_is_a_second_policy, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "mode = 'enforce'").await;
     let answered = [("content-type", "text/html"), ("content-security-policy", "script-src 'self'")];
     let went = bench.visit(Visit { answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
-    assert_eq!(went.headers.get_all("content-security-policy").iter().count(), 2);
+    // The shop's, one of addresses alone, and the whole.
+    assert_eq!(went.headers.get_all("content-security-policy").iter().count(), 3);
     assert!(!went.headers.contains_key("content-security-policy-report-only"));
     assert!(went.text().contains("data-mode=\"enforce\""));
     let (policy, nonce) = (went.policy("content-security-policy"), went.nonce());
@@ -340,4 +341,49 @@ both_engines!(a_changed_section_is_in_force_with_the_next_page, MIGRATIONS, asyn
     );
     set("mode = 'off'").await;
     assert!(bench.visit(Visit { path: "/pay", ..Visit::page(PAGE) }).await.is_none());
+});
+
+both_engines!(a_held_page_shares_nothing_with_the_window_that_opened_it, MIGRATIONS, async |db| {
+    let name = "cross-origin-opener-policy";
+    let sent = async |bench: &Bench, own: &[(&'static str, &'static str)]| {
+        let answered = [&[("content-type", "text/html")], own].concat();
+        let went = bench.visit(Visit { answered: &answered, ..Visit::page(PAGE) }).await.unwrap();
+        let lines = went.headers.get_all(name).iter();
+        lines.map(|line| line.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let mut bench = Bench::new(db, "mode = 'enforce'").await;
+    assert_eq!(sent(&bench, &[]).await, ["same-origin"]);
+    assert_eq!(sent(&bench, &[(name, "unsafe-none")]).await, ["same-origin"]);
+    assert_eq!(sent(&bench, &[(name, "same-origin"), (name, "same-origin")]).await, ["same-origin"]);
+    for own in ["same-origin", "same-origin-allow-popups", "noopener-allow-popups"] {
+        assert_eq!(
+            sent(&bench, &[(name, own)]).await,
+            [own],
+            "the shop's own is as strict, or lets windows of others work"
+        );
+    }
+    // The provider's frame hears from the window that it opens.
+    for provider in ["stripe", "paypal"] {
+        let section = format!("mode = 'enforce'\nproviders = ['{provider}']");
+        bench = Bench::new(bench.db, &section).await;
+        assert_eq!(sent(&bench, &[]).await, ["same-origin-allow-popups"]);
+        assert_eq!(
+            sent(&bench, &[(name, "same-origin")]).await,
+            ["same-origin"],
+            "the shop's own is stricter"
+        );
+    }
+    let learning = Bench::new(bench.db, "").await;
+    assert!(!learning.page(PAGE).await.headers.contains_key(name), "learning changes nothing");
+});
+
+// A nonce lets a file of any address run, and a script may get hold of a tag that bears it before it ran.
+both_engines!(a_nonce_loads_no_file_from_elsewhere, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "mode = 'enforce'\nproviders = ['stripe']").await;
+    let went = bench.page(PAGE).await;
+    let policies: Vec<_> =
+        went.headers.get_all("content-security-policy").iter().map(|line| line.to_str().unwrap()).collect();
+    let own = policies.iter().find(|line| line.starts_with("script-src-elem 'unsafe-inline' ")).unwrap();
+    assert!(own.contains("/guard.js ") && own.contains(" https://js.stripe.com"), "{own}");
+    assert!(!own.contains("nonce-") && !own.contains("sha256-"), "{own}");
 });

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use storeward_base::Clock;
 use storeward_checkout::MIGRATIONS;
 use storeward_checkout::desk::{Kind, Scope, Status};
 use storeward_events::Event;
 use storeward_store::both_engines;
 
-use crate::bench::{Bench, post};
+use crate::bench::{Bench, Visit, post};
 
 fn violation(directive: &str, url: &str) -> String {
     format!(
@@ -499,4 +499,44 @@ both_engines!(what_is_told_at_once_takes_no_room_of_another_kind, MIGRATIONS, as
     assert_eq!(bench.told("checkout.script_new").await.len(), 60);
     assert_eq!(bench.told("checkout.guard_tampered").await.len(), 1);
     assert_eq!(bench.told("checkout.blocked").await.len(), 20 + 1);
+});
+
+fn answer(method: Method, to: &'static str, path: &'static str) -> Visit<'static> {
+    let answered: &'static [(&'static str, &'static str)] = Box::leak(Box::new([("location", to)]));
+    Visit { method, path, status: StatusCode::SEE_OTHER, answered, ..Visit::page("") }
+}
+
+// A browser reports the form's own address, and nothing of where the shop's answer leads on to.
+both_engines!(where_the_answer_to_a_form_leads_on_to_is_a_row, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    for (method, to, path) in [
+        (Method::POST, "https://pay.example:8443/session?order=7&mail=ann@example.com", "/checkout/place"),
+        (Method::POST, "/checkout/thanks", "/checkout"),
+        (Method::POST, "https://shop.example/thanks", "/checkout"),
+        (Method::POST, "javascript:alert(1)", "/checkout"),
+        (Method::GET, "https://get.example/", "/checkout"),
+        (Method::POST, "https://basket.example/", "/basket"),
+    ] {
+        bench.visit(answer(method, to, path)).await;
+    }
+    bench.checkout.settle().await.unwrap();
+    let rows = bench.scripts().await;
+    let places: Vec<(Kind, &str)> = rows.iter().map(|row| (row.kind, row.address.as_str())).collect();
+    assert_eq!(places, [(Kind::Navigate, "https://pay.example:8443")]);
+    assert_eq!(rows[0].status, Status::New);
+    bench.approve(&rows[0], Scope::Address).await;
+    let policy = bench.page("<head>").await.policy("content-security-policy-report-only");
+    assert!(policy.contains("form-action 'self' https://pay.example:8443;"), "{policy}");
+});
+
+// A shop with an open redirect behind a form lets one client write rows: no more than any other report of theirs.
+both_engines!(one_network_brings_a_hundred_places_a_day_and_no_more, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    for count in 0..150 {
+        let to: &'static str = Box::leak(format!("https://h{count}.example/").into_boxed_str());
+        bench.visit(answer(Method::POST, to, "/checkout")).await;
+    }
+    bench.checkout.settle().await.unwrap();
+    assert_eq!(bench.scripts().await.len(), 100);
+    assert_eq!(bench.told("checkout.reports_flooded").await.len(), 1);
 });
