@@ -44,6 +44,16 @@ words! {
     }
 }
 
+impl Provider {
+    /// As people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Provider::Stripe => "Stripe",
+            Provider::PayPal => "PayPal",
+        }
+    }
+}
+
 words! {
     /// When money is taken from a buyer who agreed.
     CaptureMode {

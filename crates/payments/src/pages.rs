@@ -337,7 +337,7 @@ impl Pages {
             words: say(
                 language,
                 words,
-                &[("shop", &self.0.look.name), ("provider", payment.provider.map_or("", name_of_provider))],
+                &[("shop", &self.0.look.name), ("provider", payment.provider.map_or("", Provider::name))],
             ),
             order: say(language, Text::Order, &[("order", &payment.order)]),
             total: payment.amount.to_string(),
@@ -345,13 +345,6 @@ impl Pages {
             person: None,
             reach: words.says_to_ask().then(|| self.reach(language)),
         }
-    }
-}
-
-fn name_of_provider(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Stripe => "Stripe",
-        Provider::PayPal => "PayPal",
     }
 }
 
@@ -498,7 +491,7 @@ impl Pages {
             }
             Err(other) => return Err(other.into()),
         };
-        let name = name_of_provider(provider);
+        let name = provider.name();
         let page = LeadsPage {
             frame: pages.frame(language, Text::Title),
             words: say(language, Text::Leads, &[("provider", name)]),

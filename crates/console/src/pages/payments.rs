@@ -160,8 +160,7 @@ fn account_words(account: &str) -> String {
 
 pub(super) const fn way(provider: Option<Provider>) -> &'static str {
     match provider {
-        Some(Provider::Stripe) => "Stripe",
-        Some(Provider::PayPal) => "PayPal",
+        Some(provider) => provider.name(),
         None => "–",
     }
 }

@@ -48,7 +48,9 @@ async fn goes_out(bench: &Bench, checkout: &Checkout) -> (HeaderMap, String) {
 
 async fn policy(bench: &Bench, checkout: &Checkout) -> Option<String> {
     let (headers, _) = goes_out(bench, checkout).await;
-    headers.get("content-security-policy").map(|line| line.to_str().unwrap().to_owned())
+    let lines: Vec<&str> =
+        headers.get_all("content-security-policy").iter().map(|line| line.to_str().unwrap()).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The row of the code that holds a word.

@@ -109,12 +109,12 @@ fn course(known: &Known) -> Vec<(Timestamp, String)> {
         format!("The shop asked for the payment of order {}: {}.", payment.order, payment.amount),
     )];
     for attempt in &known.attempts {
-        let said = format!("The buyer went to {} to pay (try {}).", name(attempt.provider), attempt.number);
+        let said = format!("The buyer went to {} to pay (try {}).", attempt.provider.name(), attempt.number);
         course.push((attempt.created_at, said));
     }
     for capture in known.captures.iter().filter(|one| one.state == Piece::Done) {
         let said =
-            format!("{} took {} ({}).", name(capture.provider), money(capture.amount), capture.reference);
+            format!("{} took {} ({}).", capture.provider.name(), money(capture.amount), capture.reference);
         course.push((capture.at, said));
     }
     for refund in known.refunds.iter().filter(|one| one.state == Piece::Done) {
@@ -123,7 +123,7 @@ fn course(known: &Known) -> Vec<(Timestamp, String)> {
     }
     let refused = known.calls.iter().filter(|call| call.state == CallState::Refused);
     for call in refused.filter(|call| matches!(call.operation, Operation::Capture | Operation::Refund)) {
-        let said = format!("{} refused to {}.", name(call.provider), call.operation.word());
+        let said = format!("{} refused to {}.", call.provider.name(), call.operation.word());
         course.push((call.settled_at.unwrap_or(call.last_sent_at), said));
     }
     for news in &known.news {
@@ -137,13 +137,6 @@ fn course(known: &Known) -> Vec<(Timestamp, String)> {
     ));
     course.sort_by_key(|(at, _)| *at);
     course
-}
-
-const fn name(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Stripe => "Stripe",
-        Provider::PayPal => "PayPal",
-    }
 }
 
 /// What a file shows, for whoever reads it at the provider.

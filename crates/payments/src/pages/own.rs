@@ -20,7 +20,6 @@ use super::say;
 use super::texts::Text;
 use crate::error::Error;
 use crate::methods::Method;
-use crate::model::Provider;
 use crate::payments::Payments;
 
 /// Where the page lives on the shop's host.
@@ -133,13 +132,6 @@ pub fn name_of(method: &Method) -> String {
     }
 }
 
-const fn provider_name(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Stripe => "Stripe",
-        Provider::PayPal => "PayPal",
-    }
-}
-
 /// `2030-04` as people write it.
 pub fn month(kept: &str) -> String {
     match kept.split_once('-') {
@@ -164,7 +156,7 @@ async fn page(
     let place = Woven::PLACE.to_string();
     let kept = own.payments.kept_of_account(view.session.customer).await?.into_iter().map(|(_, one)| Kept {
         name: name_of(&one),
-        provider: provider_name(one.provider),
+        provider: one.provider.name(),
         until: one.expires.as_deref().map(|until| say(Text::OwnUntil, &[("month", &month(until))])),
         since: Woven::new(
             &say(Text::OwnSince, &[("when", &place)]),

@@ -14,6 +14,7 @@ use crate::payments::Payments;
 
 statements! {
     FIRST_PAYMENT = "SELECT MIN(created_at) FROM payment";
+    FIRST_ATTEMPT = "SELECT MIN(created_at) FROM payment_attempt WHERE provider = $1";
     TRIED = "SELECT day, tried_at FROM payment_day WHERE provider = $1 AND day >= $2 ORDER BY day LIMIT 1000";
     TRY = "INSERT INTO payment_day (provider, day, tried_at) VALUES ($1, $2, $3) \
            ON CONFLICT (provider, day) DO UPDATE SET tried_at = excluded.tried_at";
@@ -63,7 +64,7 @@ impl Reach {
 struct Known {
     /// When each day was compared last, after it was over.
     at: BTreeMap<String, Timestamp>,
-    /// The day of the first payment, in days since 1970: nothing before it is ours.
+    /// The day on which somebody was first led to this provider, in days since 1970: nothing before it is ours.
     first: Option<i64>,
     /// When a day that is not compared whole was tried last.
     tried: BTreeMap<String, Timestamp>,
@@ -74,7 +75,9 @@ impl Known {
         let today = day_number(now);
         let asked = params![provider.word(), day_of(start(today - BACK))];
         let tried = reader.query_many(TRIED, asked, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let first = first_day(reader)?;
+        let first: Option<Timestamp> =
+            reader.query_one(FIRST_ATTEMPT, params![provider.word()], |row| row.get(0))?;
+        let first = first.map(day_number);
         let mut known = Known { at: BTreeMap::new(), first, tried: tried.into_iter().collect() };
         let mut filter = ledger::Filter {
             kind_prefix: Some("payment.reconciled".to_owned()),

@@ -142,6 +142,11 @@ impl Shared {
         let left = payment.capturable();
         let amount = wish.amount.unwrap_or(left);
         let attempt = self.paid_attempt(tx, &payment)?;
+        // Stripe takes once, and what is left is free then: of a second capture beside it nobody could say what became of it.
+        let is_taking = |call: &Call| call.operation == Operation::Capture;
+        if attempt.provider == Provider::Stripe && sql::unsettled_of(tx, id)?.iter().any(is_taking) {
+            return Err(Error::Unsure);
+        }
         let target = attempt.inner.clone().ok_or(Error::Form("what is set aside"))?;
         let call = self.call(&payment, &attempt, Operation::Capture, Some(amount), Some(target), &which);
         self.send(tx, &payment, vec![call], (amount, left), wish)

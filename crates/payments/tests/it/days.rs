@@ -94,6 +94,23 @@ both_engines!(a_round_has_an_end_and_the_next_goes_on, MIGRATIONS, async |db| {
     assert_eq!((told.passed.len(), told.is_behind()), (0, false));
 });
 
+// A year at the other provider stood there as days that nobody had compared.
+both_engines!(of_a_provider_that_came_later_no_day_of_before_is_missed, MIGRATIONS, async |db| {
+    let shop = Shop::new(&db).await;
+    at_noon(&shop, &db);
+    shop.paid("D-3", 1999, Provider::Stripe).await;
+    later(&shop, &db, 40 * DAY);
+    let of_paypal = async || {
+        let all = shop.payments.reach().await.unwrap();
+        all.into_iter().find(|one| one.provider == Provider::PayPal).unwrap()
+    };
+    assert_eq!((of_paypal().await.open, of_paypal().await.passed), (Vec::new(), Vec::new()));
+    shop.paid("D-4", 1999, Provider::PayPal).await;
+    later(&shop, &db, 2 * DAY);
+    assert_eq!((of_paypal().await.open, of_paypal().await.passed), (days_before(&db, [2, 1]), Vec::new()));
+    assert_eq!(reach(&shop).await.passed.len(), 11);
+});
+
 // Days that can never be compared whole were tried first in each round, and seven of them were all that a round goes back to.
 both_engines!(days_that_are_never_whole_keep_no_other_from_its_turn, MIGRATIONS, async |db| {
     let shop = Shop::new(&db).await;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use storeward_payments::{Payments, Provider};
@@ -29,7 +29,17 @@ impl Drop for Till {
 
 /// An address for it, before there is a till: the providers have to know it first.
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+    static TRIES: AtomicU32 = AtomicU32::new(0);
+    // Below what the system gives to connections, which would be at one of these before the till is; each process begins elsewhere.
+    loop {
+        let tries = TRIES.fetch_add(1, Ordering::SeqCst);
+        assert!(tries < 10_000, "no address is free");
+        let port = 20_000 + std::process::id().wrapping_mul(16).wrapping_add(tries) % 12_000;
+        let at = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+        if std::net::TcpListener::bind(at).is_ok() {
+            return at;
+        }
+    }
 }
 
 #[derive(Clone)]

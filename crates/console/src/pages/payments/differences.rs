@@ -1,6 +1,6 @@
 //! What provider, books and the shop's orders do not agree on, and what whoever reads it does about it.
 
-use storeward_payments::desk::{Difference, Money, Reach};
+use storeward_payments::desk::{Difference, Money, Provider, Reach};
 use storeward_web::Moment;
 
 /// One line of the list.
@@ -29,11 +29,7 @@ pub fn line(one: Difference) -> Line {
         at: Moment(one.found_at),
         what,
         todo,
-        whose: match one.provider.as_str() {
-            "stripe" => "Stripe",
-            "paypal" => "PayPal",
-            _ => "your shop",
-        },
+        whose: Provider::of_word(&one.provider).map_or("your shop", Provider::name),
         there: money(one.there),
         here: money(one.here),
         payment: one.payment.map(|id| id.to_string()),
