@@ -243,7 +243,7 @@ impl SignOut {
 }
 
 impl Subject {
-    /// What the text names, without white space around it, never empty and never longer than 320 characters.
+    /// What the text names, without white space around it, never empty, never longer than 320 characters and without control characters.
     pub fn find(&self, page: &str) -> Option<String> {
         let found = if let Some(pointer) = &self.json {
             let value: Value = serde_json::from_str(page).ok()?;
@@ -261,7 +261,8 @@ impl Subject {
             text::decode(page.as_bytes(), b'+').split(sign.as_str()).next()?.to_owned()
         };
         let found = found.trim();
-        (!found.is_empty() && found.chars().count() <= 320).then(|| found.to_owned())
+        (!found.is_empty() && found.chars().count() <= 320 && !found.contains(char::is_control))
+            .then(|| found.to_owned())
     }
 }
 
@@ -366,6 +367,7 @@ mod tests {
         assert_eq!(named(&[(first, ida), (second, ella)]), Named::Several);
         assert_eq!(named(&[(second, ella), (first, " "), (first, ida)]), Named::Several);
         assert_eq!(named(&[(first, " ")]), Named::Untold);
+        assert_eq!(named(&[(first, "ella\u{1f}x%7C1")]), Named::Untold, "a sign that no name has");
         assert_eq!(named(&[(first, " "), (second, ella)]), somebody("ella", second));
     }
 

@@ -117,6 +117,7 @@ mod tests {
             session: vec!["wordpress_*".into(), "sessionid".into()],
             except: vec!["wordpress_test_cookie".into()],
             names_all: false,
+            only: false,
         };
         for (name, kept) in [
             ("wordpress_logged_in_af", true),

@@ -49,6 +49,7 @@ pub fn stand_in() -> Adapter {
     one.sign_out = None;
     one.staff.probe = None;
     one.cookies.names_all = false;
+    one.cookies.only = false;
     one.static_paths.clear();
     one.uploads.clear();
     one

@@ -281,7 +281,9 @@ pub struct CookieSeen {
 
 fn is_kept(cookie: &CookieSeen) -> bool {
     let name = cookie.name.to_ascii_lowercase();
-    let is_called_so = name.contains("sess") || name.ends_with("sid") || name == "zenid";
+    // What scripts have to read, to send it along.
+    let is_scripts = name.contains("csrf") || name.contains("xsrf");
+    let is_called_so = !is_scripts && (name.contains("sess") || name.ends_with("sid") || name == "zenid");
     cookie.is_http_only || is_called_so || crate::known::stand_in().cookies.are_kept(&cookie.name)
 }
 

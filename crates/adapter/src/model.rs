@@ -73,6 +73,9 @@ pub struct Cookies {
     /// is done.
     #[serde(default)]
     pub names_all: bool,
+    /// The shop takes a session from a cookie alone: what is called so in an address or a form is something else.
+    #[serde(default)]
+    pub only: bool,
 }
 
 /// What kind of entrance a door is.

@@ -25,6 +25,7 @@ use crate::access::{AccessRecord, TlsVersion, Verdict};
 use crate::guard::{Connection, Gather, GuardedIo, HeadLimits, Watched, gather};
 use crate::proxy_protocol;
 use crate::record::{Ending, mask_method, mask_path};
+use crate::serve::carried::Carrier;
 use crate::serve::{self, Peer};
 use crate::server::{Connections, Core, Shared};
 use crate::sharing::{Counted, HandedOver, Workers};
@@ -134,7 +135,9 @@ impl Watch {
 
 async fn worker(parts: WorkerParts) {
     let WorkerParts { shared, https, http, tls, stop, number, workers, mut handed_over, .. } = parts;
-    let core = Rc::new(Core::new(shared));
+    let (carrier, carrying) = Carrier::new();
+    tokio::task::spawn_local(carrying);
+    let core = Rc::new(Core::new(shared, carrier));
     let watch = Rc::new(Watch::default());
     let Ok(listener) = TcpListener::from_std(https) else { return };
     let acceptor = TlsAcceptor::from(tls);
@@ -310,11 +313,7 @@ async fn serve_http1(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let io = TokioIo::new(GuardedIo::http1(tls, connection.clone(), limits));
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
-        // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
-        // Boxed, because hyper moves it about, and keeps room for it on idle connections.
-        move |request| {
-            Box::pin(serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request))
-        }
+        move |request| serve::serve(&core, &peer, request)
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     // The guard counts the fields itself. hyper's own bound is a hundred, and to name another costs it a list that is filled
@@ -361,11 +360,7 @@ async fn serve_http2(core: &Rc<Core>, tls: TlsStream<TcpStream>, peer: Peer) -> 
     let io = TokioIo::new(guarded.clone());
     let service = service_fn({
         let (core, peer) = (core.clone(), peer.clone());
-        // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
-        // Boxed, because hyper moves it about, and keeps room for it on idle connections.
-        move |request| {
-            Box::pin(serve::serve(core.clone(), peer.clone(), peer.connection.begin_request(), request))
-        }
+        move |request| serve::serve(&core, &peer, request)
     });
     let header_list = u32::try_from(live.limits.head_bytes).unwrap_or(u32::MAX);
     let mut builder = hyper::server::conn::http2::Builder::new(LocalExecutor);

@@ -6,6 +6,7 @@
 //!
 //! Each step says whether it fails open or closed.
 
+pub mod carried;
 mod inbox;
 mod inspection;
 mod puzzle;
@@ -26,6 +27,7 @@ use storeward_events::edge::RequestRefused;
 use storeward_host::Emission;
 use storeward_inspect::{Category, RuleMatch};
 
+use self::carried::{Carried, Wish};
 use crate::access::{AccessRecord, Protocol, TlsVersion, Verdict};
 use crate::asked_with::AskedWith;
 use crate::body::ClientBody;
@@ -77,14 +79,24 @@ struct Exchange<'a> {
     masked_query: Option<String>,
     /// Who sends a message to a place that has room of its own.
     sender: Option<inbox::Sender>,
+    wish: Wish,
 }
 
 /// Serves one request. Never fails: whatever goes wrong becomes an answer.
-pub async fn serve(
+pub fn serve(core: &Rc<Core>, peer: &Peer, request: Request<Incoming>) -> Carried {
+    // Counted in here and not inside of the future: the guard must know of the request before hyper reads on.
+    let in_flight = peer.connection.begin_request();
+    let wish = Wish::default();
+    // Boxed, because hyper moves it about, and keeps room for it on idle connections.
+    let served = Box::pin(served(core.clone(), peer.clone(), in_flight, (request, wish.clone())));
+    Carried::new(served, wish, core.carrier.clone())
+}
+
+async fn served(
     core: Rc<Core>,
     peer: Peer,
     in_flight: InFlight,
-    mut request: Request<Incoming>,
+    (mut request, wish): (Request<Incoming>, Wish),
 ) -> Result<Response<EdgeBody>, Infallible> {
     let websocket = Handshake::take(&mut request, core.shared.entropy.as_ref());
     let live = core.shared.live.load_full();
@@ -116,6 +128,7 @@ pub async fn serve(
         late: None,
         masked_query: None,
         sender: None,
+        wish,
     };
     Ok(exchange.run(request).await)
 }
@@ -172,6 +185,7 @@ impl<'a> Exchange<'a> {
         if let Some(instead) = asked.map_err(|error| self.stopped_by_body(error))? {
             return Ok(instead);
         }
+        self.wish.set(session.as_ref().filter(|session| session.ends_without_client()).map(|_| self.client));
         // upstream.
         let mut head = BytesMut::new();
         let host = parts.headers.get(header::HOST).map_or(target.host.as_bytes(), |h| h.as_bytes());

@@ -29,6 +29,7 @@ use crate::config::{
 use crate::guard::{FrameLimits, Spare, Timeouts};
 use crate::rates::{Rate, Rates};
 use crate::routes::{Route, Routes};
+use crate::serve::carried::Carrier;
 use crate::upstream::health::Change;
 use crate::upstream::{Balancer, IdlePool, Server};
 
@@ -276,6 +277,7 @@ pub struct Core {
     pub known: Known,
     /// Buffers for what HTTP/2 connections write.
     pub spare: Rc<Spare>,
+    pub carrier: Carrier,
     /// Random bytes for the ids of requests: drawn ahead, so that not every request costs a system call.
     chance: RefCell<Chance>,
     /// Refusals told in this second.
@@ -314,9 +316,10 @@ impl std::fmt::Debug for Core {
 const REFUSALS_PER_SECOND: u32 = 10;
 
 impl Core {
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Shared>, carrier: Carrier) -> Self {
         Core {
             shared,
+            carrier,
             pool: Rc::default(),
             compressors: Rc::default(),
             known: Known::default(),

@@ -24,7 +24,7 @@ use crate::record::Ending;
 use crate::upstream::wire::Wire;
 
 use frames::Fault;
-use minded::Minded;
+use minded::{Minded, Told};
 pub use minded::{MindedBody, is_session_over};
 
 /// Where a request leaves its tunnel for the connection's task, which runs it once hyper has let go of the bytes. So the
@@ -175,10 +175,13 @@ async fn carry(
     Attendants { minder, listener }: Attendants,
 ) -> io::Result<Option<Fault>> {
     let upgraded = client.await.map_err(io::Error::other)?;
-    let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(upgraded));
+    let (from_client, mut to_client) = tokio::io::split(TokioIo::new(upgraded));
+    // What is said to the shop in that time would be done for whomever it knows then.
+    let mut from_client = Minded::new(from_client, minder.clone());
     // The shop may have spoken right behind its 101.
     let early = wire.inbound.split();
-    let (from_shop, mut to_shop) = tokio::io::split(wire.stream);
+    let (from_shop, to_shop) = tokio::io::split(wire.stream);
+    let mut to_shop = Told::new(to_shop, minder.clone());
     let mut from_shop = Minded::new(from_shop, minder);
     if let Some(mut listener) = listener {
         let ends = ((from_client, to_client), (from_shop, to_shop));

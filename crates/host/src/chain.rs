@@ -86,6 +86,10 @@ impl SessionExchange for Both {
         })
     }
 
+    fn ends_without_client(&self) -> bool {
+        self.first.ends_without_client() || self.then.ends_without_client()
+    }
+
     fn patience(&self) -> Duration {
         self.first.patience().max(self.then.patience())
     }
@@ -211,6 +215,11 @@ impl Minder for BothMind {
             (Going::Wait, _) | (_, Going::Wait) => Going::Wait,
             (Going::On, Going::On) => Going::On,
         }
+    }
+
+    fn note_words(&self) {
+        self.first.note_words();
+        self.then.note_words();
     }
 
     fn stands(&self) -> Later<'_, bool> {

@@ -216,6 +216,12 @@ pub trait SessionExchange {
     /// Before the shop: may change the headers that go to it, or answer in its place.
     fn request<'a>(&'a mut self, headers: &'a mut HeaderMap, body: Seen<'a>) -> Later<'a, Passage>;
 
+    /// Asked once, as the request goes on to the shop: whether the exchange goes on to its end, for some minutes at most, where the client
+    /// leaves before the answer is there. So the stage sees what came of it, where it had to guess otherwise.
+    fn ends_without_client(&self) -> bool {
+        false
+    }
+
     /// How many bytes of the response's body the stage has to see. What is seen is held back until
     /// [`SessionExchange::response`] has decided.
     fn response_body_bytes(&self, status: StatusCode, headers: &HeaderMap) -> Option<usize> {
@@ -284,6 +290,9 @@ pub trait Minder {
     fn going(&self) -> Going {
         Going::On
     }
+
+    /// What the client says in a tunnel goes to the shop now: told before each piece of it. It must cost next to nothing.
+    fn note_words(&self) {}
 
     /// Whether it may stay open. What cannot be asked does not stand.
     fn stands(&self) -> Later<'_, bool>;

@@ -19,6 +19,7 @@ mod handles;
 mod harmless;
 mod jar;
 mod nobodys;
+mod open_acts;
 mod section;
 mod shop;
 mod signed_out;

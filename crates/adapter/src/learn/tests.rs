@@ -144,6 +144,11 @@ fn what_is_not_plain_is_not_guessed() {
     check(&|seen| seen[1].fields.clear(), Doubt::NoSignIn);
     check(&|seen| seen[0].body = ENTRY.replace("type=\"email\" name=\"kennung\"", ""), Doubt::NoUserField);
     check(&|seen| seen[1].cookies.push(cookie("wer", false)), Doubt::ReadableCookie("wer".into()));
+    // Scripts send it along, whatever it is called.
+    check(
+        &|seen| seen[1].cookies.push(cookie("csrf_sess", false)),
+        Doubt::ReadableCookie("csrf_sess".into()),
+    );
     check(&|seen| seen.iter_mut().for_each(|s| s.cookies.clear()), Doubt::NoCookie);
     check(&|seen| seen[2].body = "<p>Hallo".into(), Doubt::NoProbe);
     check(&|seen| seen.truncate(3), Doubt::NotCompared("/kundenbereich".into()));

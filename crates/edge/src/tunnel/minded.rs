@@ -1,5 +1,5 @@
-//! What the shop says in a session is handed on piece by piece, as long as the session stands and nobody may be signing in to it: a stream that
-//! was opened before would tell the account past the challenge.
+//! What the shop says in a session, and what is said to it in a tunnel, is handed on piece by piece, as long as the session stands and nobody may
+//! be signing in to it: what was opened before would tell the account past the challenge, or act in it.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Frame;
 use storeward_host::{Going, Minder};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::{SESSION_OVER, session_over};
@@ -56,7 +56,7 @@ fn over() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, SESSION_OVER)
 }
 
-/// What the shop says in a tunnel.
+/// What is said in a tunnel, of either side.
 pub struct Minded<R> {
     from: R,
     turn: Option<Turn>,
@@ -95,6 +95,39 @@ impl<R: AsyncRead + Unpin> AsyncRead for Minded<R> {
         into.put_slice(piece);
         this.given += piece.len();
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Where what a client says in a tunnel goes to the shop.
+pub struct Told<W> {
+    to: W,
+    turn: Option<Turn>,
+}
+
+impl<W> Told<W> {
+    pub fn new(to: W, minder: Option<Rc<dyn Minder>>) -> Self {
+        Told { to, turn: minder.map(|minder| Turn { minder, waits: None }) }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Told<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if let Some(turn) = &mut this.turn {
+            // In this order: an act that begins meanwhile knows of them, or they wait for it. A shop that takes no more may have kept them waiting
+            // since they were read.
+            turn.minder.note_words();
+            ready!(turn.poll(cx))?;
+        }
+        Pin::new(&mut this.to).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.to).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.to).poll_shutdown(cx)
     }
 }
 

@@ -100,7 +100,7 @@ impl Pebble {
     }
 
     async fn answers(&self) {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             let request =
                 http::Request::get("/dir").header("host", "localhost").body(Full::default()).unwrap();
             if send(self.port, roots(&self.api.root_pem), request).await.is_ok() {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop where it is")]
 
 mod cards;
+mod carried;
 mod codes;
 mod compression;
 mod entrance;

@@ -14,7 +14,7 @@ use storeward_testkit::{FakeShop, Reply};
 use storeward_web::axum::Router;
 use storeward_web::axum::extract::Extension;
 use storeward_web::axum::routing::{get, post};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::TestEdge;
 
@@ -338,7 +338,7 @@ async fn an_answer_that_goes_on_ends_with_the_session_behind_it() {
 
 /// Lets everything pass; of what goes on each piece as it is told: 0 on, 1 wait, 2 over.
 #[derive(Clone)]
-struct Holding(Arc<AtomicU8>);
+struct Holding(Arc<AtomicU8>, Arc<AtomicU8>);
 
 impl SessionStage for Holding {
     fn enter(&self, _: &RequestHead<'_>) -> Option<Box<dyn SessionExchange>> {
@@ -377,6 +377,10 @@ impl Minder for Holding {
         }
     }
 
+    fn note_words(&self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+
     fn stands(&self) -> Later<'_, bool> {
         Box::pin(async { true })
     }
@@ -395,8 +399,8 @@ async fn what_is_said_while_a_sign_in_is_decided_waits() {
         ),
     })
     .await;
-    let going = Arc::new(AtomicU8::new(0));
-    let stages = Stages { own: None, session: Some(Arc::new(Holding(going.clone()))) };
+    let (going, words) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU8::new(0)));
+    let stages = Stages { own: None, session: Some(Arc::new(Holding(going.clone(), words.clone()))) };
     let edge = TestEdge::staged(stages, &[shop.url()], "");
     for decided in [0, 2] {
         for target in ["/events", "/ws"] {
@@ -429,6 +433,61 @@ async fn what_is_said_while_a_sign_in_is_decided_waits() {
         }
     }
     edge.stop();
+}
+
+// What is said to it in that time would be done for whomever the shop knows by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_while_a_sign_in_is_decided_waits() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let into = heard.clone();
+    let shop = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let into = into.clone();
+            tokio::spawn(async move {
+                let mut buffer = [0; 4_096];
+                let mut is_open = false;
+                while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                    if is_open {
+                        into.lock().unwrap().extend_from_slice(&buffer[..read]);
+                    } else {
+                        is_open = true;
+                        let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+                        stream.write_all(head.as_bytes()).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let (going, words) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU8::new(0)));
+    let stages = Stages { own: None, session: Some(Arc::new(Holding(going.clone(), words.clone()))) };
+    let edge = TestEdge::staged(stages, &[url], "");
+    let said = || String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+    let mut client = edge.connect().await;
+    client
+        .send("GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        .await;
+    client.head().await.unwrap();
+    assert_eq!(words.load(Ordering::SeqCst), 0, "nobody has said anything");
+    client.send("first").await;
+    crate::harness::wait_for(|| said().contains("first").then_some(())).await;
+    assert_eq!(words.load(Ordering::SeqCst), 1, "it was told before the shop heard it");
+    going.store(1, Ordering::SeqCst);
+    client.send("second").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(said(), "first");
+    going.store(0, Ordering::SeqCst);
+    crate::harness::wait_for(|| said().contains("firstsecond").then_some(())).await;
+    going.store(1, Ordering::SeqCst);
+    client.send("third").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    going.store(2, Ordering::SeqCst);
+    assert!(client.is_closed().await);
+    assert_eq!(said(), "firstsecond");
+    assert_eq!(words.load(Ordering::SeqCst), 2, "of what reaches the shop only");
+    edge.stop();
+    shop.abort();
 }
 
 /// Puts a word in front of the page and one behind it, and holds each piece back until the next has come.

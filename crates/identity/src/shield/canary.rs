@@ -440,7 +440,7 @@ impl<'g> Stranger<'g> {
         let signal = Answer { adapter, lines: &lines }.signal();
         let set = || lines.iter().filter(|line| !line.is_removal);
         let kept = set().filter(|line| adapter.cookies.are_kept(line.name));
-        let held = set().filter(|line| line.is_http_only);
+        let held = set().filter(|line| line.is_http_only && !adapter.cookies.are_let_through(line.name));
         let names = adapter.signed_in.cookie.as_ref().is_some_and(|rule| rule.subject.is_some());
         if let (Some(probe), TokenAnswer::HandsOut(token)) =
             (&door.bearer, door.token_answer(answer.status().as_u16(), answer.body(), true))

@@ -7,12 +7,14 @@ mod guest;
 mod knock;
 mod lines;
 mod long;
+mod named;
 mod outward;
 mod paced;
 mod password;
 mod secret;
 mod socket;
 mod token;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +27,12 @@ use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use self::cookies::CameWith;
 use self::guest::Guest;
-use self::lines::Lines;
+use self::lines::{Lines, are_read, is_read_whole};
 use self::long::Room;
 use self::paced::Unread;
 use self::socket::{Ear, OpenAnswer, Socket};
 use self::token::Looks;
+use self::turns::Turn;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
 use super::decide::{Cause, Renamed, Verdict, no_flow};
@@ -37,6 +40,7 @@ use super::handles::{Entry, HANDLE_COOKIE};
 use super::jar::Phase;
 use super::shop::Asker;
 use crate::error::Error;
+use crate::model::SessionId;
 use crate::pages::refused;
 use crate::state::ReturnTo;
 use crate::throttle::Key;
@@ -46,10 +50,9 @@ use crate::visit::Visit;
 const FORM_BYTES: usize = 64 * 1024;
 /// Of any other form where the shop takes a request for another one by a field of it.
 const FIELDS_BYTES: usize = 256 * 1024;
-/// An answer waits so long for a sign-in that is under way in the same session; then it is asked who is signed in.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// After a request that nobody waited for, the shop may still be at it for so long.
-const SUSPECT: Duration = Duration::from_secs(60);
+pub(super) const SUSPECT: Duration = Duration::from_secs(60);
+/// Nor is anything changed in its session, and nobody signs in beside what they gave up, for so long.
 const BARRED: Duration = Duration::from_secs(10);
 /// Headers by which some shops take a request for one of another method.
 const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-http-method"];
@@ -96,6 +99,8 @@ pub struct Crossing {
     reading: Reading,
     /// It may sign somebody in.
     is_risky: bool,
+    /// Only because another one may be doing so still.
+    is_watched: bool,
     door: Option<DoorKind>,
     /// Place in the adapter of a door whose answer may hold a token.
     token_door: Option<usize>,
@@ -121,6 +126,8 @@ pub struct Crossing {
     is_without: bool,
     /// The shop's session went along.
     is_attached: bool,
+    /// Of whom it was found that they may go on.
+    admitted: Option<SessionId>,
     /// The answer began it.
     is_opened: bool,
     came_with: CameWith,
@@ -131,7 +138,7 @@ pub struct Crossing {
     is_decided: bool,
     /// Nobody can tell of anybody who is signed in, and the owner lets customers through then.
     is_let_through: bool,
-    underway: Option<tokio::sync::OwnedRwLockWriteGuard<()>>,
+    turn: Turn,
     /// For the answer to the browser.
     cookies: Vec<HeaderValue>,
 }
@@ -152,7 +159,7 @@ impl Crossing {
         let is_only_path = reading.is_plain()
             && !reading.is_routed()
             && lines.authorization.is_none()
-            && guard.adapter.elsewhere(&asked, b"", None).is_none();
+            && !named::is_sign_in_or_session(&guard, &asked);
         let is_static = guard.adapter.is_static(head.path) && is_only_path && !is_risky;
         // The shop's own programs may send more than a form.
         let is_lane = guard.section.lanes.contains(head.client.get());
@@ -161,13 +168,12 @@ impl Crossing {
             !matches!(guard.adapter.knock(&asked), Login::None) || guard.adapter.is_address_form(&asked);
         let reads_body = !is_static && !is_program && (is_looked_at || guard.adapter.names_calls(&asked));
         let is_form = !head.method.is_safe() && storeward_adapter::is_form(asked.content_type);
-        let is_read = guard.adapter.reads_forms() || guard.adapter.has_doors_everywhere();
-        let is_read = is_read || guard.adapter.is_password_form(&asked);
         let guards_acts = is_risky && has_handle && guard.adapter.guards_unnamed_acts();
         let has_sides = !is_lane && guard.adapter.has_side_doors();
-        let reads_fields = !is_static && ((is_form && is_read) || guards_acts || has_sides);
+        let reads_fields = !is_static && ((is_form && are_read(&guard, &asked)) || guards_acts || has_sides);
         Crossing {
             is_risky,
+            is_watched: false,
             is_part: is_part(head.headers) && !is_risky,
             client: head.client,
             id: head.id,
@@ -178,7 +184,7 @@ impl Crossing {
             wants: if head.wants_problem { Wants::Problem } else { Wants::Page },
             is_static,
             reads_body,
-            room: (reads_fields && !reads_body && (has_handle || guard.adapter.has_routed_doors()))
+            room: (reads_fields && !reads_body && (has_handle || is_read_whole(&guard)))
                 .then(|| Room::for_form(head.client, head.headers))
                 .flatten(),
             reads_fields,
@@ -206,6 +212,7 @@ impl Crossing {
             guest: Guest::default(),
             is_without: false,
             is_attached: false,
+            admitted: None,
             is_opened: false,
             came_with: CameWith::default(),
             may_follow: false,
@@ -213,7 +220,7 @@ impl Crossing {
             new_password: None,
             is_decided: false,
             is_let_through: false,
-            underway: None,
+            turn: Turn::default(),
             cookies: Vec::new(),
         }
     }
@@ -257,7 +264,7 @@ impl Crossing {
         }
         self.ask_plainly(headers);
         if self.is_beacon() {
-            return Ok(self.on_alone(headers));
+            return Ok(self.on_alone(headers, body));
         }
         if let Some(passage) = self.find_jar(token, headers, body).await? {
             return Ok(passage);
@@ -283,6 +290,9 @@ impl Crossing {
         if let Some(passage) = self.weigh_first(headers, &mut others).await {
             return Ok(passage);
         }
+        if let Some(refusal) = self.other_session(headers, body) {
+            return Ok(self.instead(&refusal));
+        }
         let handle = match handle {
             _ if self.is_without => return Ok(Self::on_without(headers)),
             Some(handle) if self.held.is_some() => handle,
@@ -293,26 +303,14 @@ impl Crossing {
             self.renamed = Some(Renamed { to, cookies });
         }
         self.note_new_password(&handle.entry, headers, body);
-        self.attach(&handle.entry, headers, &others);
-        Ok(Passage::On)
+        Ok(if self.attach(&handle.entry, headers, &others) { Passage::On } else { self.again() })
     }
 
     /// Whether the request may go on with the jar's session. `Some` answers in the shop's place.
     async fn admit(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
-        let now = guard.identity.0.now();
-        if entry.is_suspect(now) {
-            self.is_risky = true;
-        }
-        if !self.method.is_safe() && entry.is_barred(now) {
+        if !self.take_turn(entry).await {
             return Ok(Some(self.instead(&Refusal::one_at_a_time())));
-        }
-        if self.is_risky && self.elevates() {
-            let alone = tokio::time::timeout(2 * PATIENCE, entry.underway.clone().write_owned()).await;
-            let Ok(alone) = alone else {
-                return Ok(Some(self.instead(&Refusal::one_at_a_time())));
-            };
-            self.underway = Some(alone);
         }
         if let Some(passage) = self.settle(entry).await? {
             return Ok(Some(passage));
@@ -325,6 +323,7 @@ impl Crossing {
         }
         let phase = entry.lock().jar.phase.clone();
         let Phase::Active { customer, session, .. } = phase else { return Ok(self.leads_from_office()) };
+        self.admitted = Some(session);
         let stands = match self.door {
             Some(_) => guard.stands_now(entry, session, customer).await?,
             None => guard.still_stands(entry, session, customer).await?,
@@ -352,11 +351,14 @@ impl Crossing {
         if self.is_settled(entry) {
             return Ok(None);
         }
+        let guard = self.guard.clone();
         let (phase, is_known) = {
             let inner = entry.lock();
-            (inner.jar.phase.clone(), inner.jar.is_known_at(&self.path))
+            (
+                inner.jar.phase.clone(),
+                inner.jar.is_known_at(&self.authority, &self.path, guard.identity.0.now()),
+            )
         };
-        let guard = self.guard.clone();
         let verdict = match (phase, is_known) {
             (Phase::Ended, _) => Verdict::Without,
             (Phase::Pending { .. }, _) if self.is_sign_out() => {
@@ -418,7 +420,7 @@ impl Crossing {
     /// The session is over: the browser begins anew with this very request.
     fn forget(&mut self) {
         self.held = None;
-        self.underway = None;
+        self.turn.act = None;
         self.cookies.extend(HANDLE_COOKIE.clear());
     }
 
@@ -536,6 +538,10 @@ impl SessionExchange for Crossing {
                 Err(error) => self.broken(&error),
             }
         })
+    }
+
+    fn ends_without_client(&self) -> bool {
+        self.is_open_act() || self.is_open_look()
     }
 
     fn response_body_bytes(&self, _: StatusCode, headers: &HeaderMap) -> Option<usize> {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use storeward_adapter::Named;
 use storeward_base::{CustomerId, Secret, Timestamp};
 use storeward_detect::sign_in::Password as Standing;
 use storeward_web::http::{HeaderValue, StatusCode};
 
 use super::answers::Refusal;
 use super::handles::{Entry, HANDLE_COOKIE};
-use super::jar::{Phase, Rights};
+use super::jar::{Jar, Phase, Rights, ShopName};
 use super::shop::{Asker, Who};
 use super::{Alarm, Guard, StaffPolicy, WAITS, WhenUnclear};
 use crate::error::Error;
@@ -72,7 +73,7 @@ impl Verdict {
 impl Guard {
     /// Asks who is signed in, and acts on it.
     pub async fn weigh(&self, entry: &Arc<Entry>, cause: &Cause<'_>) -> Result<Verdict, Error> {
-        let who = self.who(entry, cause.asker).await;
+        let who = self.who_after_acts(entry, cause.asker).await;
         let (phase, by_token, is_elsewhere) = {
             let inner = entry.lock();
             (inner.jar.phase.clone(), inner.jar.by_token, inner.jar.may_be_elsewhere())
@@ -133,7 +134,7 @@ impl Guard {
                 self.set_known(entry);
                 Ok(Self::hold(&flow))
             }
-            Phase::Active { customer, .. } if self.moves(cause, customer, &subject).await? => {
+            Phase::Active { customer, .. } if self.moves(cause, customer, &subject.name).await? => {
                 self.go_by_new_name(entry, cause, customer, (subject, email)).await
             }
             Phase::Anonymous | Phase::Active { .. } | Phase::Pending { .. } | Phase::Ended => {
@@ -141,9 +142,10 @@ impl Guard {
                     Some(email) => Some(email),
                     None => self.address(entry, cause.asker).await,
                 };
-                let shop = ShopAccount { subject, email, name: None, language: cause.visit.language };
+                let language = cause.visit.language;
+                let shop = ShopAccount { subject: subject.name.clone(), email, name: None, language };
                 entry.lock().jar.by_token = false;
-                self.begin(entry, cause, shop).await
+                self.begin(entry, cause, shop, subject).await
             }
         }
     }
@@ -156,7 +158,7 @@ impl Guard {
             return Ok(false);
         };
         let before = self.who_has(renamed.cookies.clone(), cause.asker).await;
-        let is_same = matches!(&before, Who::Somebody { subject: told, .. } if told == subject);
+        let is_same = matches!(&before, Who::Somebody { subject: told, .. } if told.name == subject);
         if !is_same || self.identity.is_anothers(customer, subject).await? {
             return Ok(false);
         }
@@ -168,7 +170,7 @@ impl Guard {
         entry: &Arc<Entry>,
         cause: &Cause<'_>,
         customer: CustomerId,
-        (subject, email): (String, Option<String>),
+        (subject, email): (ShopName, Option<String>),
     ) -> Result<Verdict, Error> {
         if let Some(address) = &email {
             self.identity.follow_shop_address(customer, address).await?;
@@ -210,6 +212,10 @@ impl Guard {
         {
             let mut inner = entry.lock();
             inner.jar.phase = Phase::Anonymous;
+            // Nobody is in here: at another host of the shop somebody may be, and their pages are theirs.
+            if self.adapter.elevates() {
+                inner.jar.leave_open("/", self.identity.0.now());
+            }
             inner.jar.waiting.clear();
             inner.jar.by_token = false;
             inner.jar.rights = Rights::Unknown;
@@ -232,6 +238,7 @@ impl Guard {
         entry: &Arc<Entry>,
         cause: &Cause<'_>,
         shop: ShopAccount,
+        subject: ShopName,
     ) -> Result<Verdict, Error> {
         // Whatever fails from here on: nobody goes on with the session until it is decided.
         {
@@ -244,7 +251,6 @@ impl Guard {
             return Ok(self.unclear(entry, cause).await);
         };
         entry.lock().jar.rights = rights;
-        let subject = shop.subject.clone();
         let unprovable = self.unprovable().await?;
         let password = match cause.password {
             Some(typed) => self.identity.0.passwords.standing(typed).await,
@@ -264,8 +270,8 @@ impl Guard {
                 {
                     let mut inner = entry.lock();
                     let since = self.identity.0.now();
+                    inner.jar.is_known = self.goes_by(&inner.jar, &subject);
                     inner.jar.phase = Phase::Pending { since, flow: flow.clone(), subject };
-                    inner.jar.is_known = true;
                 }
                 self.handles.keep(entry).await?;
                 Ok(Self::hold(&flow))
@@ -288,18 +294,35 @@ impl Guard {
         Ok(if refuses { Unprovable::Refuse } else { Unprovable::Admit })
     }
 
+    /// Whether the cookies that are kept are those of whom it was decided, as far as they say it themselves. Else it is asked anew.
+    fn goes_by(&self, jar: &Jar, subject: &ShopName) -> bool {
+        let pairs = jar.cookies.iter().map(|kept| (kept.name.as_str(), kept.value.as_str()));
+        match self.adapter.signed_in.of_cookies(pairs) {
+            Named::Somebody { subject: name, by } => ShopName { name, cookie: Some(by) }.may_be(subject),
+            Named::Untold => true,
+            // A token alone.
+            Named::Nobody => subject.cookie.is_none(),
+            Named::Several => false,
+        }
+    }
+
     fn hold(flow: &str) -> Verdict {
         let cookies = FlowToken::parse(flow).and_then(|flow| flow_cookie(&flow)).into_iter().collect();
         Verdict::Hold { refusal: Refusal::held(own("/challenge")), cookies }
     }
 
     /// The session is the browser's now, under another handle.
-    async fn activate(&self, entry: &Arc<Entry>, passed: Passed, subject: String) -> Result<Verdict, Error> {
+    async fn activate(
+        &self,
+        entry: &Arc<Entry>,
+        passed: Passed,
+        subject: ShopName,
+    ) -> Result<Verdict, Error> {
         let waited = {
             let mut inner = entry.lock();
             let (customer, session) = (passed.customer, passed.session);
+            inner.jar.is_known = self.goes_by(&inner.jar, &subject);
             inner.jar.phase = Phase::Active { customer, session, subject };
-            inner.jar.is_known = true;
             inner.jar.shown = passed.session_hash();
             inner.jar.made_at = self.identity.0.now();
             std::mem::take(&mut inner.jar.waiting)
@@ -324,7 +347,7 @@ impl Guard {
         &self,
         entry: &Arc<Entry>,
         cause: &Cause<'_>,
-        pending: (Timestamp, String, String),
+        pending: (Timestamp, String, ShopName),
     ) -> Result<Verdict, Error> {
         let (since, flow, subject) = pending;
         let token = FlowToken::parse(&flow);

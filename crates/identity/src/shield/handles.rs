@@ -10,6 +10,7 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_store::Reader;
 use storeward_web::{Cookie, SameSite};
 
+use super::crossing::SUSPECT;
 use super::harmless::Harmless;
 use super::jar::{Jar, Phase};
 use crate::error::Error;
@@ -26,6 +27,13 @@ const MOST: usize = 100_000;
 /// A handle that was exchanged for another is remembered for so long: what was under way with it must neither get the
 /// new session nor replace the new handle.
 const MOVED: Duration = Duration::from_secs(120);
+const ASKED_AGAIN: Duration = Duration::from_secs(2);
+/// After a start nothing is changed for so long in a session from before: a sign-in that was at the shop comes to its end meanwhile.
+pub(super) const CALM: Duration = Duration::from_secs(10);
+/// Nor, for so long, after a client said something in a tunnel.
+pub(super) const QUIET: Duration = Duration::from_secs(2);
+/// So long each page is asked about after a client said something in a tunnel.
+const HEARD: Duration = Duration::from_secs(10);
 /// "Seen" is written down this often.
 const SEEN_STEP: Duration = Duration::from_secs(10 * 60);
 /// Jars that wait to be written; further changes of anonymous ones stay in memory only.
@@ -37,12 +45,26 @@ pub struct Entry {
     inner: Mutex<Inner>,
     pub deciding: tokio::sync::Mutex<()>,
     pub underway: Arc<tokio::sync::RwLock<()>>,
+    /// What is at the shop and is no act holds it, with others.
+    pub looks: Arc<tokio::sync::RwLock<()>>,
+    /// Acts that did not wait for those.
+    overtaken: AtomicU64,
+    /// How often a client said something in a tunnel.
+    words: AtomicU64,
     /// Until when a request that nobody waited for may still be signing in at the shop, in microseconds since 1970.
     suspect_until: AtomicI64,
     /// How often.
     suspicions: AtomicU64,
-    /// The same of a request that carried a password: until then nothing is changed in the shop.
+    /// Until then nothing is changed in the shop, right behind such a request.
     barred_until: AtomicI64,
+    /// Until when the shop may be at an act from before the start of the program, or at what a client said in a tunnel.
+    doubted_until: AtomicI64,
+    /// Until then acts wait for that.
+    calm_at: AtomicI64,
+    /// When the shop was asked last who is signed in.
+    questioned_at: AtomicI64,
+    /// Until when the shop may be at a page that nobody waited for, and of which it was not seen how it ended.
+    lost_look_until: AtomicI64,
     /// When the account's own session was last found good, in microseconds since 1970.
     pub verified_at: AtomicI64,
     /// The browser came back with it once: before that it is not worth a row.
@@ -68,9 +90,16 @@ impl Entry {
             inner: Mutex::new(Inner { hash, jar, harmless: None, seen: Harmless::default(), asked_at: None }),
             deciding: tokio::sync::Mutex::new(()),
             underway: Arc::default(),
+            looks: Arc::default(),
+            overtaken: AtomicU64::new(0),
+            words: AtomicU64::new(0),
             suspect_until: AtomicI64::new(0),
             suspicions: AtomicU64::new(0),
             barred_until: AtomicI64::new(0),
+            doubted_until: AtomicI64::new(0),
+            calm_at: AtomicI64::new(0),
+            questioned_at: AtomicI64::new(0),
+            lost_look_until: AtomicI64::new(0),
             verified_at: AtomicI64::new(0),
             returned: AtomicBool::new(false),
             written_at: AtomicI64::new(0),
@@ -122,12 +151,66 @@ impl Entry {
         self.suspicions.load(Ordering::SeqCst)
     }
 
+    /// An act goes to the shop, which is at something else still.
+    pub fn note_overtaken(&self) {
+        self.overtaken.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn words(&self) -> u64 {
+        self.words.load(Ordering::SeqCst)
+    }
+
+    pub fn overtaken(&self) -> u64 {
+        self.overtaken.load(Ordering::SeqCst)
+    }
+
+    pub fn lose_look(&self, until: Timestamp) {
+        self.lost_look_until.fetch_max(until.micros(), Ordering::SeqCst);
+    }
+
+    pub fn has_lost_look(&self, now: Timestamp) -> bool {
+        self.lost_look_until.load(Ordering::SeqCst) > now.micros()
+    }
+
     pub fn bar(&self, until: Timestamp) {
         self.barred_until.fetch_max(until.micros(), Ordering::SeqCst);
     }
 
     pub fn is_barred(&self, now: Timestamp) -> bool {
         self.barred_until.load(Ordering::SeqCst) > now.micros()
+    }
+
+    pub fn note_questioned(&self, at: Timestamp) {
+        self.questioned_at.fetch_max(at.micros(), Ordering::SeqCst);
+    }
+
+    /// Whether what the shop said holds no more: where somebody may be signed in by no request that is known, it is asked every other second
+    /// before a page goes.
+    pub fn is_doubted(&self, now: Timestamp) -> bool {
+        let asked = Timestamp::from_micros(self.questioned_at.load(Ordering::SeqCst));
+        self.is_uneasy(now) && now.since(asked) >= ASKED_AGAIN
+    }
+
+    /// Whether somebody may be signed in by no request that is known: each page is asked about after it came, and each act before it goes.
+    pub fn is_uneasy(&self, now: Timestamp) -> bool {
+        self.doubted_until.load(Ordering::SeqCst) > now.micros()
+    }
+
+    /// How long an act has to wait.
+    pub fn calm_in(&self, now: Timestamp) -> Duration {
+        Timestamp::from_micros(self.calm_at.load(Ordering::SeqCst)).since(now)
+    }
+
+    fn doubt(&self, until: Timestamp, calm_at: Timestamp) {
+        self.doubted_until.fetch_max(until.micros(), Ordering::SeqCst);
+        self.calm_at.fetch_max(calm_at.micros(), Ordering::SeqCst);
+    }
+
+    /// A client says something to the shop in a tunnel: some shops sign people in by words of their own.
+    pub fn note_words(&self, now: Timestamp) {
+        self.words.fetch_add(1, Ordering::SeqCst);
+        self.doubt(now.plus(HEARD), now.plus(QUIET));
+        self.lock().jar.leave_open("/", now.plus(HEARD));
     }
 
     pub fn is_suspect(&self, now: Timestamp) -> bool {
@@ -152,12 +235,14 @@ pub struct Handles {
     shards: Vec<Mutex<HashMap<String, Slot>>>,
     dirty: Mutex<HashMap<String, Arc<Entry>>>,
     identity: Identity,
+    started_at: Timestamp,
 }
 
 impl Handles {
     pub fn new(identity: Identity) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Handles { shards, dirty: Mutex::default(), identity }
+        let started_at = identity.0.now();
+        Handles { shards, dirty: Mutex::default(), identity, started_at }
     }
 
     fn shared(&self) -> &Shared {
@@ -170,8 +255,8 @@ impl Handles {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The jar behind a browser's token.
-    pub async fn find(&self, token: &str) -> Result<Held, Error> {
+    /// The jar behind a browser's token. `elevates`: the shop signs people in within the session that they have.
+    pub async fn find(&self, token: &str, elevates: bool) -> Result<Held, Error> {
         let (hash, now) = (token_hash(token), self.shared().now());
         match self.shard(&hash).get(&hash) {
             Some(Slot::Moved { until }) if *until > now => return Ok(Held::Moved),
@@ -185,7 +270,7 @@ impl Handles {
             }
             Some(Slot::Moved { .. }) | None => {}
         }
-        self.load(hash, now).await
+        self.load(hash, now, elevates).await
     }
 
     fn open_jar(&self, sealed: &[u8], hash: &str) -> Result<Jar, Error> {
@@ -193,16 +278,22 @@ impl Handles {
         serde_json::from_slice(opened.expose()).map_err(|_| Error::Form("a kept jar cannot be read"))
     }
 
-    async fn load(&self, hash: String, now: Timestamp) -> Result<Held, Error> {
+    async fn load(&self, hash: String, now: Timestamp, elevates: bool) -> Result<Held, Error> {
         let (key, idle_since) = (hash.clone(), now.minus(self.shared().policy().idle()));
         let read = move |reader: &mut Reader<'_>| sql::shop_session::find(reader, &key, now, idle_since);
         let Some(sealed) = self.shared().db.read(read).await? else { return Ok(Held::Nothing) };
         let mut jar = self.open_jar(&sealed, &hash)?;
-        if matches!(jar.phase, Phase::Anonymous) {
-            // Something may have been under way when the program ended.
-            jar.is_known = false;
+        // Something may have been under way when the program ended, or when there was no more room for it here.
+        if !matches!(jar.phase, Phase::Ended) {
+            jar.is_known &= matches!(jar.phase, Phase::Pending { .. });
+            jar.leave_open("/", now.plus(SUSPECT));
         }
+        let may_be_acted_in = matches!(jar.phase, Phase::Anonymous | Phase::Active { .. });
         let entry = Entry::new(hash.clone(), jar);
+        if elevates && may_be_acted_in {
+            // The shop may be at an act from before the start.
+            entry.doubt(self.started_at.plus(SUSPECT), self.started_at.plus(CALM));
+        }
         entry.returned.store(true, Ordering::Relaxed);
         let mut shard = self.shard(&hash);
         // Two requests at once: the first to come back wins.
@@ -350,7 +441,7 @@ impl Handles {
             };
             let entry = match live {
                 Some(entry) => Some(entry),
-                None => match self.load(hash, now).await? {
+                None => match self.load(hash, now, false).await? {
                     Held::Jar(entry) => Some(entry),
                     Held::Moved | Held::Nothing => None,
                 },
@@ -414,7 +505,13 @@ fn make_room(shard: &mut HashMap<String, Slot>, now: Timestamp) {
         }
         Slot::Moved { .. } => (3, 0),
     };
-    let least = shard.iter().take(16).min_by_key(|(_, slot)| worth(slot)).map(|(hash, _)| hash.clone());
+    // What a request or a tunnel holds would be read anew beside it, and what is noted in the one were not seen in the other.
+    let is_free = |(_, slot): &(&String, &Slot)| match slot {
+        Slot::Live(entry) => Arc::strong_count(entry) == 1,
+        Slot::Moved { .. } => true,
+    };
+    let some = shard.iter().filter(is_free).take(16);
+    let least = some.min_by_key(|(_, slot)| worth(slot)).map(|(hash, _)| hash.clone());
     if let Some(hash) = least {
         shard.remove(&hash);
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use storeward_adapter::CookieLine;
 use storeward_base::{CustomerId, Timestamp};
 
+use super::open_acts::OpenAct;
 use crate::model::SessionId;
 
 /// Cookies of one browser, and the bytes of one: more than any shop sets, less than a flood.
@@ -29,6 +30,29 @@ const fn yes() -> bool {
     true
 }
 
+/// The name that the shop has for somebody. Personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShopName {
+    #[serde(rename = "subject")]
+    pub name: String,
+    /// Which of the shop's cookies says so, where one does. Where several installations share a host, the same name is somebody else at each.
+    #[serde(default, rename = "said_by", skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+}
+
+impl ShopName {
+    /// The name that the shop answers when it is asked.
+    pub fn told(name: String) -> Self {
+        ShopName { name, cookie: None }
+    }
+
+    /// Whether it may be the same person: the name is the same, and no two cookies say it.
+    pub fn may_be(&self, other: &ShopName) -> bool {
+        let is_twice = self.cookie.is_some() && other.cookie.is_some() && self.cookie != other.cookie;
+        self.name == other.name && !is_twice
+    }
+}
+
 /// Whose session of the shop it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
@@ -38,12 +62,14 @@ pub enum Phase {
     Pending {
         since: Timestamp,
         flow: String,
-        subject: String,
+        #[serde(flatten)]
+        subject: ShopName,
     },
     Active {
         customer: CustomerId,
         session: SessionId,
-        subject: String,
+        #[serde(flatten)]
+        subject: ShopName,
     },
     /// Nothing of it may be used any more.
     Ended,
@@ -91,6 +117,9 @@ pub struct Jar {
     /// kept before this was written down, until the browser first shows a token.
     #[serde(default)]
     pub shown: String,
+    /// Acts of which it is not known whether they signed somebody in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_acts: Vec<OpenAct>,
     pub made_at: Timestamp,
     pub seen_at: Timestamp,
 }
@@ -108,14 +137,17 @@ impl Jar {
             storefronts: Vec::new(),
             unsaid: Vec::new(),
             shown: String::new(),
+            open_acts: Vec::new(),
             made_at: now,
             seen_at: now,
         }
     }
 
     /// Whether it is known who is signed in, as far as this page could show.
-    pub fn is_known_at(&self, page: &str) -> bool {
-        self.is_known && !self.unsaid.iter().any(|folder| lies_in(folder, page))
+    pub fn is_known_at(&self, host: &str, page: &str, now: Timestamp) -> bool {
+        self.is_known
+            && !self.has_open_acts(host, now)
+            && !self.unsaid.iter().any(|folder| lies_in(folder, page))
     }
 
     /// Whether somebody may be signed in at a storefront that did not say so the last time.
@@ -300,15 +332,19 @@ mod tests {
         let mut jar = Jar::new(Timestamp::EPOCH);
         let folders = |n: usize| (0..n).map(|n| format!("/f{n}")).collect::<Vec<_>>();
         jar.note_unsaid(folders(UNSAID_MOST));
-        assert!(jar.is_known_at("/") && !jar.is_known_at("/f7/a"));
+        assert!(
+            jar.is_known_at("", "/", Timestamp::EPOCH) && !jar.is_known_at("", "/f7/a", Timestamp::EPOCH)
+        );
         jar.note_unsaid(Vec::new());
-        assert!(jar.is_known_at("/f7/a"));
+        assert!(jar.is_known_at("", "/f7/a", Timestamp::EPOCH));
         jar.note_unsaid(folders(UNSAID_MOST + 1));
         assert_eq!(jar.unsaid.len(), UNSAID_MOST + 1);
-        assert!(!jar.is_known_at("/") && !jar.is_known_at("/f99/a"));
+        assert!(
+            !jar.is_known_at("", "/", Timestamp::EPOCH) && !jar.is_known_at("", "/f99/a", Timestamp::EPOCH)
+        );
         // Those that were left out are asked about by nobody, so it stays so.
         jar.note_unsaid(Vec::new());
-        assert!(!jar.is_known_at("/f8/a"));
+        assert!(!jar.is_known_at("", "/f8/a", Timestamp::EPOCH));
     }
 
     #[test]

@@ -12,10 +12,9 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
 use super::handles::Entry;
-use super::jar::Rights;
+use super::jar::{Rights, ShopName};
 use super::{Alarm, Guard, StaffPolicy, WhenUnsaid};
 use crate::throttle::{Key, Leave};
-use crate::verbs::shield::by_cookie;
 
 /// In whose place a question is asked: the shop sees the browser's own words, in case it binds sessions to them.
 #[derive(Clone, Debug)]
@@ -61,14 +60,16 @@ impl Asker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     Nobody,
-    Somebody { subject: String, email: Option<String> },
+    Somebody { subject: ShopName, email: Option<String> },
     Unclear,
 }
 
 impl From<ProbeAnswer> for Who {
     fn from(says: ProbeAnswer) -> Self {
         match says {
-            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+            ProbeAnswer::SignedIn { subject, email } => {
+                Who::Somebody { subject: ShopName::told(subject), email }
+            }
             ProbeAnswer::SignedOut => Who::Nobody,
             ProbeAnswer::Unclear => Who::Unclear,
         }
@@ -169,7 +170,7 @@ impl Guard {
                     },
                     None => None,
                 };
-                Who::Somebody { subject: by_cookie(&subject, &by), email }
+                Who::Somebody { subject: ShopName { name: subject, cookie: Some(by) }, email }
             }
             (Named::Untold, _) => self.probe(entry, asker).await,
         }
@@ -270,7 +271,9 @@ impl Guard {
     ) -> Who {
         let line = Secret::new(format!("Bearer {}", token.expose()));
         match self.answer_to(&self.adapter, probe, asker, &With::Jar(entry), Some(&line)).await {
-            ProbeAnswer::SignedIn { subject, email } => Who::Somebody { subject, email },
+            ProbeAnswer::SignedIn { subject, email } => {
+                Who::Somebody { subject: ShopName::told(subject), email }
+            }
             ProbeAnswer::SignedOut | ProbeAnswer::Unclear => Who::Unclear,
         }
     }

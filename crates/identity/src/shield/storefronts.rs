@@ -93,6 +93,9 @@ impl Guard {
         if let With::Jar(entry) = with {
             let inner = entry.lock();
             of_cookies = inner.jar.folders_of_cookies();
+            let host =
+                asker.headers.get(header::HOST).and_then(|line| line.to_str().ok()).unwrap_or_default();
+            folders.extend(inner.jar.folders_of_acts(host, self.identity.0.now()));
             folders.extend(inner.jar.storefronts.iter().chain(&of_cookies).cloned());
             // What was never seen to be a storefront is asked for its own pages alone, and stays open until then.
             let left =
@@ -216,7 +219,7 @@ fn both(one: Who, other: Who) -> Who {
         (Who::Unclear, _) | (_, Who::Unclear) => Who::Unclear,
         (Who::Nobody, who) | (who, Who::Nobody) => who,
         (Who::Somebody { subject, email }, Who::Somebody { subject: there, email: told })
-            if subject == there =>
+            if subject.may_be(&there) =>
         {
             Who::Somebody { subject, email: email.or(told) }
         }
@@ -226,6 +229,7 @@ fn both(one: Who, other: Who) -> Who {
 
 #[cfg(test)]
 mod tests {
+    use super::super::jar::ShopName;
     use super::*;
 
     #[test]
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn two_storefronts_say_together_what_each_says() {
-        let somebody = |name: &str| Who::Somebody { subject: name.to_owned(), email: None };
+        let somebody = |name: &str| Who::Somebody { subject: ShopName::told(name.to_owned()), email: None };
         for (one, other, together) in [
             (Who::Nobody, Who::Nobody, Who::Nobody),
             (Who::Nobody, somebody("ella"), somebody("ella")),

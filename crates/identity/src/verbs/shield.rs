@@ -41,19 +41,6 @@ pub struct ShopAccount {
     pub language: Option<Language>,
 }
 
-/// Behind the name, where a cookie says it: which one.
-const BY: char = '\u{1f}';
-
-/// Who somebody is in a session where a cookie of this name names them. Where several installations share a host, the same name is somebody
-/// else at each.
-pub(crate) fn by_cookie(name: &str, cookie: &str) -> String {
-    format!("{name}{BY}{cookie}")
-}
-
-fn name_of(subject: &str) -> &str {
-    subject.rsplit_once(BY).map_or(subject, |(name, _)| name)
-}
-
 /// What the shield knows beside the browser's request.
 #[derive(Clone, Debug, Default)]
 pub struct Signals {
@@ -124,8 +111,7 @@ impl Identity {
         let shared = &self.0;
         // Whichever of the shop's cookies says the name: one that is made anew, as for another address of the shop, makes nobody somebody else,
         // without the factors that they have.
-        let name = name_of(&shop.subject);
-        let mark = shared.marks.shop(name);
+        let mark = shared.marks.shop(&shop.subject);
         let find = || {
             let mark = mark.clone();
             shared.db.read(move |reader: &mut Reader<'_>| sql::account::id_by_shop(reader, &mark))
@@ -144,7 +130,7 @@ impl Identity {
             email_confirmed_at: None,
             shop_email_mark: email.as_ref().map(|email| shared.marks.email(email)),
             shop_mark: Some(mark.clone()),
-            shop_subject_sealed: Some(seal(name, Field::ShopSubject)),
+            shop_subject_sealed: Some(seal(&shop.subject, Field::ShopSubject)),
             name_sealed: shop.name.as_deref().map(|name| seal(name, Field::Name)),
             language: shared.language(shop.language),
             password_hash: None,

@@ -135,14 +135,19 @@ impl Behind {
 
     /// A shop of another kind, with the file that was made for it.
     pub fn taught(bench: Bench, other: Arc<impl Serves + 'static>, file: &str) -> Self {
-        let shield = Shield::new(ShieldParts {
+        let shield = Self::shield_taught(&bench, other.clone(), file);
+        Behind { bench, shop: Shop::new(Elevation::Fresh, "sid"), other: Some(other), shield }
+    }
+
+    /// Also what a program that starts again has.
+    pub fn shield_taught(bench: &Bench, other: Arc<impl Serves + 'static>, file: &str) -> Shield {
+        Shield::new(ShieldParts {
             identity: bench.identity.clone(),
             adapter: Some(Adapter::parse(file).unwrap()),
             section: ShieldSection::default(),
-            shop: other.clone(),
+            shop: other,
             canary: None,
-        });
-        Behind { bench, shop: Shop::new(Elevation::Fresh, "sid"), other: Some(other), shield }
+        })
     }
 
     /// The adapter of the shop.
@@ -241,7 +246,21 @@ pub struct UnderWay {
     sent: HeaderMap,
 }
 
-impl Visitor<'_> {
+impl UnderWay {
+    /// Nobody waits for the answer. The head that the shop got.
+    pub fn hung_up(self) -> HeaderMap {
+        self.sent
+    }
+
+    /// The program is killed: nothing is done any more. The head that the shop got.
+    pub fn killed(self) -> HeaderMap {
+        let UnderWay { exchange, answer: _, sent } = self;
+        std::mem::forget(exchange);
+        sent
+    }
+}
+
+impl<'b> Visitor<'b> {
     pub async fn get(&mut self, target: &str) -> Answer {
         self.send("GET", target, &[("accept", "text/html")], "").await
     }
@@ -365,14 +384,25 @@ impl Visitor<'_> {
 
     /// A connection that stays open: who minds it.
     pub async fn open_socket(&mut self) -> Option<Box<dyn Minder>> {
-        let mut under_way = self.begin("GET", "/socket", &[("upgrade", "websocket")], "").await.ok().unwrap();
-        under_way.exchange.mind()
+        Some(self.open_tunnel().await.0)
+    }
+
+    /// The same, with the head that the shop got.
+    pub async fn open_tunnel(&mut self) -> (Box<dyn Minder>, HeaderMap) {
+        let begun = self.begin("GET", "/socket", &[("upgrade", "websocket")], "").await;
+        let mut under_way = begun.unwrap_or_else(|answer| panic!("{answer:?}"));
+        let minder = under_way.exchange.mind().unwrap();
+        let sent = under_way.sent.clone();
+        self.finish(under_way).await;
+        (minder, sent)
     }
 
     /// An answer that goes on: who minds it.
     pub async fn open_answer(&mut self) -> Option<Box<dyn Minder>> {
         let mut under_way = self.begin("GET", "/news", &[], "").await.ok().unwrap();
-        under_way.exchange.mind_body()
+        let minder = under_way.exchange.mind_body();
+        self.finish(under_way).await;
+        minder
     }
 
     /// The same: who hears what is said on it. It was asked for with messages packed.
@@ -388,6 +418,13 @@ impl Visitor<'_> {
     /// The same, asked for with these lines.
     pub async fn heard(&mut self, path: &str, lines: &[(&str, &str)]) -> Option<Box<dyn Listener>> {
         self.begin("GET", path, lines, "").await.ok()?.exchange.listen()
+    }
+
+    /// Another window of the same browser.
+    pub fn beside(&self) -> Visitor<'b> {
+        let mut beside = self.behind.browser();
+        beside.browser.cookies.clone_from(&self.browser.cookies);
+        Visitor { shield: self.shield, host: self.host, ..beside }
     }
 
     fn taken(&mut self, answer: Response<Bytes>) -> Answer {

@@ -239,3 +239,20 @@ both_engines!(who_signs_in_at_the_shop_afterwards_is_enrolled_anew, MIGRATIONS, 
     assert!(again.sees_account().await);
     assert_ne!(bench.customer(ADDRESS).await, before);
 });
+
+// Of whoever has a second factor no erasure by a program or one member of staff closes the account: what is asked is the real table.
+both_engines!(an_accounts_second_factor_is_told_to_whoever_erases, MIGRATIONS, async |db| {
+    let bench = Bench::new(db);
+    let told = async |address: &'static str| {
+        let (_, key) = bench.keys();
+        storeward_identity::accounts_of_address(&bench.db, &key, address).await.unwrap()
+    };
+    assert_eq!(told(EMAIL).await, []);
+    let mut owner = bench.signed_up().await;
+    let account = bench.customer(EMAIL).await;
+    assert_eq!(told(EMAIL).await, [(account, false)]);
+    owner.add_totp().await;
+    assert_eq!(told(EMAIL).await, [(account, true)]);
+    assert_eq!(told("no address").await, []);
+    assert_eq!(told("nobody@people.example").await, []);
+});

@@ -163,10 +163,9 @@ both_engines!(pitfall_04_the_shop_elevates_the_same_cookie, MIGRATIONS, async |d
     let stolen = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
     let sign_in = thief.begin("POST", "/login.php", &FORM, &stolen).await.ok().unwrap();
     // The shop has signed the session in; its answer has not been seen here. What comes beside it must not slip through.
-    let beside = thief.begin("GET", "/account", &FORM[..1], "").await.ok().unwrap();
     let mut other = behind.browser();
     other.browser.cookies = thief.browser.cookies.clone();
-    let (answer, page) = tokio::join!(other.finish(sign_in), thief.finish(beside));
+    let (page, answer) = tokio::join!(thief.send("GET", "/account", &FORM[..1], ""), other.finish(sign_in));
     answer.leads_to("/.storeward/challenge");
     assert!(!page.body.contains(SECRET), "{page:?}");
     // A thief who does not wait for the answer.

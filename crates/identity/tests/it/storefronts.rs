@@ -270,7 +270,82 @@ both_engines!(a_session_in_the_address_signs_nobody_in, MIGRATIONS, async |db| {
     let held = shop.sessions.lock().unwrap().keys().next().unwrap().clone();
     sign_in_at(&mut ella, &format!("/login?sid={held}"), "ella").await.leads_to("/.storeward/challenge");
     ella.show_code("no").await;
-    assert_eq!(ella.get("/account?sid=abcdef").await.body, SECRET, "what is only looked at is left as it is");
+    ella.get("/account?sid=abcdef").await.leads_to("/account");
+    assert!(ella.sees_account().await);
+});
+
+// At a door that no file knows it was signed in all the same, and whoever named it saw the account, in any browser.
+both_engines!(a_session_in_the_address_is_nobodys_anywhere, MIGRATIONS, async |db| {
+    let (behind, shop) = two(db, "/");
+    let form = "application/x-www-form-urlencoded";
+    let parts = "multipart/form-data; boundary=b";
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let in_parts = format!("{}{}--b--\r\n", part("mail", ADDRESS), part("sid", "abcdef"));
+    let long = format!("{}{}--b--\r\n", part("text", &"x".repeat(300 * 1_024)), part("sid", "abcdef"));
+    let padded = format!("x={}&sid=abcdef", "x".repeat(300 * 1_024));
+    for (target, kind, body) in [
+        ("/side?sid=abcdef", form, "mail=ella&pw=x"),
+        ("/side;sid=abcdef", form, "mail=ella&pw=x"),
+        ("/side?x=1&%73id=abcdef", "application/json", "{}"),
+        ("/img/side?sid=abcdef", form, "mail=ella"),
+        ("/side", form, "mail=ella&pw=x&sid=abcdef"),
+        ("/side", parts, in_parts.as_str()),
+        ("/side", parts, long.as_str()),
+        ("/side", form, padded.as_str()),
+    ] {
+        for has_own in [false, true] {
+            let mut thief = behind.browser();
+            if has_own && body.len() < 1_000 {
+                thief.post("/touch", &[("x", "1")]).await;
+            }
+            shop.asked.lock().unwrap().clear();
+            let length = body.len().to_string();
+            let lines = [("accept", "text/html"), ("content-type", kind), ("content-length", &length)];
+            let told = thief.send("POST", target, &lines, body).await;
+            assert!([403, 413].contains(&told.status.as_u16()), "{target} {kind}: {}", told.status);
+            let asked = shop.asked.lock().unwrap().clone();
+            assert!(!asked.iter().any(|asked| asked.contains("side")), "{target} {kind}: {asked:?}");
+        }
+    }
+});
+
+// One that somebody is signed in with is looked at by nobody who only names it. Nor where the browser's own, of the same name, waits at a challenge.
+both_engines!(whoever_only_names_a_session_sees_nothing_of_it, MIGRATIONS, async |db| {
+    let (behind, shop) = two(db, "/");
+    let person = HashMap::from([(String::new(), ADDRESS.to_owned())]);
+    shop.sessions.lock().unwrap().insert("abcdef".to_owned(), person);
+    let mut thief = behind.browser();
+    thief.get("/account?colour=red&sid=abcdef").await.leads_to("/account?colour=red");
+    assert_eq!(thief.get("/account;sid=abcdef").await.status, 403);
+    let script = thief.send("GET", "/account?sid=abcdef", &[("accept", "application/json")], "").await;
+    assert_eq!(script.status, 403);
+    assert!(script.body.contains("identity.session_in_address"), "{script:?}");
+    assert_eq!(thief.get("/account?side=abcdef").await.location(), "/login", "another name is none");
+    let mut thief = behind.browser();
+    sign_in(&mut thief, "", "ella").await.leads_to("/.storeward/challenge");
+    let held: Vec<_> = shop.sessions.lock().unwrap().keys().cloned().collect();
+    for sid in held {
+        let picture = [("accept", "text/html"), ("sec-fetch-dest", "image")];
+        let target = format!("/account?sid={sid}");
+        for lines in [&picture[..], &picture[..1]] {
+            let shown = thief.send("GET", &target, lines, "").await;
+            assert!(!shown.body.contains(SECRET), "{shown:?}");
+            assert!(!behind.browser().send("GET", &target, lines, "").await.body.contains(SECRET));
+        }
+    }
+});
+
+// A shop that takes a session from cookies alone may call whatever it likes so.
+both_engines!(a_shop_of_cookies_alone_may_name_anything_so, MIGRATIONS, async |db| {
+    let shop = two_shop("/");
+    let bench = Bench::with_policy(db, Policy { customers: SecondFactor::Required, ..Policy::default() });
+    let file = FILE.replace("session = [\"sid\"]", "session = [\"sid\"]\nonly = true");
+    let behind = Behind::taught(bench, shop.clone(), &file);
+    let mut guest = behind.browser();
+    assert_eq!(guest.get("/?transport=polling&sid=abcdef").await.body, "welcome");
+    assert_eq!(sign_in_at(&mut guest, "/login?sid=abcdef", "ella").await.status, 403);
 });
 
 async fn sign_in_at(who: &mut Visitor<'_>, target: &str, user: &str) -> Answer {

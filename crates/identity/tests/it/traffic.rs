@@ -170,7 +170,7 @@ async fn nobody(behind: &Behind) -> Visitor<'_> {
 }
 
 /// Another request of the same browser.
-fn beside<'b>(visitor: &Visitor<'b>) -> Visitor<'b> {
+pub fn beside<'b>(visitor: &Visitor<'b>) -> Visitor<'b> {
     let mut other = visitor.behind.browser();
     other.browser.address = visitor.browser.address;
     other.browser.cookies = visitor.browser.cookies.clone();

@@ -47,34 +47,12 @@ impl Crossing {
             Phase::Anonymous | Phase::Pending { .. } | Phase::Ended => None,
         });
         let Some(subject) = subject.filter(|_| self.guards_acts) else { return };
-        let own = Some(subject.as_str()).filter(|subject| subject.contains('@'));
+        let own = Some(subject.name.as_str()).filter(|subject| subject.contains('@'));
         let lines = Lines::of(headers);
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         let adapter = &self.guard.adapter;
         let is_file = !body.complete && adapter.takes_files(&self.reading, &self.path);
         self.is_act = (!body.complete && !is_file) || adapter.may_be_act(&asked, body.bytes, own);
-    }
-
-    /// A sign-in brings a session of the shop's beside its cookies, and it is not the one that is held here: the shop would sign that one in, and
-    /// set no cookie that is seen. Other forms may: payment providers send people back so.
-    pub(super) fn other_session(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<Refusal> {
-        let is_lane = self.guard.section.lanes.contains(self.client.get());
-        if is_lane || self.door.is_none() {
-            return None;
-        }
-        let lines = Lines::of(headers);
-        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
-        let found = self.guard.adapter.sessions_beside_cookies(&asked, body.bytes);
-        let is_held = |(name, value): &(String, String)| {
-            let has = |held: &Handle| {
-                let cookies = &held.entry.lock().jar.cookies;
-                cookies.iter().any(|kept| kept.name == *name && kept.value == *value)
-            };
-            self.held.as_ref().is_some_and(has)
-        };
-        let title = "A session of the shop may not stand in an address or a form here";
-        let refusal = || Refusal::of(StatusCode::FORBIDDEN, "identity.session_in_address", title);
-        (!found.iter().all(is_held)).then(refusal)
     }
 
     async fn rights(&self) -> Option<Rights> {

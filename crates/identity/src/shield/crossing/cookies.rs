@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use storeward_adapter::CookieLine;
 use storeward_host::{OWN_COOKIES, Passage};
+use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, header};
 
 use super::Crossing;
@@ -55,9 +56,22 @@ impl Crossing {
         pairs.join(&b"; "[..])
     }
 
-    /// The shop's session goes along, and what else the browser has of the shop.
-    pub(super) fn attach(&mut self, entry: &Entry, headers: &mut HeaderMap, others: &[u8]) {
-        let pairs = entry.lock().jar.pairs_for(&self.path);
+    /// The shop's session goes along, and what else the browser has of the shop. False, and nothing goes, where it is another's since it was
+    /// looked at: somebody may have signed in beside this request.
+    pub(super) fn attach(&mut self, entry: &Entry, headers: &mut HeaderMap, others: &[u8]) -> bool {
+        let pairs = {
+            let inner = entry.lock();
+            // Of this page it was asked, where it had to be; of some it is asked each time.
+            let is_known = self.is_let_through || inner.jar.is_known;
+            let is_same = inner.jar.session() == self.admitted
+                && self.held.as_ref().is_some_and(|held| inner.hash == token_hash(&held.token));
+            // Whose sign-in waits for a second factor has no session, either.
+            let is_open = matches!(inner.jar.phase, Phase::Anonymous | Phase::Active { .. });
+            if !is_known || !is_same || !is_open {
+                return false;
+            }
+            inner.jar.pairs_for(&self.path)
+        };
         let others = self.beside(others, entry);
         let between: &[u8] = if others.is_empty() || pairs.is_empty() { b"" } else { b"; " };
         let line = [others.as_slice(), between, pairs.as_bytes()].concat();
@@ -66,6 +80,7 @@ impl Crossing {
             _ => headers.remove(header::COOKIE),
         };
         self.is_attached = true;
+        true
     }
 
     /// On, and nobody looks who the shop takes it for: then nothing goes along by which the shop could.

@@ -74,7 +74,9 @@ impl Crossing {
                 }
                 return None;
             }
-            Who::Somebody { subject, .. } if active.as_ref() == Some(&subject) => return None,
+            Who::Somebody { subject, .. } if active.as_ref().is_some_and(|known| known.may_be(&subject)) => {
+                return None;
+            }
             Who::Unclear if guard.lets_through().await => return None,
             // The owner chose that customers are let through while nobody can tell who is signed in.
             Who::Somebody { .. } if guard.is_blind() && is_open => return None,

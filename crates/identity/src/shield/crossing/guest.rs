@@ -84,7 +84,7 @@ impl Crossing {
     ) -> Result<Option<Passage>, Error> {
         if let Some(token) = token {
             let guard = self.guard.clone();
-            match guard.handles.find(&token).await? {
+            match guard.handles.find(&token, guard.adapter.elevates()).await? {
                 Held::Jar(entry) => {
                     guard.handles.saw(&entry);
                     self.held = Some(Handle { token, entry, is_new: false });
@@ -169,8 +169,11 @@ impl Crossing {
     }
 
     /// On, as nobody's.
-    pub(super) fn on_alone(&mut self, headers: &mut HeaderMap) -> Passage {
+    pub(super) fn on_alone(&mut self, headers: &mut HeaderMap, body: Seen<'_>) -> Passage {
         self.is_without = true;
+        if let Some(refusal) = self.other_session(headers, body) {
+            return self.instead(&refusal);
+        }
         headers.remove(header::AUTHORIZATION);
         Self::on_without(headers)
     }

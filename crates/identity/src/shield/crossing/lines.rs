@@ -3,6 +3,8 @@
 use storeward_adapter::Asked;
 use storeward_web::http::{HeaderMap, Method, header};
 
+use crate::shield::Guard;
+
 /// The lines of a head that say where a password is.
 pub(super) struct Lines {
     pub authorization: Option<String>,
@@ -44,4 +46,18 @@ fn authorization(headers: &HeaderMap) -> Option<String> {
         line.split_whitespace().next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
     };
     texts.iter().find(is_basic).or(texts.first()).cloned()
+}
+
+/// Whether a form that is sent there is read for what it says.
+pub(super) fn are_read(guard: &Guard, asked: &Asked<'_>) -> bool {
+    let adapter = &guard.adapter;
+    adapter.reads_forms()
+        || adapter.has_doors_everywhere()
+        || adapter.is_password_form(asked)
+        || adapter.names_sessions()
+}
+
+/// Whether a long one is read whole, files and all, also of whoever has no session: what it says behind them counts.
+pub(super) fn is_read_whole(guard: &Guard) -> bool {
+    guard.adapter.has_routed_doors() || guard.adapter.names_sessions()
 }

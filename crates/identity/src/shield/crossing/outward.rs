@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use storeward_adapter::CookieLine;
+use storeward_base::Timestamp;
 use storeward_host::{Passage, Seen};
 use storeward_web::axum::body::Bytes;
 use storeward_web::http::{HeaderMap, Response, StatusCode, header};
+use tokio::sync::MutexGuard;
 
-use super::{BARRED, Crossing, Handle, PATIENCE, SUSPECT, secret};
+use super::{BARRED, Crossing, Handle, SUSPECT, secret};
 use crate::error::Error;
 use crate::shield::answers::{Refusal, uncached};
 use crate::shield::decide::Verdict;
@@ -32,6 +34,7 @@ impl Crossing {
         headers: &mut HeaderMap,
         body: Seen<'_>,
     ) -> Result<Passage, Error> {
+        let was_overtaken = self.was_overtaken();
         self.see_new_password(status, headers).await?;
         let kept = self.take_lines(headers);
         let mut held = match self.token_door() {
@@ -68,31 +71,51 @@ impl Crossing {
         if self.has_moved(&entry) {
             return Ok(self.moved_meanwhile(&entry));
         }
-        let mut has_changed = false;
-        for line in kept.iter().filter_map(|line| CookieLine::parse(line)) {
-            has_changed |= entry.lock().jar.take(&line);
+        // Where a cookie says who it is, what is set now is somebody's at once: nobody goes on with it before that is decided.
+        let is_told = !self.elevates() && !kept.is_empty();
+        let deciding = if is_told { Some(entry.deciding.lock().await) } else { None };
+        if is_told && self.has_moved(&entry) {
+            return Ok(self.moved_meanwhile(&entry));
         }
-        if has_changed {
-            self.guard.handles.note_change(&entry);
+        let has_changed = self.put_in(&entry, &kept);
+        // Asked now, the shop may say that nobody is signed in any more.
+        if was_overtaken && self.is_attached {
+            return Ok(self.again());
         }
         let mut why = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
-        if !self.is_risky && self.is_attached && self.elevates() {
-            let is_late = tokio::time::timeout(PATIENCE, entry.underway.read()).await.is_err();
-            // The act that it waited for may have ended without anybody asking who is signed in by it.
-            if is_late || entry.is_suspect(self.guard.identity.0.now()) {
-                why = Why::Shows;
-            }
+        // An act may have ended without anybody asking who is signed in by it, and a word in a tunnel is one that nobody sees.
+        let (now, is_look) = (self.guard.identity.0.now(), !self.is_risky && self.is_attached);
+        if is_look
+            && self.elevates()
+            && (entry.is_suspect(now) || entry.is_uneasy(now) || self.turn.is_uneasy)
+        {
+            why = Why::Shows;
         }
         if why != Why::Not {
-            if let Some(passage) = self.weigh(&entry, (status, headers), &kept, why).await? {
+            if let Some(passage) = self.weigh(&entry, (status, headers), (&kept, why), deciding).await? {
                 return Ok(passage);
             }
         } else if let Some(passage) = self.decided_meanwhile(&entry) {
             return Ok(passage);
         }
         self.is_decided = true;
-        self.underway = None;
+        self.turn.act = None;
         Ok(self.leave(headers))
+    }
+
+    /// Puts the lines that the jar keeps into it; whether one of them says something new. Nothing goes on with that before it is decided whose it is.
+    fn put_in(&self, entry: &Arc<Entry>, kept: &[String]) -> bool {
+        let mut has_changed = false;
+        let mut inner = entry.lock();
+        for line in kept.iter().filter_map(|line| CookieLine::parse(line)) {
+            has_changed |= inner.jar.take(&line);
+        }
+        inner.jar.is_known &= !has_changed;
+        drop(inner);
+        if has_changed {
+            self.guard.handles.note_change(entry);
+        }
+        has_changed
     }
 
     /// Why it must be asked who is signed in now, before the answer goes on.
@@ -144,6 +167,20 @@ impl Crossing {
         self.query.as_deref().is_some_and(secret::in_query) || (!is_file && secret::in_path(&self.path))
     }
 
+    /// Whether it may sign somebody in by itself: an act, or a link that bears a secret, whatever is answered.
+    fn may_sign_in(&self) -> bool {
+        let is_page = !secret::is_named_as_file(&self.path);
+        let bears_secret = || {
+            self.query.as_deref().is_some_and(secret::in_query) || (is_page && secret::in_path(&self.path))
+        };
+        (self.is_risky && !self.is_watched) || (self.elevates() && bears_secret())
+    }
+
+    /// Whether it went to the shop, may sign somebody in there, and nobody knows yet whether it did.
+    pub(super) fn is_open_act(&self) -> bool {
+        self.may_sign_in() && self.is_attached && !self.is_decided
+    }
+
     /// Whether the shop may sign a session in without a new cookie: then every act that could do so is followed by the
     /// question who it is.
     pub(super) fn elevates(&self) -> bool {
@@ -159,12 +196,15 @@ impl Crossing {
         &mut self,
         entry: &Arc<Entry>,
         (status, headers): (StatusCode, &mut HeaderMap),
-        kept: &[String],
-        why: Why,
+        (kept, why): (&[String], Why),
+        deciding: Option<MutexGuard<'_, ()>>,
     ) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
         let (number, was) = (entry.note_answer(), standing(entry));
-        let _deciding = entry.deciding.lock().await;
+        let _deciding = match deciding {
+            Some(deciding) => deciding,
+            None => entry.deciding.lock().await,
+        };
         if self.has_moved(entry) {
             return Ok(Some(self.moved_meanwhile(entry)));
         }
@@ -186,6 +226,9 @@ impl Crossing {
         entry.note_question(covered);
         self.is_decided = true;
         let is_unclear = matches!(verdict, Verdict::Without);
+        if is_unclear || matches!(verdict, Verdict::Through) {
+            self.leave_open(entry, guard.identity.0.now());
+        }
         if is_unclear {
             entry.note_doubt();
         }
@@ -223,9 +266,14 @@ impl Crossing {
     }
 
     /// Whether nothing is open of this page: who is signed in, and whether they may be.
+    /// Nothing is while the shop may be at an act that nobody waits for.
     pub(super) fn is_settled(&self, entry: &Entry) -> bool {
-        let inner = entry.lock();
-        inner.jar.is_known_at(&self.path)
+        let (now, inner) = (self.guard.identity.0.now(), entry.lock());
+        let is_asked_each_time = self.is_risky && self.turn.is_uneasy;
+        !is_asked_each_time
+            && !entry.is_suspect(now)
+            && !entry.is_doubted(now)
+            && inner.jar.is_known_at(&self.authority, &self.path, now)
             && matches!(inner.jar.phase, Phase::Anonymous | Phase::Active { .. })
     }
 
@@ -304,7 +352,7 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
 impl Crossing {
     /// Another request of the browser's exchanged the handle: its answer goes to nobody, and the shop may have signed somebody in by it.
     fn moved_meanwhile(&mut self, entry: &Arc<Entry>) -> Passage {
-        if self.is_risky {
+        if self.may_sign_in() {
             self.leave_undecided(entry);
             self.guard.handles.note_change(entry);
         }
@@ -315,20 +363,29 @@ impl Crossing {
     fn leave_undecided(&self, entry: &Entry) {
         let now = self.guard.identity.0.now();
         entry.suspect(now.plus(SUSPECT));
-        if self.door.is_some() {
-            entry.bar(now.plus(BARRED));
-        }
+        entry.bar(now.plus(BARRED));
         entry.lock().jar.is_known = false;
+        self.leave_open(entry, now.plus(SUSPECT));
+    }
+
+    /// It is asked once more after the act is over, at each host and in its folder. A cookie that says who it is came with no answer.
+    fn leave_open(&self, entry: &Entry, until: Timestamp) {
+        if self.elevates() && self.may_sign_in() {
+            entry.lock().jar.leave_open(&self.path, until);
+        }
     }
 }
 
 impl Drop for Crossing {
     /// Nobody waited for the answer, or it could not be decided on: the shop may be signing somebody in all the same.
     fn drop(&mut self) {
-        if !self.is_risky || !self.is_attached || self.is_decided {
+        let Some(held) = &self.held else { return };
+        if self.is_open_look() {
+            held.entry.lose_look(self.guard.identity.0.now().plus(BARRED));
+        }
+        if !self.is_open_act() {
             return;
         }
-        let Some(held) = &self.held else { return };
         self.leave_undecided(&held.entry);
         self.guard.handles.note_change(&held.entry);
     }

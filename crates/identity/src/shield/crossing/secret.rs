@@ -76,9 +76,12 @@ pub(super) fn in_path(path: &str) -> bool {
 
 /// Whether a file of the shop's was asked for, by its name, and answered: their names hold a fingerprint of what is in them.
 pub(super) fn is_file(path: &str, headers: &HeaderMap) -> bool {
+    is_named_as_file(path) && is_typed(headers)
+}
+
+pub(super) fn is_named_as_file(path: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
-    let is_named = last.rsplit_once('.').is_some_and(|(_, end)| ENDS.contains(&end));
-    is_named && is_typed(headers)
+    last.rsplit_once('.').is_some_and(|(_, end)| ENDS.contains(&end))
 }
 
 /// Whether an answer is a file of a page, or says that the one that the browser has is still the same.

@@ -72,6 +72,12 @@ impl Minder for Socket {
         going(&self.guard, &self.entry, self.suspicions, || self.entry.lock().jar.phase == self.was)
     }
 
+    fn note_words(&self) {
+        if self.guard.adapter.elevates() {
+            self.entry.note_words(self.guard.identity.0.now());
+        }
+    }
+
     fn stands(&self) -> Later<'_, bool> {
         Box::pin(async move {
             let is_same = self.entry.lock().jar.phase == self.was;
@@ -162,7 +168,9 @@ fn going(guard: &Guard, entry: &Entry, suspicions: u64, is_same: impl FnOnce() -
     if guard.adapter.elevates() && entry.underway.try_read().is_err() {
         return Going::Wait;
     }
-    if entry.suspicions() == suspicions && is_same() { Going::On } else { Going::Over }
+    // Nor goes on what was begun while the shop may be at it still.
+    let is_suspect = guard.adapter.elevates() && entry.is_suspect(guard.identity.0.now());
+    if !is_suspect && entry.suspicions() == suspicions && is_same() { Going::On } else { Going::Over }
 }
 
 /// What is spoken on a connection, where it is one that is heard.

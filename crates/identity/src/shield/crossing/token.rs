@@ -15,7 +15,7 @@ use crate::model::SessionId;
 use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Verdict;
 use crate::shield::handles::Entry;
-use crate::shield::jar::Phase;
+use crate::shield::jar::{Phase, ShopName};
 use crate::shield::shop::{Asker, Moment, Who};
 use crate::verbs::shield::ShopAccount;
 
@@ -225,7 +225,11 @@ impl Crossing {
     }
 
     /// Somebody has a token: it goes no further until they have shown what it takes.
-    async fn hold_token(&mut self, subject: String, email: Option<String>) -> Result<Option<Passage>, Error> {
+    async fn hold_token(
+        &mut self,
+        subject: ShopName,
+        email: Option<String>,
+    ) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
         let entry = self.open_jar();
         self.was_right();
@@ -237,9 +241,10 @@ impl Crossing {
             return Ok(None);
         }
         let Some(cause) = self.cause(self.referer.clone()) else { return Ok(Some(self.unclear())) };
-        let shop = ShopAccount { subject, email, name: None, language: cause.visit.language };
+        let language = cause.visit.language;
+        let shop = ShopAccount { subject: subject.name.clone(), email, name: None, language };
         entry.lock().jar.by_token = true;
-        let verdict = guard.begin(&entry, &cause, shop).await?;
+        let verdict = guard.begin(&entry, &cause, shop, subject).await?;
         self.is_decided = true;
         Ok(match verdict {
             // A token that is out cannot be had back.
@@ -249,10 +254,10 @@ impl Crossing {
     }
 
     /// Whether this browser has shown for this account what it takes.
-    async fn has_confirmed(&self, entry: &Arc<Entry>, subject: &str) -> Result<bool, Error> {
+    async fn has_confirmed(&self, entry: &Arc<Entry>, subject: &ShopName) -> Result<bool, Error> {
         let phase = entry.lock().jar.phase.clone();
         match phase {
-            Phase::Active { subject: known, session, customer } if known == subject => {
+            Phase::Active { subject: known, session, customer } if known.may_be(subject) => {
                 self.guard.stands_now(entry, session, customer).await
             }
             Phase::Active { .. } | Phase::Anonymous | Phase::Pending { .. } | Phase::Ended => Ok(false),

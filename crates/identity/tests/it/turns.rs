@@ -1,0 +1,135 @@
+//! What is sent beside a sign-in, in the session that it is for: the shop knows somebody in it from the moment it has looked at the password, and
+//! who that is is asked a moment later.
+
+use storeward_identity::MIGRATIONS;
+use storeward_store::both_engines;
+use storeward_web::http::Method;
+
+use super::behind::{ADDRESS, Behind, SECRET};
+use super::bench::HOST;
+use super::class::Serves;
+use super::open_acts::{FILE, FORM, Fell, PAGE, fell, open, stolen, visitor};
+use super::traffic::beside;
+
+fn reached(shop: &Fell, line: &str) -> bool {
+    shop.asked.lock().unwrap().iter().any(|asked| asked == line)
+}
+
+// The page's answer waited for the question who is signed in, and a sign-out went right behind the sign-in: nobody was, so the page was shown. An
+// address that changes something by GET was simply asked for.
+both_engines!(nothing_of_the_session_goes_beside_a_sign_in, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    for page in ["/account", "/cart/add", "/account?tab=1"] {
+        let mut thief = visitor(&behind).await;
+        let sign_in = thief.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await;
+        let sign_in = sign_in.unwrap_or_else(|answer| panic!("{answer:?}"));
+        let (mut look, mut out) = (beside(&thief), beside(&thief));
+        shop.asked.lock().unwrap().clear();
+        let (shown, _, answer) =
+            tokio::join!(open(&mut look, page), open(&mut out, "/logout"), thief.finish(sign_in));
+        assert!(!shown.body.contains(SECRET), "{page}: {shown:?}");
+        answer.leads_to("/.storeward/challenge");
+        let place = page.split('?').next().unwrap();
+        assert!(!reached(&shop, &format!("GET {HOST}{place}")), "{page} was done as {ADDRESS}");
+        behind.bench.advance(4_000);
+    }
+});
+
+// The sign-in's own answer, with the account in it, was shown as that of a wrong password.
+both_engines!(a_sign_out_right_behind_a_sign_in_waits_for_it, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut thief = visitor(&behind).await;
+    let sign_in = thief.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await;
+    let mut out = beside(&thief);
+    shop.asked.lock().unwrap().clear();
+    let (_, answer) = tokio::join!(open(&mut out, "/logout"), thief.finish(sign_in.ok().unwrap()));
+    answer.leads_to("/.storeward/challenge");
+    let asked = shop.asked.lock().unwrap().clone();
+    let first = |end: &str| asked.iter().position(|line| line.ends_with(end));
+    assert!(first("/me").is_some_and(|me| first("/logout").is_none_or(|out| me < out)), "{asked:?}");
+});
+
+// What the shop was at before, and comes to only then: its answer is not the one that was asked for.
+both_engines!(a_page_that_an_act_overtook_is_fetched_anew, MIGRATIONS, async |db| {
+    let (behind, _) = fell(db);
+    let mut thief = visitor(&behind).await;
+    let mut look = beside(&thief);
+    let slow = look.begin("GET", "/slow", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    thief.send("POST", "/cart", &[PAGE, FORM, ("host", HOST)], "count=1").await;
+    look.finish(slow).await.leads_to("/slow");
+    assert_eq!(open(&mut look, "/slow").await.body, "welcome");
+});
+
+// Pages go beside each other, and an act waits for them no longer than it has to.
+both_engines!(pages_go_beside_each_other, MIGRATIONS, async |db| {
+    let (behind, _) = fell(db);
+    let mut honest = visitor(&behind).await;
+    let mut others = [beside(&honest), beside(&honest), beside(&honest)];
+    let mut begun = Vec::new();
+    for one in &mut others {
+        begun.push(one.begin("GET", "/mugs", &[PAGE, ("host", HOST)], "").await.ok().unwrap());
+    }
+    for (one, page) in others.iter_mut().zip(begun) {
+        assert_eq!(one.finish(page).await.body, "welcome");
+    }
+    assert_eq!(honest.send("POST", "/cart", &[PAGE, FORM, ("host", HOST)], "count=1").await.body, "welcome");
+});
+
+// The shop was still at the password when the program was started anew, and was asked too early: from then on it was not asked again for a minute.
+both_engines!(for_a_minute_after_a_start_the_shop_may_be_at_an_act_from_before, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut thief = visitor(&behind).await;
+    let begun =
+        thief.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], "user=ella&password=not+yet").await;
+    let sent = begun.unwrap_or_else(|answer| panic!("{answer:?}")).killed();
+    behind.shield.flush().await.unwrap();
+    let again = Behind::shield_taught(&behind.bench, shop.clone(), FILE);
+    let handle = thief.handle();
+    thief.shield = &again;
+    assert_eq!(open(&mut thief, "/").await.body, "welcome", "asked too early");
+    assert_eq!(thief.handle(), handle, "it is the session of before");
+    shop.answer(&Method::POST, "/login", &sent, stolen().as_bytes());
+    assert!(shop.answer(&Method::GET, "/account", &sent, b"").body() == SECRET, "it opens there");
+    behind.bench.advance(2);
+    for _ in 0..3 {
+        assert!(!open(&mut thief, "/account").await.body.contains(SECRET));
+    }
+});
+
+// The shop comes to what waits in it behind the sign-in: a sign-out there left nobody to be asked about, and the sign-in's answer was shown.
+both_engines!(at_a_door_nothing_is_overtaken, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut thief = visitor(&behind).await;
+    let mut look = beside(&thief);
+    let slow = look.begin("GET", "/slow", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    shop.asked.lock().unwrap().clear();
+    let told = thief.send("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await;
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(!reached(&shop, &format!("POST {HOST}/login")));
+    assert_eq!(look.finish(slow).await.body, "welcome", "it was not overtaken");
+    // Whoever hangs up on it has the shop at it still.
+    let slow = look.begin("GET", "/slow", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    slow.hung_up();
+    let told = thief.send("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await;
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(!reached(&shop, &format!("POST {HOST}/login")));
+    behind.bench.advance(11);
+    let told = thief.send("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await;
+    told.leads_to("/.storeward/challenge");
+});
+
+// It had asked whether anything may be changed before it waited.
+both_engines!(what_waited_behind_a_sign_in_that_nobody_saw_the_end_of_is_barred, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut thief = visitor(&behind).await;
+    let sign_in =
+        thief.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], "user=ella&password=not+yet").await;
+    let sign_in = sign_in.unwrap_or_else(|answer| panic!("{answer:?}"));
+    let mut act = beside(&thief);
+    let (told, ()) =
+        tokio::join!(act.send("POST", "/account/email", &[PAGE, FORM, ("host", HOST)], "email=x"), async {
+            sign_in.hung_up();
+        });
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(!reached(&shop, &format!("POST {HOST}/account/email")));
+});
