@@ -40,6 +40,8 @@ run_begins() {
         cores=$((gibibytes * 2 / 3))
         export CARGO_BUILD_JOBS=${CARGO_BUILD_JOBS:-$((cores > 0 ? cores : 1))}
     fi
+    # Tests wait for one another's sockets, databases and clocks as long as they work: with one of them a core, half of the machine stands idle.
+    export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$(($(nproc) * 2))}
 }
 
 # Runs a step in the foreground of a process group of its own, so that an interrupt can end all of it.
@@ -175,7 +177,8 @@ count_node() {
     count_reports "$title" "$reports" "$status"
 }
 
-# The same files on both databases, side by side: a browser waits more than it works. What PostgreSQL's run says is shown when SQLite's has ended.
+# The same files on both databases, side by side, and two of each at a time: a browser waits more than it works. What PostgreSQL's run says is shown
+# when SQLite's has ended.
 count_node_on_both() {
     local title=$1 folder=$2 reports status
     reports=$temp/$(basename "$folder")-$RANDOM
@@ -187,12 +190,38 @@ count_node_on_both() {
 
 node_on_both() {
     local other status=0
-    STOREWARD_TEST_DATABASE=postgres node_folder "$1" "$2-postgres" >"$2-postgres.log" 2>&1 &
+    STOREWARD_TEST_DATABASE=postgres node_lanes "$1" "$2-postgres" >"$2-postgres.log" 2>&1 &
     other=$!
-    STOREWARD_TEST_DATABASE=sqlite node_folder "$1" "$2-sqlite" || status=1
+    STOREWARD_TEST_DATABASE=sqlite node_lanes "$1" "$2-sqlite" || status=1
     wait "$other" || status=$((status | 2))
     say "== $1, on PostgreSQL"
     cat "$2-postgres.log"
+    return "$status"
+}
+
+node_lanes() {
+    local other status=0
+    mkdir -p "$2" || return 1
+    node_lane "$1" "$2" &
+    other=$!
+    node_lane "$1" "$2" || status=1
+    wait "$other" || status=1
+    return "$status"
+}
+
+# Each file that no other lane has taken. What it says is shown as a whole, once it has ended.
+node_lane() {
+    local file name status=0
+    for file in "$1"/*.test.mjs; do
+        name=$2/$(basename "$file" .test.mjs)
+        if ! mkdir "$name.taken" 2>/dev/null; then
+            # Not taken by another lane either: the disk is full, say.
+            [ -d "$name.taken" ] || status=1
+            continue
+        fi
+        node_twice "$file" "$name" >"$name.log" 2>&1 || status=1
+        flock "$2" cat "$name.log"
+    done
     return "$status"
 }
 
@@ -210,23 +239,22 @@ sum_of() {
     cat "$2"/*.tap 2>/dev/null | sed -n "$1" | awk '{ all += $1 } END { print all + 0 }'
 }
 
-# Every file of the folder $1, one after the other, its report under $2. As nextest does it, a file with a fault is tried once more, and what
-# passes then is named at the end.
+# Every file of the folder $1, one after the other, its report under $2.
 node_folder() {
-    local file name status=0
+    local file status=0
     mkdir -p "$2" || return 1
     for file in "$1"/*.test.mjs; do
-        name=$2/$(basename "$file" .test.mjs)
-        node_file "$file" "$name.tap" && continue
-        sed -n 's/^ *not ok [0-9]* - //p' "$name.tap" >"$name.failed" 2>/dev/null
-        say "   once more: $file"
-        if node_file "$file" "$name.tap"; then
-            mv "$name.failed" "$name.flaky"
-        else
-            status=1
-        fi
+        node_twice "$file" "$2/$(basename "$file" .test.mjs)" || status=1
     done
     return "$status"
+}
+
+# As nextest does it, a file with a fault is tried once more, and what passes then is named at the end.
+node_twice() {
+    node_file "$1" "$2.tap" && return
+    sed -n 's/^ *not ok [0-9]* - //p' "$2.tap" >"$2.failed" 2>/dev/null
+    say "   once more: $1"
+    node_file "$1" "$2.tap" && mv "$2.failed" "$2.flaky"
 }
 
 node_file() {
