@@ -69,7 +69,17 @@ impl Adapter {
             form_fields(pair.as_bytes())
                 .all(|(name, _): (String, String)| self.session_called(&name).is_none())
         };
-        let left = query.split('&').filter(is_other).collect::<Vec<_>>().join("&");
+        // With the sign before it: what separates is left as it came, and some read `;` as `&`.
+        let mut left = String::new();
+        let mut before = None;
+        for part in query.split_inclusive(['&', ';']) {
+            let pair = part.trim_end_matches(['&', ';']);
+            if is_other(&pair) {
+                left.extend(before.filter(|_| !left.is_empty()));
+                left.push_str(pair);
+            }
+            before = part.chars().next_back().filter(|sign| matches!(sign, '&' | ';'));
+        }
         let asked = Asked { method: "GET", path, query: Some(&left), content_type: "", authorization: None };
         self.sessions_beside_cookies(&asked, b"").is_empty().then_some(left)
     }
@@ -88,6 +98,8 @@ mod tests {
             ("/shoes", "osCsid=ab", Some("")),
             ("/shoes", "colour=red&%6fsCsid=ab&size=%34&oscsid[]=", Some("colour=red&size=%34")),
             ("/shoes", "sid=ab&osCsids=1", Some("sid=ab&osCsids=1")),
+            ("/shoes", "colour=red;osCsid=ab&size=4;2", Some("colour=red&size=4;2")),
+            ("/shoes", "osCsid=ab;colour=red", Some("colour=red")),
             ("/shoes;osCsid=ab", "colour=red", None),
         ] {
             assert_eq!(adapter.without_sessions(path, query).as_deref(), left, "{path}?{query}");
