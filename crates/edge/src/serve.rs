@@ -207,6 +207,9 @@ impl<'a> Exchange<'a> {
         let outgoing = Forward { head: &head, method: &parts.method, asked_head, body, framing };
         let http_11 = parts.version == Version::HTTP_11;
         let forwarded = self.forward(outgoing, http_11).await;
+        if let (Err(error), Some(session)) = (&forwarded, &mut session) {
+            session.unanswered(error.unanswered());
+        }
         let (outcome, server) = forwarded.map_err(|error| self.stopped_on_the_way(error))?;
         self.flag_late(&parts.method);
         // inspect response, session, headers, leak.
@@ -448,7 +451,8 @@ impl<'a> Exchange<'a> {
         let mut fresh_only = false;
         let use_for = if is_idempotent(outgoing.method) { Use::Repeatable } else { Use::Once };
         loop {
-            let server = self.live.balancer.choose(&tried).cloned().ok_or(UpstreamError::NoneUp)?;
+            let none = || if fresh_only { broke_off() } else { UpstreamError::NoneUp };
+            let server = self.live.balancer.choose(&tried).cloned().ok_or_else(none)?;
             self.ending.record.upstream = Some(server.name.clone());
             let pooled = if fresh_only { None } else { self.core.pool.take(&server, use_for) };
             let wire = match pooled {
@@ -460,7 +464,8 @@ impl<'a> Exchange<'a> {
                         self.core.shared.note_health(&server, server.health.failed(), error.code());
                         tried.push(server);
                         if tried.len() >= self.live.balancer.servers().len().min(3) {
-                            return Err(error);
+                            // On a kept connection it was sent.
+                            return Err(if fresh_only { broke_off() } else { error });
                         }
                         continue;
                     }
@@ -554,6 +559,10 @@ fn parts(status: StatusCode, headers: HeaderMap) -> http::response::Parts {
     parts.status = status;
     parts.headers = headers;
     parts
+}
+
+fn broke_off() -> UpstreamError {
+    UpstreamError::Broken(std::io::ErrorKind::ConnectionReset.into())
 }
 
 fn is_idempotent(method: &Method) -> bool {

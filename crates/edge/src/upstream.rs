@@ -15,6 +15,7 @@ use std::fmt;
 pub use balance::{Balancer, IdlePool};
 pub use exchange::{Outcome, UpstreamBody, UpstreamResponse, send};
 pub use server::{Server, ServerError};
+use storeward_host::Unanswered;
 
 /// Why the shop gave no answer.
 #[derive(Debug)]
@@ -35,6 +36,19 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// What it says of the request.
+    pub const fn unanswered(&self) -> Unanswered {
+        match self {
+            UpstreamError::NoneUp | UpstreamError::Connect(_) | UpstreamError::ConnectTimeout => {
+                Unanswered::NotSent
+            }
+            UpstreamError::Broken(_) => Unanswered::BrokenOff,
+            UpstreamError::Timeout | UpstreamError::Response(_) | UpstreamError::Body(_) => {
+                Unanswered::Unknown
+            }
+        }
+    }
+
     /// A stable code for events and the access record.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use crate::pipeline::{
     Going, Later, Listener, Minder, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage,
-    rewritten,
+    Unanswered, rewritten,
 };
 
 /// What the first stage holds back the second never sees; what comes back passes them the other way round.
@@ -88,6 +88,11 @@ impl SessionExchange for Both {
 
     fn ends_without_client(&self) -> bool {
         self.first.ends_without_client() || self.then.ends_without_client()
+    }
+
+    fn unanswered(&mut self, why: Unanswered) {
+        self.then.unanswered(why);
+        self.first.unanswered(why);
     }
 
     fn patience(&self) -> Duration {

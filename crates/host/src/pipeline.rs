@@ -222,6 +222,11 @@ pub trait SessionExchange {
         false
     }
 
+    /// The shop gave no answer, and [`SessionExchange::response`] is not called.
+    fn unanswered(&mut self, why: Unanswered) {
+        let _ = why;
+    }
+
     /// How many bytes of the response's body the stage has to see. What is seen is held back until
     /// [`SessionExchange::response`] has decided.
     fn response_body_bytes(&self, status: StatusCode, headers: &HeaderMap) -> Option<usize> {
@@ -261,6 +266,17 @@ pub trait SessionExchange {
     fn listen(&mut self) -> Option<Box<dyn Listener>> {
         None
     }
+}
+
+/// Why there is no answer of the shop's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// No server could be reached: not a byte of the request was sent.
+    NotSent,
+    /// The shop ended the connection before its answer.
+    BrokenOff,
+    /// Anything else, such as an answer that is late: the shop may be at it still.
+    Unknown,
 }
 
 /// Hears each message of the client on a WebSocket, before the shop does.

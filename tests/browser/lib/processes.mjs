@@ -1,6 +1,6 @@
 // Starting programs, waiting for what they say, and ending them by their id.
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -108,14 +108,22 @@ export async function within(seconds, ...promises) {
   return Promise.race([...promises, late]).finally(() => clearTimeout(timer));
 }
 
-/** A port of the loopback that nobody listens on at the moment. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
+// Connections take theirs above this one, and one of them could have taken it before a server does.
+const LOWEST_OF_CONNECTIONS = 32_768;
+
+/** A port of the loopback that nobody listens on at the moment, and no connection takes. */
+export async function freePort() {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const port = randomInt(12_000, LOWEST_OF_CONNECTIONS);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no port of the loopback is free');
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
     const server = net.createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -30,6 +30,7 @@ fn an_own_account_is_changed_by_no_other_spelling() {
         ("GET", "/wp-json/wp/v2/users/me/application-passwords?.method=POST", &[], ""),
         ("GET", "/wp-json/wp/v2/users/me", &["POST"], ""),
         ("POST", "/any/page", &[], "action=save_account_details&account_email=x"),
+        ("POST", "/wp-admin/profile.php", &[], "email=x"),
     ] {
         assert!(judged(method, target, overrides, form).0, "{method} {target} {form}");
     }
@@ -39,6 +40,9 @@ fn an_own_account_is_changed_by_no_other_spelling() {
         ("POST", "/wp-json/wc/store/v1/cart/add-item", ""),
         ("POST", "/?wc-ajax=add_to_cart", "product_id=1&action=other"),
         ("POST", "/wp-json/wp/v2/comments", ""),
+        // Where WordPress leads customers who signed in.
+        ("GET", "/wp-admin/profile.php", ""),
+        ("GET", "/shop/wp-admin/profile.php?updated=1", ""),
     ] {
         assert_eq!(judged(method, target, &[], form), (false, false), "{method} {target} {form}");
     }
@@ -48,6 +52,8 @@ fn an_own_account_is_changed_by_no_other_spelling() {
 fn what_only_staff_may_is_guarded_in_the_rest_interface_too() {
     for (method, target, overrides, form) in [
         ("GET", "/wp-admin/users.php", &[][..], ""),
+        ("GET", "/wp-admin/profile.php/../users.php", &[], ""),
+        ("GET", "/wp-admin/network/profile.php", &[], ""),
         ("GET", "/wp-json/wp/v2/users?context=edit", &[], ""),
         ("GET", "/index.php/wp-json/wp/v2/users?context=edit", &[], ""),
         ("GET", "/?rest_route=/wp/v2/users&context=edit", &[], ""),

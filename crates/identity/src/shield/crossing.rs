@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use storeward_adapter::{Asked, DoorKind, Login, Reading, Spoken};
 use storeward_base::{ClientIp, RequestId, Secret};
-use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange};
+use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange, Unanswered};
 use storeward_seal::fingerprint::{is_token, token_hash};
 use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
@@ -303,7 +303,7 @@ impl Crossing {
             self.renamed = Some(Renamed { to, cookies });
         }
         self.note_new_password(&handle.entry, headers, body);
-        Ok(if self.attach(&handle.entry, headers, &others) { Passage::On } else { self.again() })
+        self.attach_or_ask(&handle.entry, headers, &others).await
     }
 
     /// Whether the request may go on with the jar's session. `Some` answers in the shop's place.
@@ -538,6 +538,10 @@ impl SessionExchange for Crossing {
                 Err(error) => self.broken(&error),
             }
         })
+    }
+
+    fn unanswered(&mut self, why: Unanswered) {
+        self.note_unanswered(why);
     }
 
     fn ends_without_client(&self) -> bool {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use storeward_adapter::Adapter;
 use storeward_base::{Clock, RequestId, Secret, SystemEntropy};
-use storeward_host::{Listener, Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage};
+use storeward_host::{
+    Listener, Minder, Passage, RequestHead, Seen, SessionExchange, SessionStage, Unanswered,
+};
 use storeward_identity::{
     CanaryAccount, HANDLE_COOKIE, LetterKind, Policy, SecondFactor, Shield, ShieldParts, ShieldSection,
 };
@@ -247,6 +249,11 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
+    /// The shop gave no answer.
+    pub fn unanswered(mut self, why: Unanswered) {
+        self.exchange.unanswered(why);
+    }
+
     /// Nobody waits for the answer. The head that the shop got.
     pub fn hung_up(self) -> HeaderMap {
         self.sent

@@ -59,6 +59,11 @@ impl Serves for Fell {
     fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
         let line = |name: &str| headers.get(name).map_or("", |line| line.to_str().unwrap()).to_owned();
         let sid = line("cookie").split("; ").find_map(|pair| pair.strip_prefix("sid=").map(str::to_owned));
+        // What stands behind a point is new with each answer of one page.
+        let (sid, turn) = match sid.as_deref().map(|sid| sid.split_once('.').unwrap_or((sid, "0"))) {
+            Some((sid, turn)) => (Some(sid.to_owned()), turn.parse::<u32>().unwrap() + 1),
+            None => (None, 0),
+        };
         let host = if line("host") == OTHER { OTHER } else { HOST };
         let (folder, page) = match target.strip_prefix("/b2b") {
             Some(page) => ("/b2b", page),
@@ -92,6 +97,11 @@ impl Serves for Fell {
             _ => say(200, "welcome"),
         };
         let mut answer = answer;
+        if let (Some(sid), "/anew") = (&known, page) {
+            answer
+                .headers_mut()
+                .append("set-cookie", format!("sid={sid}.{turn}; Path=/; HttpOnly").parse().unwrap());
+        }
         if known.is_none() && page == "/" {
             let sid = format!("shop-session-{}", sessions.len());
             answer

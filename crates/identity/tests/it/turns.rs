@@ -1,6 +1,9 @@
 //! What is sent beside a sign-in, in the session that it is for: the shop knows somebody in it from the moment it has looked at the password, and
 //! who that is is asked a moment later.
 
+use std::time::Duration;
+
+use storeward_host::Unanswered;
 use storeward_identity::MIGRATIONS;
 use storeward_store::both_engines;
 use storeward_web::http::Method;
@@ -132,4 +135,65 @@ both_engines!(what_waited_behind_a_sign_in_that_nobody_saw_the_end_of_is_barred,
         });
     assert_eq!(told.status, 503, "{told:?}");
     assert!(!reached(&shop, &format!("POST {HOST}/account/email")));
+});
+
+// A shop that was down for one request shut the session for ten seconds: nobody could sign in or send a form, though nothing was at the shop.
+both_engines!(a_shop_that_was_not_reached_leaves_nothing_open, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut honest = visitor(&behind).await;
+    let page = honest.begin("GET", "/slow", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    page.unanswered(Unanswered::NotSent);
+    let page = honest.begin("GET", "/slow", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    page.unanswered(Unanswered::BrokenOff);
+    let form = honest.begin("POST", "/cart", &[PAGE, FORM, ("host", HOST)], "count=1").await.ok().unwrap();
+    form.unanswered(Unanswered::NotSent);
+    assert_eq!(honest.send("POST", "/cart", &[PAGE, FORM, ("host", HOST)], "count=1").await.body, "welcome");
+    let told = honest.send("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await;
+    told.leads_to("/.storeward/challenge");
+    assert!(reached(&shop, &format!("POST {HOST}/login")));
+});
+
+// Where the shop had the form, and broke off or took too long, it may be done all the same: nobody but the next question knows.
+both_engines!(an_act_that_the_shop_broke_off_is_open, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    for why in [Unanswered::BrokenOff, Unanswered::Unknown] {
+        let mut thief = visitor(&behind).await;
+        let form =
+            thief.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await.ok().unwrap();
+        form.unanswered(why);
+        shop.asked.lock().unwrap().clear();
+        let act = thief.send("POST", "/account/email", &[PAGE, FORM, ("host", HOST)], "email=x").await;
+        assert!(
+            act.status != 200 && !reached(&shop, &format!("POST {HOST}/account/email")),
+            "{why:?}: {act:?}"
+        );
+        assert!(!open(&mut thief, "/account").await.body.contains(SECRET), "{why:?}");
+        behind.bench.advance(4_000);
+    }
+    // So has a page that is late the shop at it still.
+    let mut thief = visitor(&behind).await;
+    let page = thief.begin("GET", "/slow", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    page.unanswered(Unanswered::Unknown);
+    assert_eq!(thief.send("POST", "/login", &[PAGE, FORM, ("host", HOST)], &stolen()).await.status, 503);
+});
+
+// Some shops set the session's cookie anew with each answer (Laravel): what was on its way beside one was answered "your session changed", 409, and a
+// WebSocket did not open.
+both_engines!(a_cookie_that_is_new_with_each_answer_stops_nothing_beside_it, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut honest = visitor(&behind).await;
+    let mut look = beside(&honest);
+    let page = look.begin("GET", "/anew", &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+    // Asked about before it goes, for the cookie beside the session's.
+    honest.browser.cookies.push(("seen".to_owned(), "mugs".to_owned()));
+    *shop.takes.lock().unwrap() = Duration::from_millis(200);
+    let (socket, shown) = tokio::join!(
+        honest.begin("GET", "/socket", &[("upgrade", "websocket"), ("host", HOST)], ""),
+        async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            look.finish(page).await
+        }
+    );
+    assert_eq!(shown.body, "welcome");
+    socket.unwrap_or_else(|answer| panic!("{answer:?}")).hung_up();
 });

@@ -8,8 +8,12 @@ use storeward_seal::fingerprint::token_hash;
 use storeward_web::http::{HeaderMap, HeaderValue, header};
 
 use super::Crossing;
+use crate::error::Error;
 use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
+
+/// How often it is asked whose session it is before the browser has to ask again.
+const ASKS: usize = 4;
 
 impl Crossing {
     /// Takes our cookies and the browser's own copies of the shop's session out of the request. What is left is
@@ -81,6 +85,31 @@ impl Crossing {
         };
         self.is_attached = true;
         true
+    }
+
+    /// An answer beside this one may have set the session's cookie anew since it was asked whose it is, as some shops do with each answer: then it
+    /// is asked again, and nothing else of the session has to be other than it was.
+    pub(super) async fn attach_or_ask(
+        &mut self,
+        entry: &Arc<Entry>,
+        headers: &mut HeaderMap,
+        others: &[u8],
+    ) -> Result<Passage, Error> {
+        for _ in 0..ASKS {
+            if self.attach(entry, headers, others) {
+                return Ok(Passage::On);
+            }
+            if entry.lock().jar.is_known {
+                break;
+            }
+            if let Some(passage) = self.settle(entry).await? {
+                return Ok(passage);
+            }
+            if self.is_without || self.held.is_none() {
+                break;
+            }
+        }
+        Ok(self.again())
     }
 
     /// On, and nobody looks who the shop takes it for: then nothing goes along by which the shop could.

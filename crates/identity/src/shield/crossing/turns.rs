@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use storeward_host::Unanswered;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio::time::{sleep, timeout};
 
@@ -103,6 +104,18 @@ impl Crossing {
         // However long ago that was: the shop may come to the session at the end of a page alone.
         self.turn.is_uneasy |= held.entry.words() != look.words;
         held.entry.overtaken() != look.overtaken
+    }
+
+    /// No answer will come. What was never sent was done by nobody; where the shop broke off it came to no answer, and an act may be done all the same.
+    pub(super) fn note_unanswered(&mut self, why: Unanswered) {
+        match why {
+            Unanswered::NotSent => {
+                self.is_attached = false;
+                self.turn = Turn::default();
+            }
+            Unanswered::BrokenOff => self.turn.look = None,
+            Unanswered::Unknown => {}
+        }
     }
 
     /// Whether the shop may be at it, and it is no act.
