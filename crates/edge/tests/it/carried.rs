@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, StatusCode};
-use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage, Stages};
+use storeward_host::{Later, Passage, RequestHead, Seen, SessionExchange, SessionStage, Stages, Unanswered};
 use storeward_testkit::{FakeShop, Reply};
 
 use crate::harness::{TestEdge, wait_for};
@@ -31,6 +31,11 @@ impl SessionExchange for Exchange {
 
     fn ends_without_client(&self) -> bool {
         self.target.starts_with("/act")
+    }
+
+    fn unanswered(&mut self, why: Unanswered) {
+        self.is_over = true;
+        self.ends.0.lock().unwrap().push(format!("{} {why:?}", self.target));
     }
 
     fn response<'a>(
@@ -72,7 +77,8 @@ async fn what_a_stage_wants_to_see_the_end_of_goes_on_where_the_client_hangs_up(
     let ends = Ends::default();
     let stages = Stages { own: None, session: Some(Arc::new(ends.clone())) };
     let edge = TestEdge::staged(stages, &[shop.url()], "");
-    for (target, end) in [("/act", "/act 200"), ("/page", "/page left"), ("/act/broken", "/act/broken left")]
+    for (target, end) in
+        [("/act", "/act 200"), ("/page", "/page left"), ("/act/broken", "/act/broken BrokenOff")]
     {
         let mut client = edge.connect().await;
         client
@@ -84,4 +90,21 @@ async fn what_a_stage_wants_to_see_the_end_of_goes_on_where_the_client_hangs_up(
         assert_eq!(seen, end);
     }
     edge.stop();
+}
+
+// Nothing was sent, and the stage took it for something that the shop may be at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_hears_why_there_is_no_answer() {
+    let shop = FakeShop::start(|_| Reply::Close).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (shop, end) in [(shop.url(), "/act BrokenOff"), (format!("http://{nobody}"), "/act NotSent")] {
+        let ends = Ends::default();
+        let stages = Stages { own: None, session: Some(Arc::new(ends.clone())) };
+        let edge = TestEdge::staged(stages, &[shop], "");
+        let mut client = edge.connect().await;
+        client.send("POST /act HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 4\r\n\r\nform").await;
+        assert_eq!(wait_for(|| ends.0.lock().unwrap().pop()).await, end);
+        drop(client);
+        edge.stop();
+    }
 }
