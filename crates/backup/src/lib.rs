@@ -19,6 +19,7 @@ mod error;
 pub mod freeze;
 pub mod manifest;
 mod needed;
+mod mounts;
 mod order;
 mod owner;
 mod place;

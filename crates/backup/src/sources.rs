@@ -7,6 +7,7 @@ use storeward_base::Secret;
 
 use crate::dump::{self, Server};
 use crate::engine::Plan;
+use crate::mounts;
 use crate::repository::Part;
 use crate::staging::Staging;
 use crate::{Error, Target};
@@ -74,6 +75,13 @@ impl Sources {
                 if let Target::Local(target) = target {
                     apart.push(target);
                 }
+            }
+            if let Some(mount) = mounts::that_holds(&real, &apart) {
+                let words = format!(
+                    "shop_paths: what is mounted at {} is backed up otherwise, or is the backup itself",
+                    mount.display()
+                );
+                return refused(words);
             }
             if let Some(inner) = apart.into_iter().find(|inner| overlaps(inner)) {
                 let words = format!(

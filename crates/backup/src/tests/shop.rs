@@ -495,3 +495,45 @@ fn a_damaged_pack_is_told_in_a_line_with_the_backups_that_need_it() {
     let panics = PANICS.lock().unwrap().clone();
     assert_eq!(panics, [""; 0], "they came to the screen");
 }
+
+/// A folder that lies at a second place, for as long as this lives; nothing where we may not mount.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn at(place: PathBuf, folder: &Path) -> Option<Self> {
+        std::fs::create_dir_all(&place).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        let mount = mount.arg("--bind").args([folder, &place]).stderr(std::process::Stdio::null());
+        mount.status().is_ok_and(|ended| ended.success()).then_some(Mounted(place))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg(&self.0).status());
+    }
+}
+
+/// By a mount the data directory went into the shop's files, keys and all. Only who may mount can try it.
+#[test]
+fn what_is_mounted_in_the_shop_is_put_away_and_never_what_holds_the_backup() {
+    let house = House::new(1);
+    let target = house.at("target");
+    let backups = house.backups(&target);
+    let disk = house.at("disk");
+    std::fs::create_dir(&disk).unwrap();
+    std::fs::write(disk.join("1.jpg"), "a picture").unwrap();
+    let Some(_pictures) = Mounted::at(house.at("shop/pictures"), &disk) else { return };
+    house.run(&backups, 1).unwrap();
+    assert_eq!(shop_back(&backups, &house, 1, "to").unwrap().0, 1);
+    for other in [house.at("data"), target.clone(), target.join("keys"), house.folder.path().to_owned()] {
+        let _mounted = Mounted::at(house.at("shop/other"), &other).unwrap();
+        let refused = house.run(&backups, 2).unwrap_err().to_string();
+        assert!(
+            refused.contains("mounted at") && refused.contains("shop/other"),
+            "{}: {refused}",
+            other.display()
+        );
+    }
+    house.run(&backups, 2).unwrap();
+}
