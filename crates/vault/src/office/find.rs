@@ -55,7 +55,7 @@ pub(crate) fn values(body: &str, form: Form, shop: &ShopPages, page: Option<&Pag
     let mut found = Vec::new();
     match form {
         Form::Html => html::values(body, shop, page, &mut found),
-        Form::Json => json::values(body, shop, &mut found),
+        Form::Json => json::values(body, shop, page, &mut found),
         Form::Text => xml::values(body, shop, &mut found),
     }
     let places = apart(found);

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::find::{Found, UNKNOWN};
+use super::json;
 use super::pages::{Flag, Page, Shapes, ShopPages, What};
 use crate::catalogue::Field;
 
@@ -121,6 +122,7 @@ pub(crate) fn values(html: &str, shop: &ShopPages, page: Option<&Page>, found: &
         tables: Vec::new(),
         label: None,
         said: None,
+        meta: None,
         found,
         rest: Vec::new(),
     };
@@ -167,6 +169,8 @@ struct Reader<'a, 'f> {
     /// The text of the last label (`dt`, `th` of a row), and what a `dt` says of the `dd` behind it.
     label: Option<String>,
     said: Option<What>,
+    /// Of a form's pair (`meta[12][key]`, `meta[12][value]`): what its name begins with, and what its key says of the value.
+    meta: Option<(String, &'static Field)>,
     found: &'f mut Vec<Found>,
     /// Text and words of attributes that stand at no place of the file.
     rest: Vec<Range<usize>>,
@@ -200,9 +204,7 @@ impl<'a> Reader<'a, '_> {
             "script" | "style" => self.raw_end(&tag.name, end),
             "textarea" => {
                 let behind = self.raw_end("textarea", end);
-                if let Some(field) =
-                    tag.attribute("name").and_then(|(name, _)| self.shop.fields.get(name.as_str()))
-                {
+                if let Some(field) = tag.attribute("name").and_then(|(name, _)| self.of_form(&name)) {
                     self.note(end..behind, field);
                 }
                 behind
@@ -232,9 +234,11 @@ impl<'a> Reader<'a, '_> {
         self.rest.extend(spoken.iter().filter_map(|name| tag.attribute(name)).map(|(_, range)| range));
         if tag.name == "input" {
             let name = tag.attribute("name").map(|(name, _)| name);
-            let value = tag.attribute("value").map(|(_, range)| range);
-            if let (Some(field), Some(value)) = (name.and_then(|name| self.shop.fields.get(&name)), value) {
-                self.note(value, field);
+            if let (Some(name), Some((value, range))) = (name, tag.attribute("value")) {
+                self.key(&name, &value);
+                if let Some(field) = self.of_form(&name) {
+                    self.note(range, field);
+                }
             }
             return;
         }
@@ -287,6 +291,17 @@ impl<'a> Reader<'a, '_> {
         if self.open.len() < DEEPEST {
             self.open.push(element);
         }
+    }
+
+    /// What the name of a form's field says, or the key that stands before it.
+    fn of_form(&self, name: &str) -> Option<&'static Field> {
+        let by_key = self.meta.as_ref().filter(|(pair, _)| name.strip_suffix("[value]") == Some(pair));
+        self.shop.fields.get(name).copied().or_else(|| by_key.map(|(_, field)| *field))
+    }
+
+    fn key(&mut self, name: &str, key: &str) {
+        let Some(pair) = name.strip_suffix("[key]").filter(|pair| pair.contains("meta")) else { return };
+        self.meta = json::field_of_meta(key, self.shop).map(|field| (pair.to_owned(), field));
     }
 
     /// Which of a field's choices it is says not only its text, but also its value, and that it is the chosen one of them, whose place in

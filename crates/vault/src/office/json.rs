@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::find::Found;
-use super::pages::ShopPages;
+use super::pages::{Page, ShopPages};
 use crate::catalogue::Field;
 
 /// What is open: an object or a list.
@@ -20,8 +20,9 @@ struct Level {
 }
 
 impl Level {
-    fn named(&mut self, name: &str, shop: &ShopPages) {
-        self.field = self.said_by(name, shop);
+    fn named(&mut self, name: &str, shop: &ShopPages, page: Option<&Page>) {
+        let of_page = page.and_then(|page| page.json.get(name).copied());
+        self.field = of_page.or_else(|| self.said_by(name, shop));
         if matches!(name, "value" | "display_value") {
             self.field = self.field.or(self.told);
         }
@@ -29,7 +30,7 @@ impl Level {
     }
 
     fn said_by(&self, name: &str, shop: &ShopPages) -> Option<&'static Field> {
-        field(name, shop).or_else(|| if self.is_meta { by_words(name) } else { None })
+        if self.is_meta { field_of_meta(name, shop) } else { field(name, shop) }
     }
 
     /// What begins here, within what its name says.
@@ -82,6 +83,11 @@ fn named_by_link(text: &str) -> Option<Range<usize>> {
 /// What a name of the file says of the value beside it.
 pub(crate) fn field(name: &str, shop: &ShopPages) -> Option<&'static Field> {
     shop.json.get(name).or_else(|| shop.fields.get(name)).copied()
+}
+
+/// What a key says of the value beside it, where extensions of a shop name theirs as they like.
+pub(crate) fn field_of_meta(key: &str, shop: &ShopPages) -> Option<&'static Field> {
+    field(key, shop).or_else(|| by_words(key))
 }
 
 /// Words of names that nobody has listed, and the field that such a value is masked as; the first that fits counts.
@@ -139,7 +145,7 @@ fn words_of(name: &str) -> Vec<String> {
 }
 
 /// Notes every string and number that stands behind a name that the file knows, in lists, too.
-pub(crate) fn values(json: &str, shop: &ShopPages, found: &mut Vec<Found>) {
+pub(crate) fn values(json: &str, shop: &ShopPages, page: Option<&Page>, found: &mut Vec<Found>) {
     let bytes = json.as_bytes();
     let mut levels: Vec<Level> = vec![Level::default()];
     let (mut at, mut is_name) = (0, false);
@@ -166,7 +172,7 @@ pub(crate) fn values(json: &str, shop: &ShopPages, found: &mut Vec<Found>) {
                 let colon = json.get(end + 1..).is_some_and(|rest| rest.trim_start().starts_with(':'));
                 if let Some(level) = levels.last_mut() {
                     if is_name || colon {
-                        level.named(json.get(at + 1..end).unwrap_or_default(), shop);
+                        level.named(json.get(at + 1..end).unwrap_or_default(), shop, page);
                     } else {
                         level.value(json, at + 1..end, shop, found);
                     }

@@ -75,6 +75,9 @@ struct WrittenPage {
     labels: BTreeMap<String, String>,
     #[serde(default)]
     elements: BTreeMap<String, String>,
+    /// Names in JSON that say so on this page alone.
+    #[serde(default)]
+    json: BTreeMap<String, String>,
 }
 
 /// `true` or `false` in the file.
@@ -154,6 +157,7 @@ pub(crate) struct Page {
     pub columns: Named,
     pub labels: Named,
     pub elements: Vec<(Selector, What)>,
+    pub json: Named,
     pub tables: Shapes,
     pub rows: Shapes,
     pub orders: Vec<String>,
@@ -270,7 +274,7 @@ impl ShopPages {
                 What::Field(field) => Some(*field),
                 What::Plain | What::Unknown => None,
             });
-            page.columns.values().chain(page.labels.values()).copied().chain(placed)
+            page.columns.values().chain(page.labels.values()).chain(page.json.values()).copied().chain(placed)
         });
         self.fields.values().chain(self.json.values()).copied().chain(of_pages)
     }
@@ -385,6 +389,7 @@ impl Page {
         self.columns.extend(other.columns.iter().map(|(name, field)| (name.clone(), *field)));
         self.labels.extend(other.labels.iter().map(|(name, field)| (name.clone(), *field)));
         self.elements.extend(other.elements.iter().cloned());
+        self.json.extend(other.json.iter().map(|(name, field)| (name.clone(), *field)));
         self.tables.extend(other.tables.iter().cloned());
         self.rows.extend(other.rows.iter().cloned());
         self.orders.extend(other.orders.iter().cloned());
@@ -423,6 +428,7 @@ fn page(written: WrittenPage) -> Result<Page, PagesFault> {
         columns: named(written.columns)?,
         labels: named(written.labels)?,
         elements: elements.collect::<Result<_, _>>()?,
+        json: named(written.json)?,
         tables: shapes(written.tables)?,
         rows: shapes(written.rows)?,
         orders: written.orders,

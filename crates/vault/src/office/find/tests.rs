@@ -57,6 +57,41 @@ fn elements_and_their_surroundings() {
     );
 }
 
+// The sign-in name stood there in another spelling.
+#[test]
+fn what_wordpress_makes_of_a_sign_in_name_is_masked_where_it_answers_for_users_alone() {
+    let user = "[{\"id\":7,\"name\":\"Ada Lovelace\",\"link\":\"https://shop.example/author/ada-lovelace/\",\"slug\":\"ada-lovelace\"}]";
+    for path in ["/wp-json/wp/v2/users", "/shop/wp-json/wp/v2/users/7", "/wp-json/batch/v1"] {
+        let masked = hidden("wordpress", path, Form::Json, user);
+        assert!(!masked.contains("lovelace") && !masked.contains("Lovelace"), "{path}: {masked}");
+    }
+    let goods = "{\"id\":9,\"slug\":\"moss-teapot\"}";
+    assert_eq!(hidden("wordpress", "/wp-json/wc/v3/products/9", Form::Json, goods), goods);
+}
+
+// Of the box of custom fields below an order whoever saw a part of it read the whole.
+#[test]
+fn a_pair_of_a_form_is_what_its_key_says() {
+    let pair = |number: u32, key: &str, value: &str| {
+        format!(
+            "<tr><td><input name='meta[{number}][key]' value='{key}'></td>\
+             <td><textarea name='meta[{number}][value]'>{value}</textarea></td></tr>"
+        )
+    };
+    let form = format!(
+        "{}{}{}<textarea name='meta[3][value]'>Hyde Park</textarea>",
+        pair(1, "gift_recipient", "Grace Hopper"),
+        pair(2, "colour", "moss green"),
+        pair(3, "_billing_city", "London")
+    );
+    let found = shown("wordpress", "/wp-admin/post.php", Form::Html, &form);
+    assert_eq!(found, ["contact.name Grace Hopper", "address.city London", "address.city Hyde Park"]);
+    let form = "<input name='meta[1][key]' value='phone'><input name='meta[2][value]' value='12'>\
+                <input name='meta[1][value]' value='12-34'>";
+    let found = shown("wordpress", "/wp-admin/admin.php", Form::Html, form);
+    assert_eq!(found, ["contact.phone 12-34"]);
+}
+
 #[test]
 fn woocommerce_lists_forms_and_its_api() {
     let users = "<tr><td class='username column-username'><img src=x><strong><a href='user-edit.php?user_id=2'>ada</a></strong></td>\
