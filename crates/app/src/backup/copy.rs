@@ -84,14 +84,22 @@ fn is_nobody_elses(copy: &Path, key: &LogKey) -> Done {
         ))
     };
     let Some(folder) = copy.parent() else { return Ok(()) };
-    let is_in_use = folder.ends_with("vault") && folder.with_file_name(config::FILE).exists();
-    if is_in_use {
+    if is_in_use(folder) {
         return refused("it lies in a data directory");
     }
     match newest::noted(folder, key) {
         Err(words) if folder.join(newest::NAME).exists() => refused(&words),
         _ => Ok(()),
     }
+}
+
+/// Whether it is the folder `vault/` of a data directory, by whatever link or mount it is named: by where it lies, or by what no copy has beside
+/// it.
+fn is_in_use(folder: &Path) -> bool {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let is_within = real.ends_with("vault") && real.with_file_name(config::FILE).exists();
+    let own = [copies::KEY_FILE, copies::ID_FILE].map(|name| Path::new(name).file_name().unwrap_or_default());
+    is_within || own.iter().any(|name| real.join(name).exists())
 }
 
 /// An empty file, or nothing but zeros: what a copy is while it is replaced.

@@ -430,7 +430,10 @@ on_both!(the_copy_of_another_storeward_and_what_it_goes_on_with_are_not_written_
     other.backup();
     let file = house.dir().join(crate::config::FILE);
     let text = std::fs::read_to_string(&file).unwrap();
-    for place in [&copy, &other.dir().join("vault/epochs.json")] {
+    // By a link, too, whatever it is called.
+    let link = house.at("copies");
+    std::os::unix::fs::symlink(other.dir().join("vault"), &link).unwrap();
+    for place in [&copy, &other.dir().join("vault/epochs.json"), &link.join("epochs.json")] {
         let with = text.replace("[backup]\n", &format!("[backup]\nepochs_copy = '{}'\n", place.display()));
         std::fs::write(&file, with).unwrap();
         let before = std::fs::read(place).unwrap();
