@@ -439,15 +439,20 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
     let backups = backups(&data, section, Bars::none())?;
     let shown = backups.plan().target.to_string();
     let is_there = backups.probe().map_err(|error| told(&error))?;
-    if is_there && let Some(told) = copies_of_epochs(&data, section, &shown)? {
-        return Ok(Err(told));
-    }
+    let of_copies = if is_there { copies_of_epochs(&data, section, &shown)? } else { None };
     // Before all that is well with the target: what was put away there could not be had back, or nobody knows. A database that does not open
     // is told by itself.
     if let Ok(opened) = open::open(dir)
         && let Some(trouble) = schedule::worst(&opened, section, opened.db.now())?
     {
-        return Ok(Err(trouble.words()));
+        let (words, todo) = trouble.words();
+        return Ok(Err(match of_copies {
+            Some((of_copies, _)) => (format!("{words}. And {of_copies}"), todo),
+            None => (words, todo),
+        }));
+    }
+    if let Some(of_copies) = of_copies {
+        return Ok(Err(of_copies));
     }
     if !is_there {
         return Ok(Err((format!("nothing lies at {shown} yet"), "make the first: storeward backup now")));

@@ -49,6 +49,31 @@ fn a_drill_that_failed_is_told_beside_a_green_backup() {
     assert_eq!(worst(&house, 0), (String::new(), None));
 }
 
+// Nobody heard of the drill for as long as the copy lay there.
+#[test]
+fn a_drill_that_failed_is_told_before_an_earlier_copy_of_the_epochs_and_with_it() {
+    let house = House::new(Engine::Sqlite, "");
+    let copy = since::with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    house.vault(|standing| {
+        finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap();
+    });
+    let file = house.dir().join(crate::config::FILE);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let other = house.at("second.json").display().to_string();
+    std::fs::write(&file, text.replace(&copy.display().to_string(), &other)).unwrap();
+    house.backup();
+    let told = looked(&house).unwrap();
+    assert!(told.starts_with("an earlier copy of the epochs' keys"), "{told}");
+    std::fs::rename(house.target().join("files"), house.at("away")).unwrap();
+    assert!(!house.drill().has_passed());
+    std::fs::rename(house.at("away"), house.target().join("files")).unwrap();
+    let told = looked(&house).unwrap();
+    assert!(told.starts_with("The last drill failed (backup."), "{told}");
+    assert!(told.contains("earlier copy") && told.contains(&copy.display().to_string()), "{told}");
+}
+
 #[test]
 fn an_overdue_drill_is_told_beside_a_green_backup() {
     let house = House::new(Engine::Sqlite, "every_hours = 168\n");

@@ -6,7 +6,7 @@ use storeward_vault::{Use, Word};
 use super::*;
 
 /// The copy of the epochs' keys, outside of the data directory.
-fn with_copy(house: &House) -> PathBuf {
+pub(super) fn with_copy(house: &House) -> PathBuf {
     let folder = house.at("elsewhere");
     std::fs::create_dir(&folder).unwrap();
     let copy = folder.join("epochs.json");
