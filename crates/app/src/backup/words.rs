@@ -96,7 +96,7 @@ struct RestoreOptions {
     #[arg(long, value_name = "TARGET", requires = "password_file")]
     target: Option<String>,
     /// With --target: the file with its password.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "target")]
     password_file: Option<PathBuf>,
     #[command(flatten)]
     rest: Elsewhere,

@@ -105,7 +105,11 @@ on_both!(customers_keys_at_a_target_of_their_own_come_back_on_another_machine, |
         assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example");
     })
     .unwrap();
-    // Without a target they say nothing.
-    let alone = ["backup", "restore", "--to", &short, "--keys-target", &keys];
-    assert!(stopped::typed(&house.dir(), &alone).unwrap_err().to_string().contains("--target"));
+    // Without a target they say nothing; the password's file was passed over, and the directory at hand read out.
+    let without = path(house.at("without"));
+    for alone in [["--keys-target", &keys], ["--password-file", &password]] {
+        let words = [&["backup", "restore", "--to", &without], &alone[..]].concat();
+        assert!(stopped::typed(&house.dir(), &words).unwrap_err().to_string().contains("--target"));
+        assert!(!house.at("without").exists());
+    }
 });
