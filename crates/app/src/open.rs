@@ -1,5 +1,6 @@
 //! Opens what several words need: the config, the keys, the database.
 
+pub mod restored;
 pub mod rows;
 
 use std::path::Path;
@@ -64,6 +65,7 @@ pub fn open(dir: &Path) -> Done<Opened> {
 /// Opens a directory by another config than the one in it: a restored copy, which must not lead to the original's database.
 pub fn open_as(dir: &Path, loaded: Loaded) -> Done<Opened> {
     let data = DataDir::open(dir)?;
+    restored::leads_elsewhere(&data, &loaded.config)?;
     let keys = data.keys()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);

@@ -16,7 +16,7 @@ use super::{newest, since};
 use crate::Done;
 use crate::data::{DataDir, is_new};
 use crate::failure::{Context, Failure};
-use crate::open::Opened;
+use crate::open::{self, Opened};
 use crate::vault::{copies, indexes};
 
 /// What is wanted.
@@ -106,6 +106,9 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     if let Beside::Opened(opened) = beside {
         let fact = BackupRestored { run, files: restored.files + restored.shop_files };
         super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
+    if data.join(OWN_DUMP).exists() {
+        open::restored::mark(data)?;
+    }
     }
     step()?;
     restoring.finish()?;
@@ -258,7 +261,7 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
     }
     if data.join(OWN_DUMP).exists() {
         step(format!(
-            "first of all, before any other word there: its storeward.toml leads to the database of the original. Load {} into an empty database, \
+            "first of all: its storeward.toml leads to the database of the original, and nothing opens it before it names another one. Load {} into an empty database, \
              psql -X -1 -v ON_ERROR_STOP=1 -f {OWN_DUMP} (where it says that schema public is \
              there: DROP SCHEMA public first), and name it in database.url",
             data.join(OWN_DUMP).display()

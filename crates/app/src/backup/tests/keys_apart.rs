@@ -35,7 +35,11 @@ fn a_drill_opens_the_copy_of_a_key_store_on_a_server() {
     let refused = open_restored(&house.at("restored"), &house, |_, _| ()).unwrap_err().to_string();
     assert!(refused.contains("belongs to another data directory"), "{refused}");
     house.vault(|standing| assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example"));
+    // The data is the original's: whoever has none of it any more goes on with it by their own word.
     let loaded = crate::config::Config::load(&house.at("restored")).unwrap();
+    let refused = open::open(&house.at("restored")).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("nothing is opened"), "{refused}");
+    std::fs::remove_file(house.at("restored").join(open::restored::MARK)).unwrap();
     let opened = open::open_as(&house.at("restored"), loaded).unwrap();
     let told = crate::vault::take_key_store(&opened).unwrap();
     opened.db.close();

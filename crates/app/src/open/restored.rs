@@ -1,0 +1,94 @@
+//! A restored directory has the config of the original, and so leads to the original's database, where that is a server's: whatever is done there
+//! would be done in the live one. Nothing opens it before it names another.
+
+use std::fs;
+
+use storeward_seal::fingerprint::sha256_hex;
+use storeward_store::DatabaseUrl;
+
+use crate::Done;
+use crate::config::{self, Config};
+use crate::data::{DataDir, write_atomically};
+use crate::failure::{Context, Failure};
+
+/// Which database the original's config leads to.
+pub const MARK: &str = "restored-database";
+
+/// What of an address says which database it is, whoever asks there; nothing of a file, which lies in its own directory.
+fn which(config: &Config) -> Option<String> {
+    let url = DatabaseUrl::parse(config.database.url.expose()).ok()?;
+    let asked =
+        url.for_programs().into_iter().filter(|(name, _)| ["PGHOST", "PGPORT", "PGDATABASE"].contains(name));
+    let told: Vec<String> = asked.map(|(name, value)| format!("{name}={}", value.expose())).collect();
+    (!told.is_empty()).then(|| sha256_hex(told.join("\n").as_bytes()))
+}
+
+/// For a directory that was just restored. A config that this version does not read opens nothing either.
+pub fn mark(data: &DataDir) -> Done {
+    let text = fs::read_to_string(data.join(config::FILE)).unwrap_or_default();
+    match Config::parse(&text).ok().as_ref().and_then(which) {
+        Some(which) => write_atomically(&data.join(MARK), which.as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the database of the original.
+pub fn leads_elsewhere(data: &DataDir, config: &Config) -> Done {
+    let mark = data.join(MARK);
+    let original = match fs::read_to_string(&mark) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        read => read.context(mark.display())?,
+    };
+    if which(config).is_none_or(|which| which != original) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "database.url in {} is still that of the directory that was backed up: nothing is opened, for it would be done in the original's database",
+        data.join(config::FILE).display()
+    ))
+    .hint(format!(
+        "load the restored dump into an empty database, and name that one in database.url (docs/backup.md, Restore); only where the original is gone \
+         for good and its database is to be gone on with: delete {}",
+        mark.display()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(database: &str) -> Config {
+        let text = format!(
+            "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n\
+             [certificates]\nsource = 'local'\n[database]\nurl = '{database}'\n"
+        );
+        Config::parse(&text).unwrap()
+    }
+
+    // The first word there wrote into the live database.
+    #[test]
+    fn a_restored_directory_opens_the_originals_database_by_no_spelling_of_who_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let live = "postgres://ward:secret@db.example:5432/ward";
+        write_atomically(&data.join(MARK), which(&config(live)).unwrap().as_bytes()).unwrap();
+        for same in [
+            live,
+            "postgres://other:word@db.example/ward",
+            "postgresql://ward@db.example:5432/ward?sslmode=require",
+        ] {
+            let refused = leads_elsewhere(&data, &config(same)).unwrap_err().to_string();
+            assert!(refused.contains("nothing is opened") && !refused.contains("secret"), "{refused}");
+        }
+        for other in [
+            "postgres://ward:secret@db.example:5432/restored",
+            "postgres://ward@127.0.0.1/ward",
+            "sqlite:storeward.sqlite",
+        ] {
+            leads_elsewhere(&data, &config(other)).unwrap();
+        }
+        assert_eq!(which(&config("sqlite:storeward.sqlite")), None);
+        fs::remove_file(data.join(MARK)).unwrap();
+        leads_elsewhere(&data, &config(live)).unwrap();
+    }
+}
