@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use storeward_base::{BackupId, DrillId, Fault, Timestamp};
 use storeward_seal::{LogKey, statement};
 
-use crate::engine::{Alone, Backups, shop_of};
+use crate::engine::{Alone, Backups};
+use crate::listing::Listing;
 use crate::manifest::{Manifest, Rows};
 use crate::owner::Known;
 use crate::repository::{Missing, Part};
@@ -19,6 +20,8 @@ use crate::{Error, Step};
 const KIND: &str = "backup-drill";
 /// Of the shop's files a drill reads no more than this: a quarter of an hour at 10 Mbit/s, four minutes at 40.
 const SHOP_READ_BYTES: u64 = 1024 * 1024 * 1024;
+/// A clock that is put right step by step is no wrong one.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// One thing that was looked at in the restored copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,12 +142,17 @@ impl Backups {
         staging::clear(scratch)?;
         staging::make(scratch)?;
         let began = Instant::now();
-        let run = self.find(run, trial.at, trial.known)?;
+        let listing = self.list()?;
+        let run = self.find(&listing, run, trial.at, trial.known)?;
         report.run = Some(run.run);
-        report.age_ms = Some(millis(trial.at.since(run.made_at)));
+        match age(run.made_at, trial.at) {
+            Ok(age) => report.age_ms = Some(millis(age)),
+            Err(finding) => report.findings.push(finding),
+        }
         let to = scratch.join("storeward");
         let (known, now) = (trial.known, trial.at);
-        let asked = Asked { run: run.run, to: &to, shop: None, key: Some(key), known, now };
+        let (listing, key) = (&listing, Some(key));
+        let asked = Asked { listing, run: run.run, to: &to, shop: None, key, known, now };
         let restored = self.restore(alone, &asked)?;
         if let Some(why) = restored.keys_lack {
             return Err(Error::Damaged(format!("the newest copy of customers' keys: {why}")));
@@ -153,6 +161,11 @@ impl Backups {
         if restored.keys_are_older && has_keys {
             let says =
                 "the newest at the target are older than the data: whoever was erased since opens with them";
+            report.findings.push(Finding::failed("keys", says));
+        }
+        let is_unsigned = restored.keys_unsigned.is_some_and(|(run, _)| restored.keys_of == Some(run));
+        if is_unsigned && has_keys {
+            let says = "those at the target are of no run that has a signed manifest: nobody can tell when they were put away";
             report.findings.push(Finding::failed("keys", says));
         }
         (report.files, report.bytes) = (restored.files, restored.bytes);
@@ -165,7 +178,7 @@ impl Backups {
         self.tell(Step::Ended);
         report.findings.extend(looked.findings);
         report.findings.push(beats(&looked.heartbeat, &restored.manifest.heartbeat));
-        report.findings.extend(self.look_at_shop(&restored.manifest)?);
+        report.findings.extend(self.look_at_shop(listing, &restored.manifest)?);
         let mut wanted = restored.manifest.rows;
         if restored.keys_of != Some(run.run) {
             // Keys are always the newest there are: of another run they have other rows.
@@ -178,9 +191,9 @@ impl Backups {
 
 impl Backups {
     /// Whether the shop's files can be had back; nothing where there are none in it. They are read where they lie, not written out.
-    fn look_at_shop(&self, manifest: &Manifest) -> Result<Option<Finding>, Error> {
+    fn look_at_shop(&self, listing: &Listing, manifest: &Manifest) -> Result<Option<Finding>, Error> {
         let files = self.repo(Part::Files, Missing::Refuse)?;
-        let shop = shop_of(&files, manifest)?;
+        let shop = listing.shop_of(manifest)?;
         if shop.is_empty() {
             return Ok(None);
         }
@@ -201,6 +214,19 @@ impl Backups {
             }
         }))
     }
+}
+
+/// How old what was put away at `made_at` is. What a clock dated ahead has no age that anybody could tell: the clock was wrong then, or is now.
+fn age(made_at: Timestamp, now: Timestamp) -> Result<Duration, Finding> {
+    let ahead = made_at.since(now);
+    if ahead <= CLOCKS_DIFFER {
+        return Ok(now.since(made_at));
+    }
+    let (hours, minutes) = (ahead.as_secs() / 3_600, ahead.as_secs() / 60 % 60);
+    let says = format!(
+        "it is dated ahead by {hours} h {minutes} min, so how old what it holds is cannot be told: set the clock right, and make a backup"
+    );
+    Err(Finding::failed("age", says))
 }
 
 fn millis(span: Duration) -> u64 {
@@ -261,6 +287,16 @@ mod tests {
             assert!(!compare_rows(&found, &wanted).held, "{found:?}");
         }
         assert!(!compare_rows(&wanted, &Rows::new()).held, "nothing was compared");
+    }
+
+    // Dated ahead by hours it was said to be of this moment.
+    #[test]
+    fn what_is_dated_ahead_has_no_age() {
+        let at = |seconds: i64| Timestamp::from_seconds(1_700_000_000 + seconds);
+        assert_eq!(age(at(0), at(90)), Ok(Duration::from_secs(90)));
+        assert_eq!(age(at(60), at(0)), Ok(Duration::ZERO));
+        let told = age(at(7_500), at(0)).unwrap_err();
+        assert!(!told.held && told.says.contains("ahead by 2 h 5 min"), "{told:?}");
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::time::Duration;
 use storeward_base::{BackupId, Secret, SystemClock, Timestamp};
 use storeward_seal::LogKey;
 
+use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
 use crate::needed;
-use crate::order::{Dated, Order};
-use crate::owner::{Known, Mark, Whose};
+use crate::owner::{Known, Mark};
 use crate::place::local::Local;
 use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
@@ -28,7 +28,7 @@ use crate::{Error, Target};
 /// The label of what is Storeward's own.
 pub(crate) const OWN: &str = "storeward";
 /// The label of the shop's files.
-const SHOP: &str = "shop";
+pub(crate) const SHOP: &str = "shop";
 
 /// Where backups lie, and what opens them.
 #[derive(Clone, Debug)]
@@ -104,24 +104,6 @@ pub struct Made {
     /// The newest at the target was another ledger's, or another copy's, and the owner said that it goes on all the same.
     pub takes_over: bool,
     pub number: Option<u64>,
-}
-
-/// A whole backup, as the target has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    pub run: BackupId,
-    pub made_at: Timestamp,
-    /// Later runs have higher ones; nothing where it was made before there were numbers.
-    pub number: Option<u64>,
-    pub files: u64,
-    pub bytes: u64,
-    pub added_bytes: u64,
-    /// Whether customers' keys of the same moment are still there.
-    pub has_keys: bool,
-    pub has_shop: bool,
-    /// For the plan's ledger.
-    pub whose: Whose,
-    pub(crate) mark: Option<Mark>,
 }
 
 /// One at a time holds this.
@@ -286,32 +268,6 @@ impl Backups {
         })
     }
 
-    /// The whole ones, the oldest first.
-    pub fn list(&self) -> Result<Vec<Run>, Error> {
-        let files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
-        let (databases, keys) = (self.snapshots_of(Part::Databases)?, self.snapshots_of(Part::Keys)?);
-        let owners = self.owners(&files, self.plan.ledger.as_ref())?;
-        let mut runs = Vec::new();
-        for own in files.iter().filter(|snapshot| snapshot.label == OWN) {
-            let Some(run) = own.run else { continue };
-            let beside = files.iter().chain(&databases).filter(|snapshot| snapshot.run == Some(run));
-            let beside: Vec<&Snapshot> = beside.collect();
-            runs.push(Run {
-                run,
-                made_at: own.made_at,
-                number: own.number,
-                files: beside.iter().map(|snapshot| snapshot.files).sum(),
-                bytes: beside.iter().map(|snapshot| snapshot.bytes).sum(),
-                added_bytes: beside.iter().map(|snapshot| snapshot.added_bytes).sum(),
-                has_keys: keys.iter().any(|snapshot| snapshot.run == Some(run)),
-                has_shop: beside.iter().any(|snapshot| snapshot.label == SHOP),
-                whose: owners.whose(own),
-                mark: own.ledger.clone(),
-            });
-        }
-        Ok(runs)
-    }
-
     /// What is wrong at the target, in words; empty where all is well. Behind the faults of a repository stands which backups need what is
     /// damaged.
     pub fn verify(&self, reading: Reading) -> Result<Vec<String>, Error> {
@@ -332,39 +288,19 @@ impl Backups {
         Ok(faults)
     }
 
-    /// The run that is meant: the newest of one's own where none is named, by its number. Of those without one, what a clock that was ahead dated
-    /// later than `now`, or than one that came after it, only where there is nothing else.
-    pub fn find(&self, run: Option<BackupId>, now: Timestamp, known: Option<&Known>) -> Result<Run, Error> {
-        let runs = self.list()?;
-        let found = match run {
-            None => {
-                let mut own: Vec<Run> = runs.into_iter().filter(|run| run.whose != Whose::Another).collect();
-                if self.plan.ledger.is_none() {
-                    // Nothing says whose they are, and numbers are of one ledger: the one whose newest has the latest moment.
-                    let by_moments = |run: &Run| Dated { number: None, ..run.dated() };
-                    let mark = Order { now, known }.newest(own.clone(), by_moments).and_then(|run| run.mark);
-                    own.retain(|run| run.mark == mark);
-                }
-                Order { now, known }.newest(own, Run::dated)
-            }
-            Some(run) => runs.into_iter().find(|known| known.run == run),
-        };
-        found.ok_or_else(|| Error::NoRun(run.map_or_else(|| "yet".to_owned(), |run| run.to_string())))
-    }
-
     /// What a run holds.
     pub fn manifest_of(&self, run: BackupId, key: Option<&LogKey>) -> Result<Manifest, Error> {
-        self.manifest(self.repo(Part::Files, Missing::Refuse)?.as_ref(), run, key)
+        self.manifest(&self.list()?, run, key)
     }
 
     pub(crate) fn manifest(
         &self,
-        files: &Repo,
+        listing: &Listing,
         run: BackupId,
         key: Option<&LogKey>,
     ) -> Result<Manifest, Error> {
-        let snapshots = of_run(files, OWN, run)?;
-        let snapshot = snapshots.last().ok_or_else(|| Error::NoRun(run.to_string()))?;
+        let snapshot = listing.own(Part::Files, run).last().ok_or_else(|| Error::NoRun(run.to_string()))?;
+        let files = self.repo(Part::Files, Missing::Refuse)?;
         let bytes = files.read_file(&snapshot.id, &format!("{ROOT}/{}", manifest::NAME))?;
         let manifest = Manifest::read(&bytes, key)?;
         if manifest.run != run {
@@ -410,24 +346,6 @@ fn place(target: &Target, plan: &Plan) -> Result<Arc<dyn Place>, Error> {
             Ok(Arc::new(S3::new(target, account, Arc::new(SystemClock))?))
         }
     }
-}
-
-pub(crate) fn of_run(repo: &Repo, label: &str, run: BackupId) -> Result<Vec<Snapshot>, Error> {
-    let all = repo.snapshots()?;
-    Ok(all.into_iter().filter(|snapshot| snapshot.label == label && snapshot.run == Some(run)).collect())
-}
-
-/// The shop's files of a run: the snapshots that its signed manifest names, and no others.
-pub(crate) fn shop_of(files: &Repo, manifest: &Manifest) -> Result<Vec<Snapshot>, Error> {
-    let folder = format!("{}/", Part::Files.folder());
-    let named: Vec<&str> =
-        manifest.snapshots.iter().filter_map(|name| name.strip_prefix(folder.as_str())).collect();
-    let mut there = of_run(files, SHOP, manifest.run)?;
-    there.retain(|snapshot| named.contains(&snapshot.id.as_str()));
-    if there.len() < named.len() {
-        return Err(Error::Damaged("the shop's files of this backup are gone, or are others".to_owned()));
-    }
-    Ok(there)
 }
 
 /// `rustic_core` passes over a file that it cannot read. Of our own none may be missing.

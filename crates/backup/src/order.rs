@@ -5,7 +5,8 @@
 
 use storeward_base::{BackupId, Timestamp};
 
-use crate::engine::Run;
+use crate::listing::Run;
+use crate::manifest::Manifest;
 use crate::owner::Known;
 use crate::repository::Snapshot;
 
@@ -13,22 +14,31 @@ const TAG: &str = "number-";
 
 /// A run, or what is left of one, as it is put in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dated {
-    pub(crate) run: Option<BackupId>,
+pub struct Dated {
+    pub run: Option<BackupId>,
     /// The moment that it bears.
-    pub(crate) at: Timestamp,
-    pub(crate) number: Option<u64>,
+    pub at: Timestamp,
+    pub number: Option<u64>,
+    /// How many entries the ledger had when it began, where that is known.
+    pub entries: Option<u64>,
 }
 
 impl Run {
-    pub(crate) fn dated(&self) -> Dated {
-        Dated { run: Some(self.run), at: self.made_at, number: self.number }
+    pub fn dated(&self) -> Dated {
+        Dated { run: Some(self.run), at: self.made_at, number: self.number, entries: None }
     }
 }
 
 impl Snapshot {
     pub(crate) fn dated(&self) -> Dated {
-        Dated { run: self.run, at: self.made_at, number: self.number }
+        Dated { run: self.run, at: self.made_at, number: self.number, entries: None }
+    }
+}
+
+impl Manifest {
+    pub fn dated(&self) -> Dated {
+        let Manifest { made_at: at, number, entries, .. } = *self;
+        Dated { run: Some(self.run), at, number, entries }
     }
 }
 
@@ -41,6 +51,11 @@ pub(crate) fn read_tag(tag: &str) -> Option<u64> {
     tag.strip_prefix(TAG)?.parse().ok()
 }
 
+/// Whether a run came after another.
+pub fn is_later(one: Dated, other: Dated, known: Option<&Known>) -> bool {
+    Order { now: Timestamp::EPOCH, known }.is_before(other, one)
+}
+
 /// By what runs are put in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order<'a> {
@@ -49,8 +64,16 @@ pub(crate) struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// By their numbers; of those without one by the ledger where it has both, else by their moments. They came before those with one.
+    /// By their numbers; by the ledger where it says how far it was when one began and where the end of the other stands, or has both ends; else
+    /// by their moments. Those without a number came before those with one.
     pub(crate) fn is_before(&self, one: Dated, other: Dated) -> bool {
+        let are_numbered = one.number.is_some() && other.number.is_some();
+        if !are_numbered && let (Some(ended), Some(began)) = (self.place(one), other.entries) {
+            return ended <= began;
+        }
+        if !are_numbered && let (Some(began), Some(ended)) = (one.entries, self.place(other)) {
+            return began < ended;
+        }
         if one.number != other.number {
             return one.number < other.number;
         }
@@ -108,6 +131,7 @@ mod tests {
             run: Some(BackupId::from_bits(u128::from(run))),
             at: Timestamp::from_seconds(at),
             number: None,
+            entries: None,
         }
     }
 
@@ -177,6 +201,26 @@ mod tests {
                 assert!(all[1..].iter().all(|one| !order.is_ahead(*one)));
             }
         }
+    }
+
+    /// The ledger says no number: a drill put runs in an order of its own for that.
+    #[test]
+    fn by_the_ledger_a_run_is_later_than_one_whose_end_stood_there_when_it_began() {
+        let told = dated(1, 1_000);
+        let known = Known { places: [(BackupId::from_bits(1), 40)].into(), ..known(&[told]) };
+        let one = |number, entries| Dated { number, entries: Some(entries), ..dated(2, 10) };
+        for number in [None, Some(7)] {
+            for (entries, is) in [(39, false), (40, true), (41, true)] {
+                let one = one(number, entries);
+                assert_eq!(is_later(one, told, Some(&known)), is, "{number:?} {entries}");
+                assert_eq!(is_later(told, one, Some(&known)), !is, "{number:?} {entries}");
+            }
+        }
+        // With numbers these say it.
+        let told = Dated { number: Some(8), ..told };
+        assert!(!is_later(one(Some(7), 41), told, Some(&known)));
+        assert!(is_later(one(Some(9), 39), told, Some(&known)));
+        assert!(!is_later(one(None, 41), Dated { number: Some(8), ..dated(3, 1_000) }, Some(&known)));
     }
 
     #[test]

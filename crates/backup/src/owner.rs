@@ -10,6 +10,7 @@ use storeward_seal::LogKey;
 use storeward_seal::fingerprint::sha256_hex;
 
 use crate::engine::{Alone, Backups, Frozen, OWN};
+use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
 use crate::order::{Dated, Order};
 use crate::repository::{Missing, Part, Pruning, Repo, Snapshot};
@@ -148,17 +149,18 @@ impl Backups {
         let is_taken = in_files.iter().filter(is_own).any(is_whole);
         let counts = |one: &&Snapshot| is_whole(one) && (one.made_at <= now || !is_taken || is_own(one));
         let mut newest = in_files.iter().rfind(counts).cloned();
+        let in_keys = if self.keys_lie_apart() { self.there(Part::Keys)? } else { Vec::new() };
         if let Some(known) = known
-            && let Some(Strange { run, made_at, place }) = self.strange_in(&in_files, &owners, known, now)?
+            && let Some(Strange { run, made_at, place }) =
+                self.strange_in(&in_files, &in_keys, &owners, (known, now))
         {
             return Err(Error::AnotherCopy { place, run, made_at });
         }
         if self.keys_lie_apart() && !newest.as_ref().is_some_and(|one| owners.whose(one) == Whose::Another) {
             // Not every run has customers' keys: one's own data is newer than another's keys where the place was taken over.
             let own_at = in_files.iter().filter(is_own).filter(counts).map(|one| one.made_at).max();
-            let keys = self.there(Part::Keys)?;
             newest =
-                keys.iter().filter(counts).rfind(|one| own_at.is_none_or(|at| one.made_at > at)).cloned();
+                in_keys.iter().filter(counts).rfind(|one| own_at.is_none_or(|at| one.made_at > at)).cloned();
         }
         match newest.filter(|newest| owners.whose(newest) == Whose::Another) {
             Some(Snapshot { part, made_at, .. }) => {
@@ -170,27 +172,32 @@ impl Backups {
 
     /// The newest run that another copy of the directory made since, by its files or, where customers' keys lie apart, by these alone: the copy
     /// may have a target of its own.
-    pub fn strange(&self, key: &LogKey, known: &Known, now: Timestamp) -> Result<Option<Strange>, Error> {
-        let in_files = self.there(Part::Files)?;
-        let owners = self.owners(&in_files, Some(key))?;
-        self.strange_in(&in_files, &owners, known, now)
+    pub fn strange(
+        &self,
+        listing: &Listing,
+        key: &LogKey,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<Option<Strange>, Error> {
+        let owners = self.owners(&listing.files, Some(key))?;
+        let in_keys: &[Snapshot] = if self.keys_lie_apart() { &listing.keys } else { &[] };
+        Ok(self.strange_in(&listing.files, in_keys, &owners, (known, now)))
     }
 
     fn strange_in(
         &self,
         in_files: &[Snapshot],
+        in_keys: &[Snapshot],
         owners: &Owners,
-        known: &Known,
-        now: Timestamp,
-    ) -> Result<Option<Strange>, Error> {
-        let in_keys = if self.keys_lie_apart() { self.there(Part::Keys)? } else { Vec::new() };
-        let last = known.last(in_files.iter().chain(&in_keys));
-        let found = in_files.iter().chain(&in_keys).filter_map(|one| {
+        (known, now): (&Known, Timestamp),
+    ) -> Option<Strange> {
+        let last = known.last(in_files.iter().chain(in_keys));
+        let found = in_files.iter().chain(in_keys).filter_map(|one| {
             let run = one.run.filter(|_| is_whole(one) && known.is_strange(one.dated(), last, now))?;
             let place = self.plan().target_of(one.part).to_string();
             (owners.whose(one) == Whose::Own).then_some(Strange { run, made_at: one.made_at, place })
         });
-        Ok(found.max_by_key(|one| one.made_at))
+        found.max_by_key(|one| one.made_at)
     }
 
     /// What a run gets as its number: more than any of the same ledger's that is at the targets. Where customers' keys cannot be listed, which the

@@ -136,6 +136,8 @@ pub(crate) struct Repo {
     place: Arc<dyn Place>,
     key: MasterKey,
     bars: Bars,
+    #[cfg(test)]
+    lists: std::sync::atomic::AtomicU64,
 }
 
 impl Repo {
@@ -157,7 +159,14 @@ impl Repo {
             }
         };
         let key = opened.key();
-        Ok(Repo { part, place, key, bars })
+        Ok(Repo {
+            part,
+            place,
+            key,
+            bars,
+            #[cfg(test)]
+            lists: Default::default(),
+        })
     }
 
     /// Anew each time: what another program wrote meanwhile counts.
@@ -205,6 +214,8 @@ impl Repo {
 
     /// The oldest first.
     pub(crate) fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
+        #[cfg(test)]
+        self.lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let repo = self.repository()?;
         let all = self.asked(|| repo.get_all_snapshots())?;
         let mut found: Vec<Snapshot> = all.iter().filter_map(|snapshot| self.snapshot(snapshot)).collect();
@@ -247,18 +258,36 @@ impl Repo {
     /// As whoever has the password does it.
     #[cfg(test)]
     pub(crate) fn renumber(&self, run: BackupId, number: u64) {
+        self.retag(run, |tag| order::read_tag(tag).map(|_| order::tag(number)));
+    }
+
+    /// The same: under the name of another run.
+    #[cfg(test)]
+    pub(crate) fn rename(&self, run: BackupId, to: BackupId) {
+        self.retag(run, |tag| (tag == run.to_string()).then(|| to.to_string()));
+    }
+
+    #[cfg(test)]
+    fn retag(&self, run: BackupId, other: impl Fn(&str) -> Option<String>) {
         let repo = self.repository().unwrap();
         let all = repo.get_all_snapshots().unwrap();
         let mut of_run: Vec<_> = all.into_iter().filter(|one| one.tags.contains(&run.to_string())).collect();
         let ids: Vec<_> = of_run.iter().map(|snapshot| snapshot.id).collect();
         for snapshot in &mut of_run {
-            let tags: Vec<String> =
-                snapshot.tags.iter().filter(|tag| order::read_tag(tag).is_some()).cloned().collect();
-            assert!(snapshot.remove_tags(&[tags.join(",").parse().unwrap()]));
-            assert!(snapshot.add_tags(vec![order::tag(number).parse().unwrap()]));
+            let tags: Vec<String> = snapshot.tags.iter().cloned().collect();
+            for (tag, other) in tags.iter().filter_map(|tag| Some((tag, other(tag)?))) {
+                assert!(snapshot.remove_tags(&[tag.parse().unwrap()]));
+                assert!(snapshot.add_tags(vec![other.parse().unwrap()]));
+            }
         }
         repo.save_snapshots(of_run).unwrap();
         repo.delete_snapshots(&ids).unwrap();
+    }
+
+    /// How often its snapshots were listed.
+    #[cfg(test)]
+    pub(crate) fn lists(&self) -> u64 {
+        self.lists.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Every fault that is found, in words; empty where all is well.

@@ -7,16 +7,19 @@ use storeward_base::{BackupId, Timestamp};
 use storeward_seal::LogKey;
 
 use crate::Error;
-use crate::engine::{Alone, Backups, OWN, has_number, of_run, shop_of};
+use crate::engine::{Alone, Backups, has_number};
+use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
-use crate::order::{Dated, Order};
+use crate::order::Order;
 use crate::owner::{Known, Whose};
-use crate::repository::{Missing, Part, ReadOut, Repo, Snapshot};
+use crate::repository::{Missing, Part, ReadOut, Snapshot};
 use crate::staging::ROOT;
 
 /// What is read out, and by what it is held.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
+    /// What lay at the targets when it was chosen.
+    pub listing: &'a Listing,
     pub run: BackupId,
     /// A new folder, for Storeward's own.
     pub to: &'a Path,
@@ -44,6 +47,9 @@ pub struct Restored {
     pub keys_number: Option<u64>,
     /// Others of the same ledger's that were not taken and may be later: dated ahead, or another copy's.
     pub keys_passed: Option<(BackupId, Timestamp)>,
+    /// A later one without a signed manifest: of a run that was cut off behind its keys, or of whoever has the password. It is taken only where
+    /// none has one.
+    pub keys_unsigned: Option<(BackupId, Timestamp)>,
     /// Whether they are older than the data, since none that is not is at the target: whoever came between does not open.
     pub keys_are_older: bool,
     /// Why nothing of that run's keys was laid: the target does not give all of them. An older copy is never taken in its place.
@@ -77,14 +83,14 @@ impl Backups {
     /// is asked for: what was erased since stays erased. What the target does not give of the shop's files, or of those keys, is named; the
     /// rest is read out.
     pub fn restore(&self, _alone: &Alone, asked: &Asked<'_>) -> Result<Restored, Error> {
-        let Asked { run, to, key, .. } = *asked;
+        let Asked { listing, run, to, key, .. } = *asked;
         let files = self.repo(Part::Files, Missing::Refuse)?;
-        let manifest = self.manifest(&files, run, key)?;
-        let newest = self.newest_keys(&files, asked)?;
+        let manifest = self.manifest(listing, run, key)?;
+        let newest = self.newest_keys(asked)?;
         let mut out = Out::default();
         for part in [Part::Databases, Part::Files] {
             if let Some(repo) = self.perhaps(part)? {
-                for snapshot in of_run(&repo, OWN, run)? {
+                for snapshot in listing.own(part, run) {
                     repo.read_out(&format!("{}:{ROOT}", snapshot.id), to, |file| out.note(part, file))?;
                 }
             }
@@ -98,23 +104,23 @@ impl Backups {
             keys_at: None,
             keys_number: None,
             keys_passed: None,
+            keys_unsigned: None,
             keys_are_older: false,
             keys_lack: None,
             shop_files: 0,
             shop_of_others: 0,
             shop_lost: Lost::default(),
         };
-        if let Some((newest, passed)) = newest {
-            (restored.keys_of, restored.keys_lack) = self.restore_keys(&files, &newest, to, key)?;
+        if let Some(Newest { taken: newest, passed, unsigned }) = newest {
+            (restored.keys_of, restored.keys_lack) = self.restore_keys(asked, &newest)?;
             (restored.keys_at, restored.keys_number) = (Some(newest.made_at), newest.number);
-            restored.keys_passed = passed;
-            let Manifest { made_at: at, number, .. } = restored.manifest;
-            let of_data = Dated { run: Some(run), at, number };
+            (restored.keys_passed, restored.keys_unsigned) = (passed, unsigned);
+            let of_data = restored.manifest.dated();
             let order = Order { now: asked.now, known: asked.known };
             restored.keys_are_older = newest.run != Some(run) && order.is_before(newest.dated(), of_data);
         }
         if let Some(shop) = asked.shop {
-            for snapshot in shop_of(&files, &restored.manifest)? {
+            for snapshot in listing.shop_of(&restored.manifest)? {
                 let lost = &mut restored.shop_lost;
                 let go_on = |path: &Path, _| {
                     lost.note(path);
@@ -130,14 +136,13 @@ impl Backups {
 
     /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one
     /// nobody can tell. Beside it what was passed over and may be later.
-    fn newest_keys(&self, files: &Repo, asked: &Asked<'_>) -> Result<Option<Newest>, Error> {
-        let Asked { run, key, known, now, .. } = *asked;
+    fn newest_keys(&self, asked: &Asked<'_>) -> Result<Option<Newest>, Error> {
+        let Asked { listing, run, key, known, now, .. } = *asked;
         let order = Order { now, known };
-        let made = order.sorted(self.snapshots_of(Part::Keys)?, Snapshot::dated);
-        let in_files = files.snapshots()?;
-        let owners = self.owners(&in_files, key)?;
-        let mark = in_files.iter().find(|one| one.label == OWN && one.run == Some(run));
-        let mark = mark.and_then(|own| own.ledger.clone());
+        let made = order.sorted(listing.keys.clone(), Snapshot::dated);
+        let in_files = &listing.files;
+        let owners = self.owners(in_files, key)?;
+        let mark = listing.own(Part::Files, run).next().and_then(|own| own.ledger.clone());
         let is_unclear = mark.is_none() && made.last().is_some_and(|newest| newest.ledger.is_some());
         if key.is_none() && is_unclear {
             return Ok(None);
@@ -152,6 +157,11 @@ impl Backups {
         };
         let (strange, made): (Vec<Snapshot>, Vec<Snapshot>) =
             made.into_iter().filter(fits).partition(is_strange);
+        // Whoever has the password writes tags: only a manifest, which is signed and says its number, says when they were put away.
+        let has_manifest =
+            |one: &Snapshot| one.run.is_some_and(|run| listing.own(Part::Files, run).next().is_some());
+        let (signed, unsigned): (Vec<Snapshot>, Vec<Snapshot>) = made.into_iter().partition(has_manifest);
+        let made = if signed.is_empty() { unsigned.clone() } else { signed };
         let own = made.iter().rfind(|one| one.run == Some(run)).cloned();
         let Some(newest) = order.newest(made.clone(), Snapshot::dated) else { return Ok(None) };
         // Keys that are older than the data open nobody who came between.
@@ -163,26 +173,26 @@ impl Backups {
         let may_be_later = |one: &&Snapshot| is_later(one) || one.made_at > taken.made_at;
         let passed = made.iter().filter(is_later).chain(strange.iter().filter(may_be_later));
         let passed = passed.filter(|one| one.run != taken.run).max_by_key(|one| one.made_at);
-        let passed = passed.and_then(|one| Some((one.run?, one.made_at)));
-        Ok(Some((taken, passed)))
+        let unsigned = unsigned.iter().filter(|one| one.id == taken.id || is_later(one));
+        let named = |one: &Snapshot| Some((one.run?, one.made_at));
+        Ok(Some(Newest { passed: passed.and_then(named), unsigned: unsigned.last().and_then(named), taken }))
     }
 
     /// The run whose keys were laid, or why none were: where one lacks something nothing of it stays, and the rest is worth having.
     fn restore_keys(
         &self,
-        files: &Repo,
+        asked: &Asked<'_>,
         newest: &Snapshot,
-        to: &Path,
-        key: Option<&LogKey>,
     ) -> Result<(Option<BackupId>, Option<String>), Error> {
+        let Asked { listing, to, key, .. } = *asked;
         let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else {
             return Ok((None, None));
         };
         let mut out = Out::default();
         let read = keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file));
-        let compared = read.and_then(|_| match self.manifest(files, run, key) {
+        let compared = read.and_then(|_| match self.manifest(listing, run, key) {
             Ok(manifest) => has_number(newest, &manifest).and_then(|()| out.compare(Part::Keys, &manifest)),
-            // The run was cut off behind its keys; they are whole all the same, or they would not open.
+            // No other has one: whoever reads it is told.
             Err(Error::NoRun(_)) => Ok(()),
             Err(other) => Err(other),
         });
@@ -192,7 +202,7 @@ impl Backups {
             Err(why @ Error::Io { .. }) => Err(why),
             Err(why) => {
                 keys.answers()?;
-                files.answers()?;
+                self.repo(Part::Files, Missing::Refuse)?.answers()?;
                 for (_, path) in out.found.keys() {
                     let laid = to.join(path);
                     std::fs::remove_file(&laid).map_err(|why| Error::at(&laid, &why))?;
@@ -204,7 +214,11 @@ impl Backups {
 }
 
 /// Keys that are laid, and those that were passed over though they may be later.
-type Newest = (Snapshot, Option<(BackupId, Timestamp)>);
+struct Newest {
+    taken: Snapshot,
+    passed: Option<(BackupId, Timestamp)>,
+    unsigned: Option<(BackupId, Timestamp)>,
+}
 
 /// What was read out of a part, to be held against the manifest.
 #[derive(Default)]

@@ -12,8 +12,8 @@ use storeward_base::{BackupId, Secret, SeededEntropy, Timestamp};
 use storeward_seal::LogKey;
 
 use crate::{
-    Alone, Asked, Backups, Bars, Before, Begin, Error, Keep, Made, OwnFile, Plan, Restored, Sources, Target,
-    Whose,
+    Alone, Asked, Backups, Bars, Before, Begin, Error, Keep, Known, Made, OwnFile, Plan, Restored, Run,
+    Sources, Target, Whose,
 };
 
 /// An installation: a file of its own, one of customers' keys, a shop, and its ledger's key.
@@ -95,7 +95,7 @@ fn forget_broken(backups: &Backups, hour: u32) -> Result<(), Error> {
 }
 
 fn runs(backups: &Backups) -> Vec<(BackupId, Whose)> {
-    backups.list().unwrap().iter().map(|run| (run.run, run.whose)).collect()
+    backups.list().unwrap().runs.iter().map(|run| (run.run, run.whose)).collect()
 }
 
 fn run_of(hour: u32) -> BackupId {
@@ -115,5 +115,22 @@ fn read_out(
     shop: Option<&Path>,
     key: Option<&LogKey>,
 ) -> Result<Restored, Error> {
-    backups.restore(alone, &Asked { run, to, shop, key, known: None, now: at_hour(100_000) })
+    let listing = &backups.list()?;
+    backups.restore(alone, &Asked { listing, run, to, shop, key, known: None, now: at_hour(100_000) })
+}
+
+/// Without the shop, at an hour.
+fn asked(
+    backups: &Backups,
+    run: BackupId,
+    to: &Path,
+    (key, known, hour): (Option<&LogKey>, Option<&Known>, u32),
+) -> Result<Restored, Error> {
+    let listing = &backups.list()?;
+    let asked = Asked { listing, run, to, shop: None, key, known, now: at_hour(hour) };
+    backups.restore(&backups.alone()?, &asked)
+}
+
+fn find(backups: &Backups, run: Option<BackupId>, hour: u32) -> Result<Run, Error> {
+    backups.find(&backups.list()?, run, at_hour(hour), None)
 }

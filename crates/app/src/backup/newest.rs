@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use storeward_backup::standing::{Facts, TARGET};
-use storeward_backup::{Backups, Known, Run, Strange, Whose, places, sql};
+use storeward_backup::{Backups, Dated, Known, Listing, Run, Strange, Whose, is_later, places, sql};
 use storeward_base::{BackupId, Timestamp};
 use storeward_events::system::RowHarmed;
 use storeward_seal::{LogKey, statement};
@@ -30,6 +30,12 @@ pub struct Newest {
     /// Where it is known here: later runs have higher ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+}
+
+impl Newest {
+    pub fn dated(&self) -> Dated {
+        Dated { run: Some(self.run), at: self.made_at, number: self.number, entries: None }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,9 +98,14 @@ pub fn known(opened: &Opened) -> Done<Option<Known>> {
 }
 
 /// What another copy of this data directory put away since this one did last, in words: the newest.
-pub fn of_a_copy(backups: &Backups, known: Option<&Known>, now: Timestamp) -> Done<Option<String>> {
+pub fn of_a_copy(
+    backups: &Backups,
+    listing: &Listing,
+    known: Option<&Known>,
+    now: Timestamp,
+) -> Done<Option<String>> {
     let (Some(known), Some(key)) = (known, backups.plan().ledger.as_ref()) else { return Ok(None) };
-    let strange = backups.strange(key, known, now).map_err(|error| super::told(&error))?;
+    let strange = backups.strange(listing, key, known, now).map_err(|error| super::told(&error))?;
     Ok(strange.map(|Strange { run, made_at, place }| {
         format!(
             "{run} of {made_at} at {place} is signed by this directory's key, and this directory did not make it: a copy of it, such as one that was \
@@ -107,26 +118,22 @@ pub fn of_a_copy(backups: &Backups, known: Option<&Known>, now: Timestamp) -> Do
 /// The newest that was made here, where another copy made a later one: nobody's orders and erasures since are in that.
 pub fn instead_of_a_copys(
     backups: &Backups,
+    listing: &Listing,
     known: Option<&Known>,
     now: Timestamp,
-    runs: &[Run],
 ) -> Done<Option<BackupId>> {
     let (Some(known), Some(key)) = (known, backups.plan().ledger.as_ref()) else { return Ok(None) };
-    let strange = backups.strange(key, known, now).map_err(|error| super::told(&error))?;
-    let own = runs.iter().filter(|run| run.whose == Whose::Own && known.runs.contains(&run.run)).cloned();
+    let strange = backups.strange(listing, key, known, now).map_err(|error| super::told(&error))?;
+    let own =
+        listing.runs.iter().filter(|run| run.whose == Whose::Own && known.runs.contains(&run.run)).cloned();
     Ok(strange.and_then(|_| known.newest(own.collect(), now)).map(|run| run.run))
 }
 
 /// What is said where keys are laid of a run that is later than the newest that was noted.
-pub fn later(
-    noted: Option<&Newest>,
-    (run, made_at, number): (BackupId, Timestamp, Option<u64>),
-) -> Option<String> {
-    let is_later = |noted: &&Newest| match (number, noted.number) {
-        (Some(number), Some(noted)) => number > noted,
-        _ => made_at > noted.made_at,
-    };
-    let noted = noted.filter(|noted| run != noted.run).filter(is_later)?;
+pub fn later(noted: Option<&Newest>, laid: &Newest) -> Option<String> {
+    let is_later = |noted: &&Newest| is_later(laid.dated(), noted.dated(), None);
+    let noted = noted.filter(|noted| laid.run != noted.run).filter(is_later)?;
+    let Newest { run, made_at, .. } = laid;
     Some(format!(
         "BAD   {run} of {made_at}, of which the customers' keys are, is later than {} of {}, the newest that {NAME} names: if a restored copy of this data \
          directory ever ran beside it, it may be that one's, and open whoever was erased since: erase them again. --run {} takes the data that was noted",
@@ -141,7 +148,7 @@ pub fn held(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<Str
     let Some(words) = missing(newest.as_ref(), runs, has_keys) else { return Ok(None) };
     // It may have ended while the target was listed.
     let Some(words) =
-        backups.list().map_or(Some(words), |again: Vec<Run>| missing(newest.as_ref(), &again, has_keys))
+        backups.list().map_or(Some(words), |again| missing(newest.as_ref(), &again.runs, has_keys))
     else {
         return Ok(None);
     };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use storeward_backup::standing::{Facts, Trouble};
-use storeward_backup::{Alone, Asked, Backups, Part, Restored, Run};
+use storeward_backup::{Alone, Asked, Backups, Listing, Part, Restored};
 use storeward_base::{Actor, BackupId, Clock as _, SystemClock};
 use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
@@ -42,17 +42,17 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         (Beside::Nothing, Some(from)) => Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger)),
         (Beside::Nothing, None) => None,
     };
-    let runs = backups.list().map_err(|error| told(&error))?;
+    let listing = &backups.list().map_err(|error| told(&error))?;
     let (now, known) = match beside {
         Beside::Opened(opened) => (opened.clock.now(), newest::known(opened)?),
         Beside::Nothing => (SystemClock.now(), None),
     };
     let known = known.as_ref();
     let own = match wanted.run {
-        None => newest::instead_of_a_copys(backups, known, now, &runs)?,
+        None => newest::instead_of_a_copys(backups, listing, known, now)?,
         Some(_) => None,
     };
-    let chosen = backups.find(own.or(wanted.run), now, known).map_err(|error| told(&error))?;
+    let chosen = backups.find(listing, own.or(wanted.run), now, known).map_err(|error| told(&error))?;
     let run = chosen.run;
     let noted = match (beside, &wanted.keys_from, &key) {
         (Beside::Nothing, Some(from), Some(key)) => newest::noted(from, key),
@@ -60,17 +60,17 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     };
     let (noted, unread) = noted.map_or_else(|words| (None, Some(words)), |noted| (noted, None));
     let behind = match beside {
-        Beside::Opened(opened) => newest::held(opened, backups, &runs)?,
+        Beside::Opened(opened) => newest::held(opened, backups, &listing.runs)?,
         // That keys are older than the data is said below.
-        Beside::Nothing => newest::missing(noted.as_ref(), &runs, false),
+        Beside::Nothing => newest::missing(noted.as_ref(), &listing.runs, false),
     };
-    let of_a_copy = newest::of_a_copy(backups, known, now)?;
+    let of_a_copy = newest::of_a_copy(backups, listing, known, now)?;
     // Until the end nothing opens what is read out: who was erased since is in it first.
     let restoring = DataDir::restore_into(&wanted.to)?;
     let data = &restoring.data;
     step()?;
     let (to, shop, key) = (wanted.to.as_path(), wanted.shop_to.as_deref(), key.as_ref());
-    let restored = backups.restore(alone, &Asked { run, to, shop, key, known, now });
+    let restored = backups.restore(alone, &Asked { listing, run, to, shop, key, known, now });
     let restored = restored.map_err(|error| told(&error))?;
     step()?;
     let mut lines = vec![format!(
@@ -88,9 +88,12 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     }
     lines.extend(of_a_copy.into_iter().chain(unread).map(|words| format!("BAD   {words}")));
     // The keys are the newest there are, whichever run is asked for, and need not be of a run whose data is there.
-    let keys_of = restored.keys_of.zip(restored.keys_at).map(|(of, at)| (of, at, restored.keys_number));
-    lines.extend(newest::later(noted.as_ref(), keys_of.unwrap_or((run, chosen.made_at, chosen.number))));
+    let laid = |(run, made_at)| newest::Newest { run, made_at, number: restored.keys_number };
+    let of_data = newest::Newest { run, made_at: chosen.made_at, number: chosen.number };
+    let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
+    lines.extend(newest::later(noted.as_ref(), &keys_of));
     lines.extend(whose_keys(&restored, noted.as_ref()));
+    lines.extend(unsigned_keys(&restored));
     lines.extend(lost(&restored));
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
     if data.join("vault").is_dir() || restored.manifest.of_part(Part::Keys).next().is_some() {
@@ -219,6 +222,22 @@ fn keys(
             }
             (true, Beside::Nothing) => {
                 "none of this ledger's is at the target: where backup.keys_target was set, name that with --keys-target (and --keys-password-file); \
+/// What no signed manifest speaks of may be of any time: whoever has the password writes the rest.
+fn unsigned_keys(restored: &Restored) -> Option<String> {
+    let ((run, at), of) = (restored.keys_unsigned?, restored.keys_of?);
+    Some(if run == of {
+        format!(
+            "BAD   customers' keys are those of {run} of {at}, of which no signed manifest is at the target, as of no other that is there: nobody can \
+             tell whether they are the newest, and whoever was erased may open here. Erase them again before it serves"
+        )
+    } else {
+        format!(
+            "BAD   customers' keys are those of {of}, and not those of {run} of {at}, of which no signed manifest is at the target: a backup that was \
+             cut off, or somebody who has its password. Whoever was erased since {of} opens here: erase them again before it serves"
+        )
+    })
+}
+
                  else they are not there any more (they are kept for keys_days, or somebody deleted them)"
             }
             (false, _) => {
@@ -347,14 +366,15 @@ pub fn lacked(opened: &Opened) -> Done<Option<String>> {
 }
 
 /// What the tables of backups say otherwise than the ledger, and what is missing at the target, in words; told to the ledger, too.
-pub fn harmed(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Vec<String>> {
+pub fn harmed(opened: &Opened, backups: &Backups, listing: &Listing) -> Done<Vec<String>> {
     let facts = facts(opened)?;
     crate::oidc::finished(storeward_backup::desk::tell(&opened.db, &facts))?.map_err(|error| told(&error))?;
     let line = |row: &storeward_events::system::RowHarmed| {
         format!("the row {} of {} is {}", row.row, row.table, row.harm)
     };
     let mut lines: Vec<String> = facts.harmed.iter().map(line).collect();
-    lines.extend(newest::held(opened, backups, runs)?);
-    lines.extend(newest::of_a_copy(backups, newest::known(opened)?.as_ref(), opened.clock.now())?);
+    lines.extend(newest::held(opened, backups, &listing.runs)?);
+    let known = newest::known(opened)?;
+    lines.extend(newest::of_a_copy(backups, listing, known.as_ref(), opened.clock.now())?);
     Ok(lines)
 }

@@ -490,6 +490,7 @@ fn files_that_turn_into_noise_stop_retention_until_somebody_has_looked() {
                 .unwrap()
                 .list()
                 .unwrap()
+                .runs
         })
     };
     assert_eq!(runs(&house).len(), 1, "one is kept");

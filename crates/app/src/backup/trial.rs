@@ -7,7 +7,7 @@ use std::path::Path;
 use storeward_backup::drill::{Finding, Looked, Report, Trial};
 use storeward_backup::postgres::TrialDatabase;
 use storeward_backup::sql::{self, DrillRow};
-use storeward_backup::{Alone, Backups, Error, Known, Manifest};
+use storeward_backup::{Alone, Backups, Error, Known, Manifest, is_later};
 use storeward_base::{Actor, BackupId, Id, Secret};
 use storeward_events::Event;
 use storeward_events::backup::{DrillFailed, DrillPassed};
@@ -18,7 +18,7 @@ use storeward_store::copies::{self, count_rows};
 use storeward_store::ledger::{self, VerifyOptions};
 use storeward_vault::Shelf;
 
-use super::newest::{self, Newest};
+use super::newest;
 use super::sources::{KEYS_DUMP, OWN_DUMP, OWN_SQLITE};
 use crate::config::{Config, Loaded};
 use crate::data::{DataDir, write_atomically};
@@ -40,21 +40,25 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
     // Before it: what the drill finds in itself is whole also where the target was put back.
     let newest = newest::told(opened)?.filter(|_| run.is_none());
     // Where the target does not answer, the drill says so itself.
-    let strange =
-        newest::of_a_copy(backups, known.as_ref(), trial.at).unwrap_or_default().filter(|_| run.is_none());
+    let strange = backups.list().ok().filter(|_| run.is_none()).and_then(|listing| {
+        newest::of_a_copy(backups, &listing, known.as_ref(), trial.at).unwrap_or_default()
+    });
     let report = backups.drill(alone, trial, run, &key, |to, manifest| {
         let mut looked = look(opened, to, manifest)?;
         looked.findings.extend(strange.map(|words| Finding::failed("copy", words)));
         looked.findings.extend(newest.map(|newest| match newest.run == manifest.run {
             true => Finding::held("newest", "it is the newest that was made, as the ledger has it"),
             // It was cut off before its end was written, or is the one that this directory was restored from.
-            false if is_later(manifest, &newest, known.as_ref()) && is_own(manifest, known.as_ref()) => {
+            false
+                if is_later(manifest.dated(), newest.dated(), known.as_ref())
+                    && is_own(manifest, known.as_ref()) =>
+            {
                 Finding::held(
                     "newest",
                     "it is this directory's, and later than the last of which the end was told",
                 )
             }
-            false if is_later(manifest, &newest, known.as_ref()) => Finding::failed(
+            false if is_later(manifest.dated(), newest.dated(), known.as_ref()) => Finding::failed(
                 "newest",
                 format!(
                     "it is not this directory's: {} of {} is the last that was made here",
@@ -86,15 +90,6 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
         tx.append(Actor::System, None, fact.clone()).map(drop)
     })?;
     Ok(report)
-}
-
-/// By where the end of the other one stands in the ledger; by moments where the run does not say how far that was when it began.
-fn is_later(manifest: &Manifest, newest: &Newest, known: Option<&Known>) -> bool {
-    let ended = known.and_then(|known| known.places.get(&newest.run));
-    match (manifest.entries, ended) {
-        (Some(entries), Some(ended)) => entries >= *ended,
-        _ => manifest.made_at > newest.made_at,
-    }
 }
 
 fn is_own(manifest: &Manifest, known: Option<&Known>) -> bool {

@@ -186,12 +186,13 @@ fn now(at: &Directory, takes_over: bool) -> Done {
 fn list(at: &Directory, json: bool) -> Done {
     let (config, data) = config_of(at)?;
     let backups = backups(&data, &config, bars())?;
-    let runs = backups.list().map_err(|error| told(&error))?;
+    let listing = backups.list().map_err(|error| told(&error))?;
+    let runs = &listing.runs;
     if json {
         let rows: Vec<_> = runs.iter().map(as_json).collect();
         return say(serde_json::Value::Array(rows).to_string());
     }
-    for run in &runs {
+    for run in runs {
         let with = match (run.has_keys, run.has_shop) {
             (true, true) => "with customers' keys and the shop",
             (true, false) => "with customers' keys",
@@ -218,7 +219,7 @@ fn list(at: &Directory, json: bool) -> Done {
     // The target was read without the database; that it does not open is told by `check`.
     let Ok(opened) = open::open(&at.dir) else { return Ok(()) };
     say(&restore::standing(&opened)?)?;
-    let mut lines = restore::harmed(&opened, &backups, &runs)?;
+    let mut lines = restore::harmed(&opened, &backups, &listing)?;
     lines.extend(restore::lacked(&opened)?);
     named(&lines)
 }
@@ -266,8 +267,8 @@ fn verify(at: &Directory, reading: Reading) -> Done {
     let Ok(opened) = open::open(&at.dir) else {
         return say("Whether the newest is there was not looked at: the database does not open.");
     };
-    let runs = backups.list().map_err(|error| told(&error))?;
-    named(&restore::harmed(&opened, &backups, &runs)?)
+    let listing = backups.list().map_err(|error| told(&error))?;
+    named(&restore::harmed(&opened, &backups, &listing)?)
 }
 
 fn read_out(options: &RestoreOptions) -> Done {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use storeward_base::DrillId;
 
 use super::*;
+use crate::drill::{Looked, Trial};
 use crate::place::Place;
 use crate::place::local::Local;
 use crate::repository::{Missing, Moment, Part, Repo};
@@ -103,4 +105,26 @@ fn of_a_database_that_was_put_away_often_hardly_anything_is_fetched_twice() {
     assert_eq!(std::fs::read(to.join("shop.sqlite")).unwrap(), bytes);
     let (fetched, size) = (place.fetched.load(Ordering::SeqCst), u64::try_from(bytes.len()).unwrap());
     assert!(fetched < 3 * size, "{fetched} bytes for {size}");
+}
+
+/// It was asked for the same list four times by a restore, and by a drill.
+#[test]
+fn what_there_is_is_listed_once() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    let lists = || [Part::Files, Part::Keys].map(|part| backups.repo(part, Missing::Refuse).unwrap().lists());
+    let before = lists();
+    let listing = &backups.list().unwrap();
+    let run = backups.find(listing, None, at_hour(2), None).unwrap().run;
+    let (to, shop) = (house.at("to"), house.at("shop-to"));
+    let (key, now) = (Some(&house.key), at_hour(2));
+    let asked = Asked { listing, run, to: &to, shop: Some(&shop), key, known: None, now };
+    backups.restore(&backups.alone().unwrap(), &asked).unwrap();
+    assert_eq!(lists(), before.map(|count| count + 1));
+    let trial = Trial { drill: DrillId::from_bits(1), at: now, known: None };
+    let report =
+        backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, _| Ok(Looked::default()));
+    assert!(report.findings.iter().any(|one| one.what == "shop" && one.held), "{report:?}");
+    assert_eq!(lists(), before.map(|count| count + 2));
 }

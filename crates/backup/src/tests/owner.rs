@@ -12,7 +12,7 @@ fn thin_out(backups: &Backups, hour: u32) -> usize {
 
 /// Its newest, with its keys, from nothing but its ledger's key and the target.
 fn comes_back(house: &House, backups: &Backups) -> (BackupId, String, String) {
-    let run = backups.find(None, at_hour(900), None).unwrap().run;
+    let run = find(&backups, None, 900).unwrap().run;
     let to = house.at("back");
     read_out(backups, &backups.alone().unwrap(), run, &to, None, Some(&house.key)).unwrap();
     let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
@@ -30,7 +30,7 @@ fn a_second_house_is_refused_and_where_it_takes_over_nothing_of_the_first_goes()
     assert!(matches!(refused, Error::AnotherLedger { made_at, .. } if made_at == at_hour(1)), "{refused:?}");
     assert_eq!(thin_out(&two, 800), 0);
     assert_eq!(runs(&one), [(run_of(1), Whose::Own)], "nothing was written, nothing deleted");
-    assert!(matches!(two.find(None, at_hour(900), None), Err(Error::NoRun(_))), "another's is not restored");
+    assert!(matches!(find(&two, None, 900), Err(Error::NoRun(_))), "another's is not restored");
     // By the owner's word, and from then on without it.
     assert!(second.run(&second.backups(&target).taking_over(), 3).unwrap().takes_over);
     for hour in [4, 5] {
@@ -59,7 +59,7 @@ fn a_run_that_was_dated_ahead_is_not_the_newest() {
     let house = House::new(1);
     let backups = house.backups(&house.at("target"));
     house.run(&backups, 800).unwrap();
-    let found = |hour: u32| backups.find(None, at_hour(hour), None).unwrap().run;
+    let found = |hour: u32| find(&backups, None, hour).unwrap().run;
     assert_eq!(found(2), run_of(800), "there is nothing else");
     house.run(&backups, 2).unwrap();
     house.run(&backups, 3).unwrap();
@@ -173,14 +173,14 @@ fn a_copy_is_seen_by_its_customers_keys_alone() {
     let refused = one.claim(&own.key, at_hour(3), Some(&known)).unwrap_err();
     let Error::AnotherCopy { run, place, .. } = refused else { panic!("{refused:?}") };
     assert_eq!((run, place), (run_of(2), keys.display().to_string()));
-    // Its own restore lays its own, and says whose it passed over; where nobody knows, the moment tells that these are later than the data.
-    for (known, keys_of, passed) in [(Some(&known), 1, Some((run_of(2), at_hour(2)))), (None, 2, None)] {
-        let to = own.at(&format!("back-{keys_of}"));
-        let asked =
-            Asked { run: run_of(1), to: &to, shop: None, key: Some(&own.key), known, now: at_hour(3) };
-        let restored = one.restore(&one.alone().unwrap(), &asked).unwrap();
-        assert_eq!((restored.keys_of, restored.keys_at), (Some(run_of(keys_of)), Some(at_hour(keys_of))));
-        assert_eq!(restored.keys_passed, passed);
+    // Its own restore lays its own, and says whose it passed over; where nobody knows, that no manifest says when those were put away.
+    let theirs = Some((run_of(2), at_hour(2)));
+    for (known, passed, unsigned) in [(Some(&known), theirs, None), (None, None, theirs)] {
+        let to = own.at(&format!("back-{}", known.is_some()));
+        let key = Some(&own.key);
+        let restored = asked(&one, run_of(1), &to, (key, known, 3)).unwrap();
+        assert_eq!((restored.keys_of, restored.keys_at), (Some(run_of(1)), Some(at_hour(1))));
+        assert_eq!((restored.keys_passed, restored.keys_unsigned), (passed, unsigned));
     }
     // In one place with the data it is the data's snapshots that count.
     let known = Known { since: at_hour(1), runs: [run_of(1), run_of(2)].into(), places: [].into() };
@@ -194,9 +194,7 @@ fn keys_that_were_dated_ahead_are_laid_only_where_there_is_nothing_else() {
     let backups = house.backups(&house.at("target"));
     let laid = |run: u32, now: u32, known: Option<&Known>| {
         let to = house.at(&format!("back-{run}-{now}-{}", known.is_some()));
-        let (key, now) = (Some(&house.key), at_hour(now));
-        let asked = Asked { run: run_of(run), to: &to, shop: None, key, known, now };
-        let restored = backups.restore(&backups.alone().unwrap(), &asked).unwrap();
+        let restored = asked(&backups, run_of(run), &to, (Some(&house.key), known, now)).unwrap();
         std::fs::remove_dir_all(&to).unwrap();
         (restored.keys_of.unwrap(), restored.keys_passed.map(|(run, _)| run), restored.keys_are_older)
     };
@@ -230,13 +228,13 @@ fn elsewhere_the_data_and_keys_of_the_run_that_began_last_come_back() {
     let backups = house.backups(&house.at("target"));
     let back = |run: Option<u32>, now: u32| {
         let run = run.map(run_of);
-        let run = backups.find(run, at_hour(now), None).unwrap().run;
+        let run = find(&backups, run, now).unwrap().run;
         let to = house.at("back");
-        let asked = Asked { run, to: &to, shop: None, key: Some(&house.key), known: None, now: at_hour(now) };
-        let restored = backups.restore(&backups.alone().unwrap(), &asked).unwrap();
+        let restored = asked(&backups, run, &to, (Some(&house.key), None, now)).unwrap();
         std::fs::remove_dir_all(&to).unwrap();
         assert_eq!(restored.manifest.run, run);
-        (run, restored.keys_of.unwrap(), restored.keys_passed, restored.keys_are_older)
+        let passed = restored.keys_passed.or(restored.keys_unsigned).map(|(run, _)| run);
+        (run, restored.keys_of.unwrap(), passed, restored.keys_are_older)
     };
     for (hour, began) in [(2, 10), (800, 20), (3, 30)] {
         house.run_noted(&backups, hour, Some(began)).unwrap();
@@ -246,13 +244,10 @@ fn elsewhere_the_data_and_keys_of_the_run_that_began_last_come_back() {
         assert_eq!(back(Some(2), now), (run_of(2), run_of(3), None, false), "{now}");
         assert_eq!(back(Some(800), now), (run_of(800), run_of(3), None, false), "{now}");
     }
-    // Cut off behind its keys: it has no manifest.
+    // Cut off behind its keys: it has no manifest, by which it would be known when that was.
     house.run_noted(&backups, 700, Some(40)).unwrap();
-    let files = backups.snapshots(Part::Files).unwrap();
-    for one in files.iter().filter(|one| one.run == Some(run_of(700))) {
-        std::fs::remove_file(house.at("target/files/snapshots").join(&one.id)).unwrap();
-    }
-    assert_eq!(back(None, 900), (run_of(3), run_of(700), None, false));
+    lose_data(&backups, &house.at("target"), 700);
+    assert_eq!(back(None, 900), (run_of(3), run_of(3), Some(run_of(700)), false));
     house.run_noted(&backups, 1, Some(40)).unwrap();
     house.run_noted(&backups, 5, Some(50)).unwrap();
     assert_eq!(back(None, 900), (run_of(5), run_of(5), None, false));
@@ -294,20 +289,12 @@ fn a_copys_run_is_seen_beside_an_own_one_that_was_dated_ahead() {
     own.run_noted(&one, 20, Some(12)).unwrap();
     copy.run_noted(&copy.backups(&target), 2, Some(11)).unwrap();
     let known = Known { since: at_hour(20), runs: [run_of(1), run_of(20)].into(), places: [].into() };
-    let seen = one.strange(&own.key, &known, at_hour(3)).unwrap();
+    let seen = one.strange(&one.list().unwrap(), &own.key, &known, at_hour(3)).unwrap();
     assert_eq!(seen.map(|seen| seen.run), Some(run_of(2)));
     let refused = one.claim(&own.key, at_hour(3), Some(&known)).unwrap_err();
     assert!(matches!(refused, Error::AnotherCopy { run, .. } if run == run_of(2)), "{refused:?}");
     let to = own.at("back");
-    let asked = Asked {
-        run: run_of(20),
-        to: &to,
-        shop: None,
-        key: Some(&own.key),
-        known: Some(&known),
-        now: at_hour(3),
-    };
-    let restored = one.restore(&one.alone().unwrap(), &asked).unwrap();
+    let restored = asked(&one, run_of(20), &to, (Some(&own.key), Some(&known), 3)).unwrap();
     assert_eq!(
         (restored.keys_of, restored.keys_passed.map(|(run, _)| run)),
         (Some(run_of(20)), Some(run_of(2)))
@@ -323,7 +310,7 @@ fn without_a_key_numbers_of_another_ledger_count_for_nothing() {
     second.run_noted(&second.backups(&target).taking_over(), 3, Some(300)).unwrap();
     second.run_noted(&second.backups(&target), 2, Some(310)).unwrap();
     let plan = Plan { ledger: None, ..first.backups(&target).plan().clone() };
-    let found = Backups::new(plan, Bars::none()).find(None, at_hour(900), None).unwrap();
+    let found = find(&Backups::new(plan, Bars::none()), None, 900).unwrap();
     assert_eq!(found.run, run_of(2));
 }
 
@@ -337,17 +324,42 @@ fn a_number_that_is_not_the_signed_one_is_refused() {
     for part in [Part::Files, Part::Keys] {
         backups.repo(part, Missing::Refuse).unwrap().renumber(run_of(1), 99);
     }
-    let found = backups.find(None, at_hour(900), None).unwrap().run;
-    let asked = |run: BackupId, to: &Path| {
-        let key = Some(&house.key);
-        let asked = Asked { run, to, shop: None, key, known: None, now: at_hour(900) };
-        backups.restore(&backups.alone().unwrap(), &asked)
-    };
-    let refused = asked(found, &house.at("forged")).unwrap_err().to_string();
+    let found = find(&backups, None, 900).unwrap().run;
+    let read_out = |run: BackupId, to: &Path| asked(&backups, run, to, (Some(&house.key), None, 900));
+    let refused = read_out(found, &house.at("forged")).unwrap_err().to_string();
     assert!(found == run_of(1) && refused.contains("another number"), "{refused}");
     // The whole one comes back, and none of the old one's keys with it.
-    let restored = asked(run_of(2), &house.at("own")).unwrap();
+    let restored = read_out(run_of(2), &house.at("own")).unwrap();
     assert!(restored.keys_of.is_none() && restored.keys_lack.is_some(), "{restored:?}");
+}
+
+/// So was an old copy of keys under the name of a run that nobody made: a manifest that is not there says no other number.
+#[test]
+fn keys_that_no_manifest_speaks_of_are_laid_only_where_there_are_no_others_and_are_named() {
+    let house = House::new(1);
+    let (backups, target) = (house.backups(&house.at("target")), house.at("target"));
+    let back = |run: u32| {
+        let to = house.at("back");
+        let restored = asked(&backups, run_of(run), &to, (Some(&house.key), None, 900)).unwrap();
+        let wrapped = std::fs::read_to_string(to.join("wrapped")).unwrap();
+        std::fs::remove_dir_all(&to).unwrap();
+        (restored.keys_of.unwrap(), restored.keys_unsigned.map(|(run, _)| run), wrapped)
+    };
+    std::fs::write(house.at("data/wrapped"), "with Ada").unwrap();
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    std::fs::write(house.at("data/wrapped"), "without her").unwrap();
+    house.run_noted(&backups, 2, Some(20)).unwrap();
+    let keys = backups.repo(Part::Keys, Missing::Refuse).unwrap();
+    keys.renumber(run_of(1), 99);
+    keys.rename(run_of(1), run_of(500));
+    let own = (run_of(2), Some(run_of(500)), "without her".to_owned());
+    assert_eq!(back(2), own);
+    // One that is no later is not worth a word.
+    keys.renumber(run_of(500), 19);
+    assert_eq!(back(2), (own.0, None, own.2));
+    // Where nobody can tell of any, the newest are all there is.
+    lose_keys(&backups, &target, 2);
+    assert_eq!(back(2), (run_of(500), Some(run_of(500)), "with Ada".to_owned()));
 }
 
 /// A target on which one listing of customers' keys is damaged: the data goes there all the same.
@@ -362,6 +374,14 @@ fn a_snapshot_of_keys_that_cannot_be_read_keeps_no_data_from_the_target() {
     let plan = backups.plan().clone();
     let files = Backups::new(plan, Bars::none()).snapshots(Part::Files).unwrap();
     assert!(files.iter().any(|one| one.label == "storeward" && one.run == Some(run_of(2))));
+}
+
+/// A run was cut off behind its keys.
+fn lose_data(backups: &Backups, target: &Path, hour: u32) {
+    let all = backups.snapshots(Part::Files).unwrap();
+    for one in all.iter().filter(|one| one.run == Some(run_of(hour))) {
+        std::fs::remove_file(target.join("files/snapshots").join(&one.id)).unwrap();
+    }
 }
 
 /// Somebody took the snapshot of a run's keys away.
@@ -403,7 +423,7 @@ fn without_a_key_nobody_gets_another_houses_customers_keys() {
 fn a_copys_run_counts_once_its_moment_has_come() {
     let (own, others, at) = (run_of(1), run_of(2), at_hour(5));
     let known = Known { since: at_hour(3), runs: [own].into(), places: [].into() };
-    let one = |run: BackupId, at: Timestamp| Dated { run: Some(run), at, number: None };
+    let one = |run: BackupId, at: Timestamp| Dated { run: Some(run), at, number: None, entries: None };
     let is_strange = |one: Dated| known.is_strange(one, None, at);
     assert!(is_strange(one(others, at_hour(4))) && is_strange(one(others, at)));
     assert!(!is_strange(one(others, at_hour(6))), "not yet");

@@ -217,7 +217,7 @@ fn what_a_broken_backup_stops_goes_on_when_the_owner_says_so() {
     assert_eq!(house.verify(), Vec::<String>::new());
     house.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        assert_eq!(backups.list().unwrap().len(), 3, "old ones go again");
+        assert_eq!(backups.list().unwrap().runs.len(), 3, "old ones go again");
     });
 }
 
@@ -271,8 +271,8 @@ fn customers_keys_are_gone_after_their_days_and_data_stays() {
         assert!(packs() > 0);
         let in_31_days = opened.clock.now().plus(Duration::from_secs(31 * 24 * 3_600));
         backups.thin_out(&alone, in_31_days, Frozen::Yes, &|_| Ok(())).unwrap();
-        assert_eq!((packs(), backups.list().unwrap().len()), (0, 1), "keys are kept, or data is not");
-        assert!(!backups.list().unwrap()[0].has_keys);
+        assert_eq!((packs(), backups.list().unwrap().runs.len()), (0, 1), "keys are kept, or data is not");
+        assert!(!backups.list().unwrap().runs[0].has_keys);
     });
     // Each file was as it was put away, and nobody said that no customer's record opens.
     let lines = house.restore(None, "restored").unwrap();

@@ -1,0 +1,121 @@
+//! What lies at the targets at one moment: listed once, for whoever asks more than one thing of it. Far away each list takes its time.
+
+use storeward_base::{BackupId, Timestamp};
+
+use crate::Error;
+use crate::engine::{Backups, OWN, SHOP};
+use crate::manifest::Manifest;
+use crate::order::{Dated, Order};
+use crate::owner::{Known, Mark, Whose};
+use crate::repository::{Missing, Part, Snapshot};
+
+/// A whole backup, as the target has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub run: BackupId,
+    pub made_at: Timestamp,
+    /// Later runs have higher ones; nothing where it was made before there were numbers.
+    pub number: Option<u64>,
+    pub files: u64,
+    pub bytes: u64,
+    pub added_bytes: u64,
+    /// Whether customers' keys of the same moment are still there.
+    pub has_keys: bool,
+    pub has_shop: bool,
+    /// For the plan's ledger.
+    pub whose: Whose,
+    pub(crate) mark: Option<Mark>,
+}
+
+/// The snapshots of each part, the oldest first.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The whole ones, the oldest first.
+    pub runs: Vec<Run>,
+    pub(crate) files: Vec<Snapshot>,
+    pub(crate) databases: Vec<Snapshot>,
+    pub(crate) keys: Vec<Snapshot>,
+}
+
+impl Listing {
+    pub(crate) fn of(&self, part: Part) -> &[Snapshot] {
+        match part {
+            Part::Files => &self.files,
+            Part::Databases => &self.databases,
+            Part::Keys => &self.keys,
+        }
+    }
+
+    /// Storeward's own of a run.
+    pub(crate) fn own(&self, part: Part, run: BackupId) -> impl Iterator<Item = &Snapshot> {
+        self.of(part).iter().filter(move |one| one.label == OWN && one.run == Some(run))
+    }
+
+    /// The shop's files of a run: the snapshots that its signed manifest names, and no others.
+    pub(crate) fn shop_of(&self, manifest: &Manifest) -> Result<Vec<Snapshot>, Error> {
+        let folder = format!("{}/", Part::Files.folder());
+        let named: Vec<&str> =
+            manifest.snapshots.iter().filter_map(|name| name.strip_prefix(folder.as_str())).collect();
+        let is_of = |one: &&Snapshot| one.label == SHOP && one.run == Some(manifest.run);
+        let is_named = |one: &&Snapshot| named.contains(&one.id.as_str());
+        let there: Vec<Snapshot> = self.files.iter().filter(is_of).filter(is_named).cloned().collect();
+        if there.len() < named.len() {
+            return Err(Error::Damaged("the shop's files of this backup are gone, or are others".to_owned()));
+        }
+        Ok(there)
+    }
+}
+
+impl Backups {
+    /// Lists what is there. Refuses where nothing was ever put away.
+    pub fn list(&self) -> Result<Listing, Error> {
+        let files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
+        let (databases, keys) = (self.snapshots_of(Part::Databases)?, self.snapshots_of(Part::Keys)?);
+        let owners = self.owners(&files, self.plan().ledger.as_ref())?;
+        let mut runs = Vec::new();
+        for own in files.iter().filter(|snapshot| snapshot.label == OWN) {
+            let Some(run) = own.run else { continue };
+            let beside = files.iter().chain(&databases).filter(|snapshot| snapshot.run == Some(run));
+            let beside: Vec<&Snapshot> = beside.collect();
+            runs.push(Run {
+                run,
+                made_at: own.made_at,
+                number: own.number,
+                files: beside.iter().map(|snapshot| snapshot.files).sum(),
+                bytes: beside.iter().map(|snapshot| snapshot.bytes).sum(),
+                added_bytes: beside.iter().map(|snapshot| snapshot.added_bytes).sum(),
+                has_keys: keys.iter().any(|snapshot| snapshot.run == Some(run)),
+                has_shop: beside.iter().any(|snapshot| snapshot.label == SHOP),
+                whose: owners.whose(own),
+                mark: own.ledger.clone(),
+            });
+        }
+        Ok(Listing { runs, files, databases, keys })
+    }
+
+    /// The run that is meant: the newest of one's own where none is named, by its number. Of those without one, what a clock that was ahead dated
+    /// later than `now`, or than one that came after it, only where there is nothing else.
+    pub fn find(
+        &self,
+        listing: &Listing,
+        run: Option<BackupId>,
+        now: Timestamp,
+        known: Option<&Known>,
+    ) -> Result<Run, Error> {
+        let runs = listing.runs.iter().cloned();
+        let found = match run {
+            None => {
+                let mut own: Vec<Run> = runs.filter(|run| run.whose != Whose::Another).collect();
+                if self.plan().ledger.is_none() {
+                    // Nothing says whose they are, and numbers are of one ledger: the one whose newest has the latest moment.
+                    let by_moments = |run: &Run| Dated { number: None, ..run.dated() };
+                    let mark = Order { now, known }.newest(own.clone(), by_moments).and_then(|run| run.mark);
+                    own.retain(|run| run.mark == mark);
+                }
+                Order { now, known }.newest(own, Run::dated)
+            }
+            Some(run) => runs.into_iter().find(|known| known.run == run),
+        };
+        found.ok_or_else(|| Error::NoRun(run.map_or_else(|| "yet".to_owned(), |run| run.to_string())))
+    }
+}
