@@ -68,7 +68,9 @@ impl fmt::Display for Error {
             Error::NoEpoch(epoch) => write!(
                 f,
                 "a customer's key was wrapped in epoch {epoch}, whose key is not here; if the key store was restored \
-                 from a backup that is older than the epoch's end, what it held is gone on purpose"
+                 from a backup that is older than the epoch's end, what it held is gone on purpose. Where the machine that ended it is well, \
+                 make a backup there (storeward backup now) and restore that one; where it is gone, the copy that backup.epochs_copy named has the \
+                 key until the next good backup: restore with it as epochs.json in the folder of --keys-from"
             ),
             Error::OtherDirectory(since) => write!(
                 f,

@@ -106,12 +106,12 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     step()?;
     since::tell(beside, data, &restored, is_erased, &mut lines)?;
     advise(data, wanted, &restored, &mut lines);
-    if let Beside::Opened(opened) = beside {
-        let fact = BackupRestored { run, files: restored.files + restored.shop_files };
-        super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
     if data.join(OWN_DUMP).exists() {
         open::restored::mark(data)?;
     }
+    if let Beside::Opened(opened) = beside {
+        let fact = BackupRestored { run, files: restored.files + restored.shop_files };
+        super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
     }
     step()?;
     restoring.finish()?;
@@ -141,20 +141,40 @@ fn step() -> Done {
 #[cfg(test)]
 use super::tests::stopped::step;
 
+/// How a line begins that somebody has to see to before the copy serves.
+const BAD: &str = "BAD ";
 /// How the line begins that names what the target did not give.
 pub const LOST: &str = "BAD   could not be read out of the backup";
 const NO_KEYS: &str = "BAD   no customers' keys were laid";
+/// How the line begins that says that the keys that were laid open nothing.
+pub const ENDED: &str =
+    "BAD   customers' keys are wrapped in an epoch whose key is not among those that were laid";
+const AFTER_ROTATION: &str = "where the machine that ended the epoch is well: storeward backup now there, then restore once more, into a new folder; \
+    where it is gone: restore once more with --keys-from a folder that has keys/ and, as epochs.json, the copy that backup.epochs_copy named, which \
+    has that key until the next good backup";
 
 /// Why a restore whose lines these are ends with status 1.
 pub fn fell_short(lines: &[String]) -> Done {
     let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
-    match (has(NO_KEYS), has(LOST)) {
-        (true, _) => Err(Failure::new("customers' records in this copy do not open: their keys are not there")
+    if has(NO_KEYS) {
+        return Err(Failure::new("customers' records in this copy do not open: their keys are not there")
             .hint("without --keys-from, or without --keys-target where they lie elsewhere: restore once more with it, into a new folder; else lay \
-                   vault/keys.sqlite of the machine that is gone beside it, where you still have that; see storeward backup list")),
-        (false, true) => Err(Failure::new("not all of the shop's files could be read out")
-            .hint("try an older backup, too: --run ID")),
-        (false, false) => Ok(()),
+                   vault/keys.sqlite of the machine that is gone beside it, where you still have that; see storeward backup list"));
+    }
+    if has(ENDED) {
+        return Err(Failure::new(
+            "customers' records in this copy do not open: the epoch of their keys has ended",
+        )
+        .hint(AFTER_ROTATION));
+    }
+    if has(LOST) {
+        return Err(Failure::new("not all of the shop's files could be read out")
+            .hint("try an older backup, too: --run ID"));
+    }
+    match has(BAD) {
+        true => Err(Failure::new("the backup was read out, and not all is well with it")
+            .hint("see to each line that begins with BAD before the copy serves: docs/backup.md, Restore")),
+        false => Ok(()),
     }
 }
 
@@ -202,6 +222,22 @@ fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>) -> Option<Str
     }
 }
 
+/// What no signed manifest speaks of may be of any time: whoever has the password writes the rest.
+fn unsigned_keys(restored: &Restored) -> Option<String> {
+    let ((run, at), of) = (restored.keys_unsigned?, restored.keys_of?);
+    Some(if run == of {
+        format!(
+            "BAD   customers' keys are those of {run} of {at}, of which no signed manifest is at the target, as of no other that is there: nobody can \
+             tell whether they are the newest, and whoever was erased may open here. Erase them again before it serves"
+        )
+    } else {
+        format!(
+            "BAD   customers' keys are those of {of}, and not those of {run} of {at}, of which no signed manifest is at the target: a backup that was \
+             cut off, or somebody who has its password. Whoever was erased since {of} opens here: erase them again before it serves"
+        )
+    })
+}
+
 /// Lays the keys beside the copy, and erases again whoever was erased since; whether it could.
 fn keys(
     (beside, has_key): (&Beside<'_>, bool),
@@ -222,22 +258,6 @@ fn keys(
             }
             (true, Beside::Nothing) => {
                 "none of this ledger's is at the target: where backup.keys_target was set, name that with --keys-target (and --keys-password-file); \
-/// What no signed manifest speaks of may be of any time: whoever has the password writes the rest.
-fn unsigned_keys(restored: &Restored) -> Option<String> {
-    let ((run, at), of) = (restored.keys_unsigned?, restored.keys_of?);
-    Some(if run == of {
-        format!(
-            "BAD   customers' keys are those of {run} of {at}, of which no signed manifest is at the target, as of no other that is there: nobody can \
-             tell whether they are the newest, and whoever was erased may open here. Erase them again before it serves"
-        )
-    } else {
-        format!(
-            "BAD   customers' keys are those of {of}, and not those of {run} of {at}, of which no signed manifest is at the target: a backup that was \
-             cut off, or somebody who has its password. Whoever was erased since {of} opens here: erase them again before it serves"
-        )
-    })
-}
-
                  else they are not there any more (they are kept for keys_days, or somebody deleted them)"
             }
             (false, _) => {
@@ -257,6 +277,15 @@ fn unsigned_keys(restored: &Restored) -> Option<String> {
         ));
     }
     step()?;
+    if let Some(at) = restored.keys_at.filter(|_| restored.keys_of.is_some())
+        && !copies::has_epoch_of(data, at)?
+    {
+        lines.push(format!(
+            "{ENDED}: it ended (storeward vault rotate, or vault.rotate_days) after the newest backup was made, and no customer's record opens in \
+             this copy; {AFTER_ROTATION}"
+        ));
+        return Ok(false);
+    }
     let Beside::Opened(opened) = beside else { return Ok(false) };
     let erased = copies::erase_again(opened, data, &opened.data)?;
     if let Some(count) = erased.filter(|count| *count > 0) {

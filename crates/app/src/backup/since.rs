@@ -43,7 +43,7 @@ pub fn tell(
             return Ok(());
         }
         lines.push(format!(
-            "BAD   it knows nothing of what was asked after {made_at}: whoever was erased since then may open again here. Erase them again, \
+            "LOOK  it knows nothing of what was asked after {made_at}: whoever was erased since then may open again here. Erase them again, \
              and say restrictions, withdrawals and objections of since then again, before it serves"
         ));
         return Ok(());

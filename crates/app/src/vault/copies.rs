@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use storeward_base::Actor;
+use storeward_base::{Actor, Timestamp};
 use storeward_seal::{LogKey, Origin, PseudonymKey};
 use storeward_store::{DatabaseUrl, Db, OpenOptions};
 use storeward_vault::{KEY_MIGRATIONS, KeyStore, KeyStoreParts, Shelf};
@@ -70,6 +70,12 @@ pub fn gone(standing: &Standing, path: &Path) -> Done<String> {
     Ok(format!(
         "It counts as destroyed from now on; that you said so is in the ledger. {left} others are known."
     ))
+}
+
+/// Whether the epochs' keys that lie in a restored copy have the one that keys of that moment are wrapped in; nothing is said where none lie there.
+pub fn has_epoch_of(copy: &DataDir, at: Timestamp) -> Done<bool> {
+    let file = copy.join(SHELF_FILE);
+    Ok(!file.is_file() || Shelf::at(file).has_epoch_of(at).context("the epochs' keys")?)
 }
 
 /// Opens the key store that lies in `data`, with the root key, shelf and passphrase that lie there.

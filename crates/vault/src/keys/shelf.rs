@@ -387,6 +387,12 @@ impl Shelf {
         Ok(theirs.iter().filter(|entry| !is_live(entry)).map(|entry| entry.epoch.0).collect())
     }
 
+    /// Whether it has the key of the epoch that was the current one then. By what clocks said: where none has ended yet there is no other.
+    pub fn has_epoch_of(&self, at: Timestamp) -> Result<bool, Error> {
+        let live = self.text()?.epochs;
+        Ok(live.is_empty() || live.iter().any(|entry| entry.epoch == EpochId(1) || entry.begun_at <= at))
+    }
+
     /// The epochs that had begun by then and whose keys another file does not have as they are here, in order.
     pub fn missing_in(&self, other: &Path, by: Timestamp) -> Result<Vec<u32>, Error> {
         let mut wanted = self.text()?.epochs;

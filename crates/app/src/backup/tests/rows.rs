@@ -67,6 +67,9 @@ fn a_restore_from_a_target_that_was_put_back_says_so_on_another_machine_too() {
         lines.iter().any(|line| line.starts_with("BAD") && line.contains(&newest.to_string())),
         "{lines:?}"
     );
+    // It ended with status 0.
+    let short = super::super::restore::fell_short(&lines).unwrap_err().to_string();
+    assert!(short.contains("not all is well"), "{short}");
     // A note that somebody wrote says nothing, and is told.
     let note = keys.join("newest-backup.json");
     let text = std::fs::read_to_string(&note).unwrap();

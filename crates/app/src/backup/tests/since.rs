@@ -55,7 +55,7 @@ on_both!(nobody_is_beyond_backups_while_the_copy_of_the_epochs_opens_them, |hous
     };
     let lines = restore_away("theirs");
     assert!(
-        lines.iter().any(|line| line.starts_with("BAD") && line.contains("Erase them again")),
+        lines.iter().any(|line| line.starts_with("LOOK") && line.contains("Erase them again")),
         "{lines:?}"
     );
     open_restored(&house.at("theirs"), &house, |_, standing| {
@@ -444,4 +444,57 @@ on_both!(the_copy_of_another_storeward_and_what_it_goes_on_with_are_not_written_
     // Its owner goes on with it.
     other.backup();
     assert!(other.drill().has_passed());
+});
+
+/// Beside a copy of the epochs' keys: a folder as somebody keeps it who has lost the machine.
+fn kept_apart(house: &House) -> PathBuf {
+    let keys = house.at("elsewhere");
+    std::fs::create_dir(keys.join("keys")).unwrap();
+    for entry in std::fs::read_dir(house.dir().join("keys")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), keys.join("keys").join(entry.file_name())).unwrap();
+    }
+    keys
+}
+
+// It ended with an error half-way, or with a copy that did not open, and named no way out: both there are open it.
+on_both!(a_restore_after_a_rotation_and_before_the_next_backup_says_what_opens_it, |house: House| {
+    with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    house.vault(|standing| {
+        assert_eq!(finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap().len(), 1);
+    });
+    let restore_away = |to: &str, keys: PathBuf| {
+        let wanted = Wanted { run: None, to: house.at(to), shop_to: None, keys_from: Some(keys) };
+        house.with(|opened| {
+            let own = section(&opened.loaded.config).unwrap();
+            let backups = backups(&opened.data, own, Bars::none()).unwrap();
+            let alone = backups.alone().unwrap();
+            restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap()
+        })
+    };
+    for lines in [house.restore(None, "own").unwrap(), restore_away("away", house.dir())] {
+        let told = lines.iter().find(|line| line.starts_with(super::super::restore::ENDED)).unwrap();
+        for way in ["storeward backup now", "backup.epochs_copy", "--keys-from"] {
+            assert!(told.contains(way), "{told}");
+        }
+        let short = super::super::restore::fell_short(&lines).unwrap_err().to_string();
+        assert!(short.contains("storeward backup now"), "{short}");
+    }
+    // Whoever opens it all the same reads it, too.
+    let refused = open_restored(&house.at("own"), &house, |_, _| ()).unwrap_err().to_string();
+    assert!(refused.contains("gone on purpose") && refused.contains("storeward backup now"), "{refused}");
+    let opens = |to: &str| {
+        open_restored(&house.at(to), &house, |_, standing| {
+            assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example");
+        })
+        .unwrap();
+    };
+    let lines = restore_away("by-the-copy", kept_apart(&house));
+    super::super::restore::fell_short(&lines).unwrap();
+    opens("by-the-copy");
+    house.backup();
+    super::super::restore::fell_short(&house.restore(None, "after").unwrap()).unwrap();
+    opens("after");
 });
