@@ -211,6 +211,7 @@ pub fn section(config: &Config) -> Done<&BackupSection> {
 
 /// Makes a backup, tells the ledger, and deletes what need not be kept any more.
 pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Made)> {
+    copy::lies_apart(&opened.data, section(&opened.loaded.config)?)?;
     let begin = Begin {
         run: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()),
         at: opened.clock.now(),
@@ -436,6 +437,7 @@ pub fn look(dir: &Path, config: &Config) -> Done<Looked> {
         )));
     };
     let data = DataDir::open(dir)?;
+    copy::lies_apart(&data, section)?;
     let backups = backups(&data, section, Bars::none())?;
     let shown = backups.plan().target.to_string();
     let is_there = backups.probe().map_err(|error| told(&error))?;

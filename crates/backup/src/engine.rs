@@ -13,7 +13,7 @@ use storeward_seal::LogKey;
 use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
 use crate::needed;
-use crate::owner::{Known, Mark};
+use crate::owner::{Known, Mark, Whose};
 use crate::place::local::Local;
 use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
@@ -229,7 +229,7 @@ impl Backups {
             }
         }
         let ledger = Mark::of(&begin.key);
-        let number = begin.entries.map(|entries| self.number(&ledger, entries)).transpose()?;
+        let number = begin.entries.map(|entries| self.number(&begin.key, entries)).transpose()?;
         let moment = Moment { run: begin.run, at: begin.at, ledger, number };
         for part in [Part::Databases, Part::Keys] {
             if staged.has(part) {
@@ -250,8 +250,10 @@ impl Backups {
         manifest.files.clone_from(&staged.files);
         manifest.rows.clone_from(&staged.rows);
         manifest.unread = unread;
-        manifest.snapshots =
-            kept.iter().map(|snapshot| format!("{}/{}", snapshot.part.folder(), snapshot.id)).collect();
+        let named = |id: fn(&Snapshot) -> &str| {
+            kept.iter().map(|one| format!("{}/{}", one.part.folder(), id(one))).collect()
+        };
+        (manifest.snapshots, manifest.trees) = (named(|one| &one.id), named(|one| &one.tree));
         staged.bytes(Part::Files, &manifest.sign(&begin.key)?, manifest::NAME)?;
         let wanted = staged.files.iter().filter(|file| file.part == Part::Files.folder()).count();
         let made = files.keep(OWN, &moment, &[staged.of(Part::Files)], Some(Path::new(ROOT)))?;
@@ -285,7 +287,22 @@ impl Backups {
             }
             faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", part.folder())));
         }
+        faults.extend(self.forged()?);
         Ok(faults)
+    }
+
+    /// Own runs whose manifest is not what the ledger's key signed, or does not say what their tags say.
+    fn forged(&self) -> Result<Vec<String>, Error> {
+        let (Some(key), Some(_)) = (&self.plan.ledger, self.perhaps(Part::Files)?) else {
+            return Ok(Vec::new());
+        };
+        let listing = self.list()?;
+        let own = listing.runs.iter().filter(|run| run.whose == Whose::Own);
+        let found = own.filter_map(|run| {
+            let why = self.manifest(&listing, run.run, Some(key)).err()?;
+            Some(format!("{} of {}: {why}", run.run, run.made_at))
+        });
+        Ok(found.collect())
     }
 
     /// What a run holds.

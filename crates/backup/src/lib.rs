@@ -9,6 +9,7 @@
 //! **Emits** `backup.*`, `system.row_harmed`.
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod backend;
 mod broken;
 pub mod desk;

@@ -1,5 +1,6 @@
 //! What lies at the targets at one moment: listed once, for whoever asks more than one thing of it. Far away each list takes its time.
 
+use rustic_core::repofile::SnapshotFile;
 use storeward_base::{BackupId, Timestamp};
 
 use crate::Error;
@@ -8,6 +9,7 @@ use crate::manifest::Manifest;
 use crate::order::{Dated, Order};
 use crate::owner::{Known, Mark, Whose};
 use crate::repository::{Missing, Part, Snapshot};
+use crate::staging::ROOT;
 
 /// A whole backup, as the target has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,16 @@ pub struct Listing {
     pub(crate) keys: Vec<Snapshot>,
 }
 
+/// What it is of. restic knows no labels, and what it copies has none.
+pub(crate) fn label_of(file: &SnapshotFile) -> String {
+    let is_run = || file.tags.iter().any(|tag| tag.parse::<BackupId>().is_ok());
+    match file.label.is_empty() && is_run() {
+        true if file.paths.iter().eq([ROOT]) => OWN.to_owned(),
+        true => SHOP.to_owned(),
+        false => file.label.clone(),
+    }
+}
+
 impl Listing {
     pub(crate) fn of(&self, part: Part) -> &[Snapshot] {
         match part {
@@ -51,13 +63,15 @@ impl Listing {
         self.of(part).iter().filter(move |one| one.label == OWN && one.run == Some(run))
     }
 
-    /// The shop's files of a run: the snapshots that its signed manifest names, and no others.
+    /// The shop's files of a run: the snapshots that its signed manifest names, or copies of them, and no others.
     pub(crate) fn shop_of(&self, manifest: &Manifest) -> Result<Vec<Snapshot>, Error> {
         let folder = format!("{}/", Part::Files.folder());
-        let named: Vec<&str> =
-            manifest.snapshots.iter().filter_map(|name| name.strip_prefix(folder.as_str())).collect();
+        let of_files = |all: &[String]| -> Vec<String> {
+            all.iter().filter_map(|name| name.strip_prefix(folder.as_str())).map(str::to_owned).collect()
+        };
+        let (named, trees) = (of_files(&manifest.snapshots), of_files(&manifest.trees));
         let is_of = |one: &&Snapshot| one.label == SHOP && one.run == Some(manifest.run);
-        let is_named = |one: &&Snapshot| named.contains(&one.id.as_str());
+        let is_named = |one: &&Snapshot| named.contains(&one.id) || trees.contains(&one.tree);
         let there: Vec<Snapshot> = self.files.iter().filter(is_of).filter(is_named).cloned().collect();
         if there.len() < named.len() {
             return Err(Error::Damaged("the shop's files of this backup are gone, or are others".to_owned()));

@@ -51,6 +51,9 @@ pub struct Manifest {
     pub rows: Rows,
     /// The snapshots beside this one, as `folder/id`.
     pub snapshots: Vec<String>,
+    /// What is in these, as `folder/tree`: what `restic copy` made of them has another id. None where it was made before this was noted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<String>,
     /// Files of the shop that could not be read, and so are not in it.
     pub unread: u64,
 }
@@ -74,6 +77,7 @@ impl Manifest {
             files: Vec::new(),
             rows: Rows::new(),
             snapshots: Vec::new(),
+            trees: Vec::new(),
             unread: 0,
         }
     }

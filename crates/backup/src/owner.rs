@@ -2,6 +2,7 @@
 //! neither may push the other's backups out. Each snapshot bears the mark of the ledger's key; where it is of a time before marks, the
 //! signature of its manifest says whose it is.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -200,13 +201,21 @@ impl Backups {
         found.max_by_key(|one| one.made_at)
     }
 
-    /// What a run gets as its number: more than any of the same ledger's that is at the targets. Where customers' keys cannot be listed, which the
-    /// data must not wait for, by the data alone.
-    pub(crate) fn number(&self, own: &Mark, entries: u64) -> Result<u64, Error> {
+    /// What a run gets as its number: more than any of the same ledger's that is at the target. Whoever has the password writes tags, so of those
+    /// only what the signed manifest says, too.
+    pub(crate) fn number(&self, key: &LogKey, entries: u64) -> Result<u64, Error> {
+        let own = Mark::of(key);
         let mut all = self.there(Part::Files)?;
-        all.extend(self.there(Part::Keys).unwrap_or_default());
-        let of_own = all.iter().filter(|one| one.ledger.as_ref() == Some(own));
-        let last = of_own.filter_map(|one| one.number).max();
+        all.retain(|one| one.label == OWN && one.number.is_some() && one.ledger.as_ref() == Some(&own));
+        all.sort_by_key(|one| Reverse(one.number));
+        let is_signed = |one: &&Snapshot| {
+            let manifest = self.repo(Part::Files, Missing::Refuse).and_then(|files| {
+                let bytes = files.read_file(&one.id, &format!("{ROOT}/{}", manifest::NAME))?;
+                Manifest::read(&bytes, Some(key))
+            });
+            manifest.is_ok_and(|manifest| Some(manifest.run) == one.run && manifest.number == one.number)
+        };
+        let last = all.iter().find(is_signed).and_then(|one| one.number);
         Ok(last.map_or(entries, |last| entries.max(last.saturating_add(1))))
     }
 

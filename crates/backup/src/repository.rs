@@ -1,5 +1,8 @@
 //! One repository in restic's format: made, written into, read out of, checked, thinned out.
 
+#[cfg(test)]
+mod as_others;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -19,13 +22,13 @@ use rustic_core::{
 use storeward_base::{BackupId, Secret, Timestamp};
 
 use crate::Error;
+use crate::allowed::Allowed;
 use crate::backend::{Backend, name};
-use crate::order;
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
 use crate::writing::{HashedFile, Was, below, finish, leads_nowhere_else, relative};
-use crate::{Before, Tell};
+use crate::{Before, Tell, listing, order};
 
 /// Databases are cut at fixed places: their pages stay where they are, and what is cut by content shifts with each change (measured:
 /// 2,000 changed rows in 230 MB added 24.7 MB so, and 181 MB by content).
@@ -101,6 +104,8 @@ pub(crate) struct Moment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub id: String,
+    /// Of what is in it: a copy elsewhere has the same.
+    pub tree: String,
     pub part: Part,
     pub label: String,
     pub run: Option<BackupId>,
@@ -228,7 +233,8 @@ impl Repo {
         Some(Snapshot {
             id: file.id.to_hex().as_str().to_owned(),
             part: self.part,
-            label: file.label.clone(),
+            tree: file.tree.to_hex().as_str().to_owned(),
+            label: listing::label_of(file),
             run: file.tags.iter().find_map(|tag| tag.parse().ok()),
             ledger: file.tags.iter().find_map(|tag| Mark::read(tag)),
             number: file.tags.iter().find_map(|tag| order::read_tag(tag)),
@@ -237,57 +243,6 @@ impl Repo {
             bytes: summary.total_bytes_processed,
             added_bytes: summary.data_added_packed,
         })
-    }
-
-    /// As before there were marks.
-    #[cfg(test)]
-    pub(crate) fn unmark(&self) {
-        let repo = self.repository().unwrap();
-        let all = repo.get_all_snapshots().unwrap();
-        let ids: Vec<_> = all.iter().map(|snapshot| snapshot.id).collect();
-        let mut bare = all;
-        for snapshot in &mut bare {
-            let marks: Vec<String> =
-                snapshot.tags.iter().filter(|tag| Mark::read(tag).is_some()).cloned().collect();
-            assert!(!marks.is_empty() && snapshot.remove_tags(&[marks.join(",").parse().unwrap()]));
-        }
-        repo.save_snapshots(bare).unwrap();
-        repo.delete_snapshots(&ids).unwrap();
-    }
-
-    /// As whoever has the password does it.
-    #[cfg(test)]
-    pub(crate) fn renumber(&self, run: BackupId, number: u64) {
-        self.retag(run, |tag| order::read_tag(tag).map(|_| order::tag(number)));
-    }
-
-    /// The same: under the name of another run.
-    #[cfg(test)]
-    pub(crate) fn rename(&self, run: BackupId, to: BackupId) {
-        self.retag(run, |tag| (tag == run.to_string()).then(|| to.to_string()));
-    }
-
-    #[cfg(test)]
-    fn retag(&self, run: BackupId, other: impl Fn(&str) -> Option<String>) {
-        let repo = self.repository().unwrap();
-        let all = repo.get_all_snapshots().unwrap();
-        let mut of_run: Vec<_> = all.into_iter().filter(|one| one.tags.contains(&run.to_string())).collect();
-        let ids: Vec<_> = of_run.iter().map(|snapshot| snapshot.id).collect();
-        for snapshot in &mut of_run {
-            let tags: Vec<String> = snapshot.tags.iter().cloned().collect();
-            for (tag, other) in tags.iter().filter_map(|tag| Some((tag, other(tag)?))) {
-                assert!(snapshot.remove_tags(&[tag.parse().unwrap()]));
-                assert!(snapshot.add_tags(vec![other.parse().unwrap()]));
-            }
-        }
-        repo.save_snapshots(of_run).unwrap();
-        repo.delete_snapshots(&ids).unwrap();
-    }
-
-    /// How often its snapshots were listed.
-    #[cfg(test)]
-    pub(crate) fn lists(&self) -> u64 {
-        self.lists.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Every fault that is found, in words; empty where all is well.
@@ -365,15 +320,15 @@ impl Repo {
         Ok(missing)
     }
 
-    /// Writes what a snapshot holds below `to`. Bounded memory: one file after the other, one piece after the other. Files are
-    /// their owner's alone where the snapshot does not say more; nothing is written outside of `to`.
+    /// Writes what a snapshot holds below `to`, as far as it may hold it. Bounded memory: one file after the other, one piece after the other.
+    /// Files are their owner's alone where the snapshot does not say more; nothing is written outside of `to`.
     pub(crate) fn read_out(
         &self,
-        snapshot: &str,
+        (snapshot, allowed): (&str, &Allowed),
         to: &Path,
         each: impl FnMut(&ReadOut),
     ) -> Result<u64, Error> {
-        Ok(self.read(snapshot, to, |_| Was::default(), each, |_, why| Err(why))?.files)
+        Ok(self.read((snapshot, allowed), to, |_| Was::default(), each, |_, why| Err(why))?.files)
     }
 
     /// The same, with owners and times. Files and folders that the target does not give, though it is there, are handed to `lost`, which
@@ -389,12 +344,12 @@ impl Repo {
             owner: meta.uid.zip(meta.gid),
             at: meta.mtime.map(|at| (at.as_second(), at.subsec_nanosecond())),
         };
-        self.read(snapshot, to, was, each, lost)
+        self.read((snapshot, &Allowed::All), to, was, each, lost)
     }
 
     fn read(
         &self,
-        snapshot: &str,
+        (snapshot, allowed): (&str, &Allowed),
         to: &Path,
         was: impl Fn(&Metadata) -> Was,
         mut each: impl FnMut(&ReadOut),
@@ -425,13 +380,15 @@ impl Repo {
                 let mode = node.meta.mode.unwrap_or(0o600) & 0o777;
                 match &node.node_type {
                     NodeType::Dir => {
+                        allowed.folder(&relative(&path))?;
                         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&target);
                         made.map_err(|why| Error::at(&target, &why))?;
                         folders.push((target, mode, was(&node.meta)));
                         open.push((path, node));
                     }
                     NodeType::File => {
-                        let mut file = HashedFile::create(&target)?;
+                        let most = allowed.file(&relative(&path))?;
+                        let mut file = HashedFile::create(&target, most)?;
                         if let Err(why) = self.asked(|| repo.dump(&node, &mut file)) {
                             let why = file.given_up(&target, why)?;
                             self.answers()?;
@@ -445,10 +402,13 @@ impl Repo {
                         each(&ReadOut { path: relative(&path), size, sha256 });
                     }
                     NodeType::Symlink { .. } => {
+                        allowed.other(&relative(&path))?;
                         links.push((node.node_type.to_link().to_path_buf(), target, was(&node.meta)));
                     }
                     // Devices, pipes and sockets are made by whoever uses them.
-                    NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {}
+                    NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {
+                        allowed.other(&relative(&path))?;
+                    }
                 }
             }
         }

@@ -7,6 +7,7 @@ use storeward_base::{BackupId, Timestamp};
 use storeward_seal::LogKey;
 
 use crate::Error;
+use crate::allowed::{self, Allowed};
 use crate::engine::{Alone, Backups, has_number};
 use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
@@ -45,6 +46,8 @@ pub struct Restored {
     pub keys_at: Option<Timestamp>,
     /// Of that run.
     pub keys_number: Option<u64>,
+    /// How many entries the ledger had when that run began, by its signed manifest.
+    pub keys_entries: Option<u64>,
     /// Others of the same ledger's that were not taken and may be later: dated ahead, or another copy's.
     pub keys_passed: Option<(BackupId, Timestamp)>,
     /// A later one without a signed manifest: of a run that was cut off behind its keys, or of whoever has the password. It is taken only where
@@ -90,8 +93,10 @@ impl Backups {
         let mut out = Out::default();
         for part in [Part::Databases, Part::Files] {
             if let Some(repo) = self.perhaps(part)? {
+                let allowed = Allowed::by(&manifest, part);
                 for snapshot in listing.own(part, run) {
-                    repo.read_out(&format!("{}:{ROOT}", snapshot.id), to, |file| out.note(part, file))?;
+                    let tree = format!("{}:{ROOT}", snapshot.id);
+                    repo.read_out((&tree, &allowed), to, |file| out.note(part, file))?;
                 }
             }
             out.compare(part, &manifest)?;
@@ -103,6 +108,7 @@ impl Backups {
             keys_of: None,
             keys_at: None,
             keys_number: None,
+            keys_entries: None,
             keys_passed: None,
             keys_unsigned: None,
             keys_are_older: false,
@@ -115,6 +121,8 @@ impl Backups {
             (restored.keys_of, restored.keys_lack) = self.restore_keys(asked, &newest)?;
             (restored.keys_at, restored.keys_number) = (Some(newest.made_at), newest.number);
             (restored.keys_passed, restored.keys_unsigned) = (passed, unsigned);
+            let manifest = newest.run.and_then(|run| self.manifest(listing, run, key).ok());
+            restored.keys_entries = manifest.and_then(|manifest| manifest.entries);
             let of_data = restored.manifest.dated();
             let order = Order { now: asked.now, known: asked.known };
             restored.keys_are_older = newest.run != Some(run) && order.is_before(newest.dated(), of_data);
@@ -189,14 +197,19 @@ impl Backups {
             return Ok((None, None));
         };
         let mut out = Out::default();
-        let read = keys.read_out(&format!("{}:{ROOT}", newest.id), to, |file| out.note(Part::Keys, file));
-        let compared = read.and_then(|_| match self.manifest(listing, run, key) {
-            Ok(manifest) => has_number(newest, &manifest).and_then(|()| out.compare(Part::Keys, &manifest)),
+        let tree = format!("{}:{ROOT}", newest.id);
+        let mut read = |allowed: &Allowed| {
+            keys.read_out((&tree, allowed), to, |file| out.note(Part::Keys, file)).map(drop)
+        };
+        let read = match self.manifest(listing, run, key) {
+            Ok(manifest) => has_number(newest, &manifest)
+                .and_then(|()| read(&Allowed::by(&manifest, Part::Keys)))
+                .and_then(|()| out.compare(Part::Keys, &manifest)),
             // No other has one: whoever reads it is told.
-            Err(Error::NoRun(_)) => Ok(()),
+            Err(Error::NoRun(_)) => read(&Allowed::Unsigned),
             Err(other) => Err(other),
-        });
-        match compared {
+        };
+        match read {
             Ok(()) => Ok((Some(run), None)),
             // This machine's fault, not the copy's.
             Err(why @ Error::Io { .. }) => Err(why),
@@ -249,7 +262,7 @@ impl Out {
         let own = (Part::Files, PathBuf::from(manifest::NAME));
         let strange = self.found.keys().find(|at| at.0 == part && **at != own && !wanted.contains(at));
         match strange {
-            Some((_, path)) => Err(Error::Damaged(format!("{} does not belong to it", path.display()))),
+            Some((_, path)) => Err(allowed::strange(path)),
             None => Ok(()),
         }
     }

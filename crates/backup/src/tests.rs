@@ -1,6 +1,7 @@
 //! Whole runs into a folder, and what becomes of them.
 
 mod far;
+mod forged;
 mod gives_up;
 mod owner;
 mod shop;

@@ -94,19 +94,21 @@ pub(crate) struct HashedFile {
     file: fs::File,
     hash: Sha256,
     size: u64,
+    /// So many bytes it may have.
+    most: u64,
     /// It could not be written: no fault of the backup.
     is_unwritten: bool,
 }
 
 impl HashedFile {
-    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn create(path: &Path, most: u64) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(|why| Error::at(folder, &why))?;
         }
         let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(|why| Error::at(path, &why))?;
-        Ok(HashedFile { file, hash: Sha256::default(), size: 0, is_unwritten: false })
+        Ok(HashedFile { file, hash: Sha256::default(), size: 0, most, is_unwritten: false })
     }
 
     /// Deletes what was written of it; the error comes back where it is the backup's.
@@ -127,6 +129,10 @@ impl HashedFile {
 
 impl Write for HashedFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.size.saturating_add(length) > self.most {
+            return Err(std::io::Error::other("it is longer than the manifest says"));
+        }
         let written = self.file.write(bytes).inspect_err(|_| self.is_unwritten = true)?;
         self.hash.update(bytes.get(..written).unwrap_or_default());
         self.size = self.size.saturating_add(u64::try_from(written).unwrap_or(0));

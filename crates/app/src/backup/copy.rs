@@ -87,9 +87,9 @@ fn is_nobody_elses(copy: &Path, key: &LogKey) -> Done {
     if is_in_use(folder) {
         return refused("it lies in a data directory");
     }
-    match newest::noted(folder, key) {
-        Err(words) if folder.join(newest::NAME).exists() => refused(&words),
-        _ => Ok(()),
+    match newest::is_anothers(folder, key) {
+        true => refused(&format!("{} beside it is signed by another ledger's key", newest::NAME)),
+        false => Ok(()),
     }
 }
 

@@ -74,6 +74,32 @@ pub fn missing(newest: Option<&Newest>, runs: &[Run], has_keys: bool) -> Option<
     ))
 }
 
+/// What is said where an older run was taken than the newest that was made, though that is there, in words: `what` of it.
+pub fn passed_over(
+    newest: Option<&Newest>,
+    runs: &[Run],
+    (what, taken): (&str, Dated),
+    known: Option<&Known>,
+) -> Option<String> {
+    let newest = newest.filter(|newest| taken.run != Some(newest.run))?;
+    let there = runs.iter().find(|run| run.run == newest.run)?;
+    let is_older = (what == DATA || there.has_keys) && !is_later(taken, newest.dated(), known);
+    is_older.then(|| {
+        format!(
+            "{what} of {}, and not of {} of {}, the newest backup that was made, though that is at the target: somebody wrote at it, so that others \
+             look newer. --run {} takes it",
+            taken.run.map(|run| run.to_string()).unwrap_or_default(),
+            newest.run,
+            newest.made_at,
+            newest.run
+        )
+    })
+}
+
+/// What [`passed_over`] is about.
+pub const DATA: &str = "the data is that";
+pub const CUSTOMERS_KEYS: &str = "customers' keys are those";
+
 /// The runs that were made here. Nothing where there is none: then nothing tells one's own from another's.
 pub fn known(opened: &Opened) -> Done<Option<Known>> {
     // All of them: one that a clock dated back stands behind as many as there are.
@@ -177,4 +203,11 @@ pub fn noted(keys_from: &Path, key: &LogKey) -> Result<Option<Newest>, String> {
     let signed = signed.filter(|signed| statement::holds(key, KIND, &signed.newest, &signed.signature));
     let newest = signed.and_then(|signed| serde_json::from_str(&signed.newest).ok());
     newest.map(Some).ok_or_else(|| format!("{shown} is not signed by the key of the ledger: {unsaid}"))
+}
+
+/// Whether another ledger's key signed what lies in a folder. What nobody signed is damaged, and no one's.
+pub fn is_anothers(folder: &Path, key: &LogKey) -> bool {
+    let bytes = fs::read(folder.join(NAME)).unwrap_or_default();
+    let signed = serde_json::from_slice::<Signed>(&bytes);
+    signed.is_ok_and(|signed| !statement::holds(key, KIND, &signed.newest, &signed.signature))
 }

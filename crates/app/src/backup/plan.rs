@@ -9,7 +9,7 @@ use storeward_base::Secret;
 use storeward_outbound::read_private;
 use storeward_seal::LogKey;
 
-use super::{BackupSection, LOCK, SCRATCH, copy};
+use super::{BackupSection, LOCK, SCRATCH};
 use crate::Done;
 use crate::data::DataDir;
 use crate::failure::Failure;
@@ -59,7 +59,6 @@ pub fn plan(data: &DataDir, section: &BackupSection, given: Given) -> Done<Plan>
         }
         Ok(password)
     };
-    copy::lies_apart(data, section)?;
     let keep = section.keep;
     let target = target(&section.target, given.name("storeward.toml, target", "--target"))?;
     let keys_named = given.name("storeward.toml, keys_target", "--keys-target");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use storeward_backup::standing::{Facts, Trouble};
-use storeward_backup::{Alone, Asked, Backups, Listing, Part, Restored};
+use storeward_backup::{Alone, Asked, Backups, Dated, Listing, Part, Restored};
 use storeward_base::{Actor, BackupId, Clock as _, SystemClock};
 use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
@@ -90,6 +90,18 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     // The keys are the newest there are, whichever run is asked for, and need not be of a run whose data is there.
     let laid = |(run, made_at)| newest::Newest { run, made_at, number: restored.keys_number };
     let of_data = newest::Newest { run, made_at: chosen.made_at, number: chosen.number };
+    let made = match beside {
+        Beside::Opened(opened) => newest::told(opened)?,
+        Beside::Nothing => noted.clone(),
+    };
+    let of_keys = restored.keys_of.zip(restored.keys_at).map(|(run, at)| {
+        let (number, entries) = (restored.keys_number, restored.keys_entries);
+        (newest::CUSTOMERS_KEYS, Dated { run: Some(run), at, number, entries })
+    });
+    let of_data_too = wanted.run.is_none().then(|| (newest::DATA, restored.manifest.dated()));
+    let taken = of_data_too.into_iter().chain(of_keys);
+    let passed = taken.filter_map(|taken| newest::passed_over(made.as_ref(), &listing.runs, taken, known));
+    lines.extend(passed.map(|words| format!("BAD   {words}")));
     let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
     lines.extend(newest::later(noted.as_ref(), &keys_of));
     lines.extend(whose_keys(&restored, noted.as_ref()));

@@ -7,6 +7,7 @@ use storeward_base::{BackupId, Secret, SeededEntropy, Timestamp};
 use storeward_seal::LogKey;
 
 use super::{Place, local::Local};
+use crate::allowed::Allowed;
 use crate::owner::Mark;
 use crate::progress::Bars;
 use crate::repository::{Missing, Moment, Part, Pruning, Reading, Repo};
@@ -66,7 +67,11 @@ pub(crate) fn keeps_a_repository(place: Arc<dyn Place>) {
     assert_eq!(again.snapshots().unwrap().len(), 2);
     let to = folder.path().join("to");
     let mut found = Vec::new();
-    again.read_out(&format!("{}:{}", first.id, staging::ROOT), &to, |file| found.push(file.clone())).unwrap();
+    again
+        .read_out((&format!("{}:{}", first.id, staging::ROOT), &Allowed::All), &to, |file| {
+            found.push(file.clone())
+        })
+        .unwrap();
     assert_eq!(std::fs::read(to.join("sub/large")).unwrap(), bytes);
     assert_eq!(found.len(), 2);
     assert_eq!(again.read_file(&first.id, "/storeward/small").unwrap(), b"a shop");

@@ -4,7 +4,7 @@ use storeward_base::{DrillId, Entropy};
 
 use super::*;
 use crate::drill::{Finding, Looked, Trial};
-use crate::repository::{Part, Reading};
+use crate::repository::{Missing, Part, Reading};
 
 /// Files that no two are alike, and that are noise: each is a piece of its own.
 fn pictures(house: &House, folder: &str, count: u64) {
@@ -75,7 +75,7 @@ fn what_is_missing_is_found_without_reading_a_byte() {
     let backups = house.backups(&target);
     pictures(&house, "a", 12);
     house.run(&backups, 1).unwrap();
-    let files = backups.repo(Part::Files, crate::repository::Missing::Refuse).unwrap();
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
     let of_shop = files.snapshots().unwrap().into_iter().find(|one| one.label == "shop").unwrap();
     assert_eq!(files.check_some(&[&of_shop.id], 0).unwrap(), (Vec::new(), false));
     std::fs::remove_file(shops_pack(&target)).unwrap();
@@ -257,7 +257,7 @@ fn a_target_that_goes_away_in_the_middle_ends_the_restore_and_loses_nothing() {
     let backups = house.backups(&target);
     pictures(&house, "a", 12);
     house.run(&backups, 1).unwrap();
-    let files = backups.repo(Part::Files, crate::repository::Missing::Refuse).unwrap();
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
     let of_shop = files.snapshots().unwrap().into_iter().find(|one| one.label == "shop").unwrap();
     // Not mounted, and a mount that answers with an error.
     for is_broken in [false, true] {
@@ -359,11 +359,7 @@ fn a_newest_copy_of_customers_keys_that_lacks_something_costs_nothing_but_the_ke
     lose(&packs[1]);
     for is_in_index in [true, false] {
         if !is_in_index {
-            backups
-                .repo(Part::Keys, crate::repository::Missing::Refuse)
-                .unwrap()
-                .forget_missing_packs(&quiet)
-                .unwrap();
+            backups.repo(Part::Keys, Missing::Refuse).unwrap().forget_missing_packs(&quiet).unwrap();
         }
         for hour in [1, 2] {
             let to = house.at(&format!("back-{hour}-{is_in_index}"));
@@ -536,4 +532,33 @@ fn what_is_mounted_in_the_shop_is_put_away_and_never_what_holds_the_backup() {
         );
     }
     house.run(&backups, 2).unwrap();
+}
+
+/// `restic copy` keeps tags, paths and what is in a snapshot; it knows no label, and gives a new id.
+#[test]
+fn a_copy_by_restic_comes_back() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    pictures(&house, "a", 3);
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    for part in [Part::Files, Part::Keys] {
+        let repo = backups.repo(part, Missing::Refuse).unwrap();
+        repo.copied();
+    }
+    let backups = house.backups(&house.at("target"));
+    let restored = read_out(
+        &backups,
+        &backups.alone().unwrap(),
+        run_of(1),
+        &house.at("back"),
+        Some(&house.at("shop-back")),
+        Some(&house.key),
+    )
+    .unwrap();
+    assert_eq!((restored.shop_files, restored.keys_of), (3, Some(run_of(1))));
+    let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(2), known: None };
+    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
+        Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
+    });
+    assert!(report.findings.iter().all(|finding| finding.held || finding.what == "rows"), "{report:?}");
 }

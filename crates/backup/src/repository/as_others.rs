@@ -1,0 +1,67 @@
+//! For tests: what earlier versions, restic, and whoever has the password make of snapshots.
+
+use std::sync::atomic::Ordering;
+
+use storeward_base::BackupId;
+
+use super::Repo;
+use crate::order;
+use crate::owner::Mark;
+
+impl Repo {
+    /// As before there were marks.
+    pub(crate) fn unmark(&self) {
+        let repo = self.repository().unwrap();
+        let all = repo.get_all_snapshots().unwrap();
+        let ids: Vec<_> = all.iter().map(|snapshot| snapshot.id).collect();
+        let mut bare = all;
+        for snapshot in &mut bare {
+            let marks: Vec<String> =
+                snapshot.tags.iter().filter(|tag| Mark::read(tag).is_some()).cloned().collect();
+            assert!(!marks.is_empty() && snapshot.remove_tags(&[marks.join(",").parse().unwrap()]));
+        }
+        repo.save_snapshots(bare).unwrap();
+        repo.delete_snapshots(&ids).unwrap();
+    }
+
+    /// As whoever has the password does it.
+    pub(crate) fn renumber(&self, run: BackupId, number: u64) {
+        self.retag(run, |tag| order::read_tag(tag).map(|_| order::tag(number)));
+    }
+
+    /// The same: under the name of another run.
+    pub(crate) fn rename(&self, run: BackupId, to: BackupId) {
+        self.retag(run, |tag| (tag == run.to_string()).then(|| to.to_string()));
+    }
+
+    /// As `restic copy` makes them: without a label, and so with another id.
+    pub(crate) fn copied(&self) {
+        let repo = self.repository().unwrap();
+        let mut all = repo.get_all_snapshots().unwrap();
+        let ids: Vec<_> = all.iter().map(|snapshot| snapshot.id).collect();
+        all.iter_mut().for_each(|snapshot| snapshot.label.clear());
+        repo.save_snapshots(all).unwrap();
+        repo.delete_snapshots(&ids).unwrap();
+    }
+
+    fn retag(&self, run: BackupId, other: impl Fn(&str) -> Option<String>) {
+        let repo = self.repository().unwrap();
+        let all = repo.get_all_snapshots().unwrap();
+        let mut of_run: Vec<_> = all.into_iter().filter(|one| one.tags.contains(&run.to_string())).collect();
+        let ids: Vec<_> = of_run.iter().map(|snapshot| snapshot.id).collect();
+        for snapshot in &mut of_run {
+            let tags: Vec<String> = snapshot.tags.iter().cloned().collect();
+            for (tag, other) in tags.iter().filter_map(|tag| Some((tag, other(tag)?))) {
+                assert!(snapshot.remove_tags(&[tag.parse().unwrap()]));
+                assert!(snapshot.add_tags(vec![other.parse().unwrap()]));
+            }
+        }
+        repo.save_snapshots(of_run).unwrap();
+        repo.delete_snapshots(&ids).unwrap();
+    }
+
+    /// How often its snapshots were listed.
+    pub(crate) fn lists(&self) -> u64 {
+        self.lists.load(Ordering::SeqCst)
+    }
+}

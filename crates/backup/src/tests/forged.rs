@@ -1,0 +1,75 @@
+//! Trees that whoever has the backup's password wrote in the place of what was put away.
+
+use std::os::unix::fs::symlink;
+
+use storeward_base::DrillId;
+
+use super::*;
+use crate::allowed::Allowed;
+use crate::drill::{Looked, Trial};
+use crate::owner::Mark;
+use crate::repository::{Missing, Moment, Part};
+use crate::staging::ROOT;
+
+/// A house with one run, and what came of its restore and of its drill once somebody changed a part of it.
+fn forged(part: Part, change: impl Fn(&Path)) -> (House, Result<Restored, Error>, bool) {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run(&backups, 1).unwrap();
+    let repo = backups.repo(part, Missing::Refuse).unwrap();
+    let was = backups.snapshots(part).unwrap().into_iter().find(|one| one.label == "storeward").unwrap();
+    let tree = house.at("tree");
+    repo.read_out((&format!("{}:{ROOT}", was.id), &Allowed::All), &tree, |_| {}).unwrap();
+    change(&tree);
+    let moment = Moment { run: run_of(1), at: was.made_at, ledger: Mark::of(&house.key), number: None };
+    repo.keep("storeward", &moment, &[tree], Some(Path::new(ROOT))).unwrap();
+    std::fs::remove_file(house.at("target").join(part.folder()).join("snapshots").join(&was.id)).unwrap();
+    let backups = house.backups(&house.at("target"));
+    let restored = asked(&backups, run_of(1), &house.at("back"), (Some(&house.key), None, 900));
+    let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(900), known: None };
+    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
+        Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
+    });
+    let held = report.findings.iter().filter(|finding| finding.what != "rows").all(|finding| finding.held);
+    (house, restored, held)
+}
+
+/// The drill laid `keys/` and the vault's passphrase through a link to wherever that led, and passed.
+#[test]
+fn no_link_comes_out_of_storewards_own() {
+    for part in [Part::Files, Part::Keys] {
+        let loot = tempfile::tempdir().unwrap();
+        let (house, restored, drill_held) =
+            forged(part, |tree| symlink(loot.path(), tree.join("keys")).unwrap());
+        match part {
+            Part::Keys => {
+                let lack = restored.unwrap().keys_lack.unwrap();
+                assert!(lack.contains("keys does not belong to it"), "{lack}");
+            }
+            _ => {
+                let refused = restored.unwrap_err().to_string();
+                assert!(refused.contains("keys does not belong to it"), "{refused}");
+            }
+        }
+        assert!(!drill_held, "{part:?}");
+        assert!(std::fs::symlink_metadata(house.at("back").join("keys")).is_err(), "{part:?}");
+    }
+}
+
+/// They were written out whole before anybody held them against the manifest; a dump was one that the operator is told to load.
+#[test]
+fn what_the_manifest_does_not_name_or_is_longer_is_not_laid() {
+    for (name, bytes, why) in [
+        ("storeward.sql", 3, "storeward.sql does not belong to it"),
+        ("keys/ledger", 32, "keys does not belong to it"),
+        ("note", 1_000_000, "longer than the manifest says"),
+    ] {
+        let (house, restored, drill_held) = forged(Part::Files, |tree| {
+            std::fs::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+            std::fs::write(tree.join(name), vec![b'\n'; bytes]).unwrap();
+        });
+        let refused = restored.unwrap_err().to_string();
+        assert!(refused.contains(why) && !drill_held, "{name}: {refused}");
+        assert!(!house.at("back").join(name).exists(), "{name}");
+    }
+}
