@@ -328,9 +328,26 @@ fn a_number_that_is_not_the_signed_one_is_refused() {
     let read_out = |run: BackupId, to: &Path| asked(&backups, run, to, (Some(&house.key), None, 900));
     let refused = read_out(found, &house.at("forged")).unwrap_err().to_string();
     assert!(found == run_of(1) && refused.contains("another number"), "{refused}");
+    let faults = backups.verify(crate::repository::Reading::Structure).unwrap();
+    assert!(faults.iter().any(|fault| fault.contains("another number")), "{faults:?}");
     // The whole one comes back, and none of the old one's keys with it.
     let restored = read_out(run_of(2), &house.at("own")).unwrap();
     assert!(restored.keys_of.is_none() && restored.keys_lack.is_some(), "{restored:?}");
+}
+
+/// The highest number that there is was signed into the next run, and into each after it: from then on all went by clocks.
+#[test]
+fn a_forged_number_is_in_no_later_run() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    house.run_noted(&backups, 2, Some(20)).unwrap();
+    for part in [Part::Files, Part::Keys] {
+        backups.repo(part, Missing::Refuse).unwrap().renumber(run_of(1), u64::MAX);
+    }
+    assert_eq!(house.run_noted(&backups, 3, Some(30)).unwrap().number, Some(30));
+    // Signed ones count, also where the ledger is behind them.
+    assert_eq!(house.run_noted(&backups, 4, Some(5)).unwrap().number, Some(31));
 }
 
 /// So was an old copy of keys under the name of a run that nobody made: a manifest that is not there says no other number.

@@ -168,3 +168,31 @@ fn a_later_one_than_was_noted_is_named_on_another_machine() {
     let lines = restore(&Beside::Nothing, &backups, &backups.alone().unwrap(), &wanted).unwrap();
     assert!(lines.iter().any(named), "its keys are the later one's: {lines:?}");
 }
+
+// Whoever has the password lowers the number of the newest run by its tag: the one before it was taken, with status 0.
+on_both!(an_older_run_in_the_place_of_the_newest_is_told, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    let [first, second] = [house.backup(), house.backup()];
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let (runs, known) = (backups.list().unwrap().runs, newest::known(opened).unwrap());
+        let key = LogKey::from_seed(&opened.data.keys().unwrap().ledger);
+        let dated = |run| backups.manifest_of(run, Some(&key)).unwrap().dated();
+        let noted = |run| {
+            let storeward_backup::Dated { at, number, .. } = dated(run);
+            Some(newest::Newest { run, made_at: at, number })
+        };
+        let here = (newest::told(opened).unwrap(), known.as_ref());
+        for (made, known) in [here, (noted(second), None)] {
+            for what in [newest::DATA, newest::CUSTOMERS_KEYS] {
+                let said = |run| newest::passed_over(made.as_ref(), &runs, (what, dated(run)), known);
+                let words = said(first).unwrap();
+                assert!(words.starts_with(what) && words.contains(&format!("--run {second}")), "{words}");
+                assert_eq!(said(second), None);
+            }
+        }
+        // One that came after the noted one is no older.
+        let later = (newest::DATA, dated(second));
+        assert_eq!(newest::passed_over(noted(first).as_ref(), &runs, later, None), None);
+    });
+});

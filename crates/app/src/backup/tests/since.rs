@@ -413,6 +413,14 @@ on_both!(what_lies_at_the_place_of_the_copy_and_is_none_is_not_written_over, |ho
         house.backup();
         assert_eq!(std::fs::read(&copy).unwrap(), keys);
     }
+    // So may the note beside it be. It counted as another Storeward's, and the copy was never replaced again.
+    let note = copy.with_file_name("newest-backup.json");
+    let whole = std::fs::read(&note).unwrap();
+    for torn in [&whole[..50], b""] {
+        std::fs::write(&note, torn).unwrap();
+        let newest = house.backup().to_string();
+        assert!(std::fs::read_to_string(&note).unwrap().contains(&newest));
+    }
     let file = house.dir().join(crate::config::FILE);
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("elsewhere/epochs.json", "elsewhere/newest-backup.json")).unwrap();
