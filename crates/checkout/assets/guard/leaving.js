@@ -82,9 +82,15 @@ const goTo = (entry, at) => {
   const there = () => { if (heading === at) heading = -1; };
   underWay = apply(then, isFree ? go() : apply(then, underWay, [go, go]), [there, there]);
 };
+/** A page that comes back as it was left: the step that it left by is over, and nobody says so. */
+const onShow = (event) => {
+  if (isKept(event)) [heading, underWay] = [-1, null];
+};
 const gone = (step) => (native, self, args) => {
   const by = step || args[0] | 0;
   if (!by || !around) return apply(native, self, [by]);
+  // What is no history, or one of no page, is refused as ever.
+  stepsOf(self);
   const own = apply(placesOf, around, []);
   const at = (heading < 0 ? placeOf(currentOf(around)) : heading) + by;
   const isOwn = at >= 0 && at < own.length;

@@ -40,6 +40,7 @@ const [kindOf, parentOf, isPlaced, baseOf, pageOf] = reads(Node.prototype, "node
 const [addedOf, removedOf, targetOf, attributeOf, formerOf] = reads(MutationRecord.prototype, "addedNodes removedNodes target attributeName oldValue");
 const [slotOf, namespaceOf, nameOf, treeOf] = reads(Element.prototype, "assignedSlot namespaceURI localName shadowRoot");
 const [isTicked, formOfInput] = reads(HTMLInputElement.prototype, "checked form");
+const [isKept] = reads(PageTransitionEvent.prototype, "persisted");
 const [formOfButton] = reads(HTMLButtonElement.prototype, "form");
 const [{ set: tick }, { set: doubt }] = ["checked", "indeterminate"].map((name) => describe(HTMLInputElement.prototype, name));
 const [contentOf] = reads(HTMLTemplateElement.prototype, "content");

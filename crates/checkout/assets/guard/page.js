@@ -107,6 +107,7 @@ const CLICKS = [["click", onClick, true], ["auxclick", onClick, true], ["pointer
 const heedClicks = (w) => {
   for (let at = 0; at < CLICKS.length; at += 1) apply(listen, w, CLICKS[at]);
 };
+  apply(listen, window, ["pageshow", onShow]);
 /** Again after whatever writes the page anew, which takes listeners off. */
 const attend = (written) => {
   heedClicks(window);
