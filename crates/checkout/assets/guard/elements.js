@@ -35,30 +35,22 @@ const classFor = (given) => {
     return construct(given, args, by);
   };
   const get = (_, name) => (name === "prototype" && !isRead ? callbacks : given[name]);
-  const ours = new Copy(function () {}, { __proto__: null, construct: made, get, getPrototypeOf: () => prototypeOf(given) });
+  // Whoever is told of ours (`new.target`) reads and sets the page's.
+  const ours = new Copy(function () {}, {
+    __proto__: null, construct: made, get, getPrototypeOf: () => prototypeOf(given), setPrototypeOf: (_, to) => leadTo(given, to),
+    has: (_, name) => name in given, set: (_, name, value) => put(given, name, value), preventExtensions: () => false,
+    defineProperty: (_, name, how) => defineProperty(given, name, how), deleteProperty: (_, name) => takeAway(given, name),
+  });
   apply(note, theirs, [ours, given]);
   return { __proto__: null, ours, end() { [isRead, callbacks] = [true, null]; } };
 };
 /** A base that knows whose class is ours: `new` of the page's class makes what is defined. */
 const baseFor = (native, registry) =>
   new Copy(native, { __proto__: null, construct: (_, args, by) => construct(native, args, oursIn(registry, by) ?? by) });
-// The browser's own classes by their prototypes: what a prototype says is its class, a script may have set.
-const classes = new Notes();
+// The browser's own classes of elements, by their names.
+const CLASSES = none();
 const called = Object.getOwnPropertyNames(window);
-for (let at = 0; at < called.length; at += 1) {
-  if (!apply(exec, /^HTML\w*Element$/, [called[at]])) continue;
-  const { value } = describe(window, called[at]);
-  if (value) apply(note, classes, [value.prototype, value]);
-}
-/** The class of a kind of button, say: its first ancestor is the browser's own, and gets a base that knows. */
-const rebase = (given, kind, registry) => {
-  try {
-    const base = apply(noteOf, classes, [prototypeOf(apply(createElementNS, page, [XHTML, kind]))]);
-    let at = given;
-    while (at && prototypeOf(at) !== base) at = prototypeOf(at);
-    if (at) leadTo(at, baseFor(base, registry));
-  } catch { /* the native says so */ }
-};
+for (let at = 0; at < called.length; at += 1) if (apply(exec, /^HTML\w*Element$/, [called[at]])) CLASSES[CLASSES.length++] = called[at];
 const defined = (native, self, args) => {
   hasOwn = true;
   hasOwnKinds ||= args[2] !== undefined;
@@ -71,7 +63,6 @@ const defined = (native, self, args) => {
   if (!apply(hasNote, registries, [self])) apply(note, registries, [self, new Notes()]);
   const known = apply(noteOf, registries, [self]);
   apply(note, known, [given, ours]);
-  if (args[2]) rebase(given, `${args[2].extends}`, self);
   let isDone = false;
   try {
     const done = apply(native, self, [args[0], ours, args[2]]);
@@ -87,10 +78,20 @@ const classOf = (found) => apply(noteOf, theirs, [found]) ?? found;
 const got = (native, self, args) => classOf(apply(native, self, args));
 const awaited = (native, self, args) => apply(then, apply(native, self, args), [classOf]);
 const spelt = (native, self, args) => apply(native, self, [oursIn(self, args[0]) ?? args[0]]);
-/** In the place of a window's `HTMLElement`, which such classes extend. */
+/** In the place of a window's classes of elements, which such classes extend, or call by themselves. */
 const knowing = (w) => {
-  const native = w.HTMLElement;
-  const value = baseFor(native, w.customElements);
-  defineProperty(w, "HTMLElement", { __proto__: null, value, writable: true, configurable: true });
-  defineProperty(native.prototype, "constructor", { __proto__: null, value, writable: true, configurable: true });
+  const [natives, bases] = [none(), new Notes()];
+  for (let at = 0; at < CLASSES.length; at += 1) {
+    const native = describe(w, CLASSES[at])?.value;
+    if (typeof native !== "function") continue;
+    const base = { __proto__: null, value: baseFor(native, w.customElements) };
+    natives[natives.length++] = native;
+    apply(note, bases, [native, base.value]);
+    defineProperty(w, CLASSES[at], base);
+    defineProperty(native.prototype, "constructor", base);
+  }
+  for (let at = 0; at < natives.length; at += 1) {
+    const above = apply(noteOf, bases, [prototypeOf(natives[at])]);
+    if (above) leadTo(natives[at], above);
+  }
 };

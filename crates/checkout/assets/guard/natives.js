@@ -5,6 +5,7 @@ const { mode, report, to = "" } = document.currentScript.dataset;
 const stops = mode === "enforce";
 const approved = to.split(" ");
 const { apply, construct, defineProperty, getOwnPropertyDescriptor: describe, getPrototypeOf: prototypeOf, setPrototypeOf: leadTo } = Reflect;
+const { set: put, deleteProperty: takeAway } = Reflect;
 const { fetch: send, URL: Address, document: page } = window;
 const { stringify } = JSON;
 const { indexOf, lastIndexOf, slice, toLowerCase, endsWith } = String.prototype;
