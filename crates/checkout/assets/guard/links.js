@@ -65,8 +65,8 @@ const leads = (link) => {
 };
 const isStopped = (links) => {
   let host = "";
-  for (let at = 0; !host && at < links.length; at += 1) try { host = leads(links[at]); } catch { /* in no page */ }
-  for (let at = 0; !host && at < links.used.length; at += 1) try { host = leads(links.used[at]); } catch { /* in no page */ }
+  for (let at = 0; !host && at < links.length; at += 1) try { host = leads(links[at]); } catch (fault) { tolerate(fault); /* in no page */ }
+  for (let at = 0; !host && at < links.used.length; at += 1) try { host = leads(links.used[at]); } catch (fault) { tolerate(fault); /* in no page */ }
   return host !== "" && stop("popup", host);
 };
 /** Whether something changed that may set a link's address in motion, and may have been there for a moment only. */
@@ -230,8 +230,9 @@ const seen = (links, native, self, args) => {
 const sent = (native, self, args) => {
   const event = args[0];
   let type = "";
-  try { type = typeOf(event); } catch { /* the native says so */ }
+  try { type = typeOf(event); } catch (fault) { tolerate(fault); /* the native says so */ }
   if (type !== "click" && type !== "auxclick") return apply(native, self, args);
+  if (stops) reserve();
   const path = pathFrom(self);
   const links = linksOf(path);
   if (isLost(path)) return false;

@@ -27,6 +27,9 @@ const { click } = HTMLElement.prototype;
 const { requestSubmit, reset } = HTMLFormElement.prototype;
 const { showPicker } = HTMLInputElement.prototype;
 const { exec } = RegExp.prototype;
+const overflow = RangeError.prototype;
+/** A fault is an answer; one for want of room on the stack is none, and goes on. */
+const tolerate = (fault) => { if (prototypeOf(fault) === overflow) throw fault; };
 const trusted = Trusted?.prototype.toString;
 // Where a page takes trusted text alone, a plain one is refused.
 const empty = window.trustedTypes?.emptyHTML ?? "";
@@ -37,11 +40,11 @@ const reads = (owner, names) => names.split(" ").map((name) => {
 });
 const [originOf, hostOf, schemeOf] = reads(Address.prototype, "origin hostname protocol");
 const [typeOf, stageOf, isPrevented, canStop, climbs] = reads(Event.prototype, "type eventPhase defaultPrevented cancelable bubbles");
+const [isKept] = reads(PageTransitionEvent.prototype, "persisted");
 const [kindOf, parentOf, isPlaced, baseOf, pageOf] = reads(Node.prototype, "nodeType parentNode isConnected baseURI ownerDocument");
 const [addedOf, removedOf, targetOf, attributeOf, formerOf] = reads(MutationRecord.prototype, "addedNodes removedNodes target attributeName oldValue");
 const [slotOf, namespaceOf, nameOf, treeOf] = reads(Element.prototype, "assignedSlot namespaceURI localName shadowRoot");
 const [isTicked, formOfInput] = reads(HTMLInputElement.prototype, "checked form");
-const [isKept] = reads(PageTransitionEvent.prototype, "persisted");
 const [formOfButton] = reads(HTMLButtonElement.prototype, "form");
 const [{ set: tick }, { set: doubt }] = ["checked", "indeterminate"].map((name) => describe(HTMLInputElement.prototype, name));
 const [contentOf] = reads(HTMLTemplateElement.prototype, "content");
@@ -59,6 +62,7 @@ const [framesOf, elementOf, calledBy, isGone, aboveOf] = reads(window, "length f
 const [stepsOf] = reads(History.prototype, "length");
 const { history, navigation: around } = window;
 const { entries: placesOf, traverseTo } = around ? Navigation.prototype : {};
+const [navigationOf] = around ? reads(window, "navigation") : [];
 const [currentOf] = around ? reads(Navigation.prototype, "currentEntry") : [];
 const [placeOf, keyOf] = around ? reads(NavigationHistoryEntry.prototype, "index key") : [];
 const goalOf = around && reads(NavigateEvent.prototype, "destination")[0];
@@ -111,7 +115,10 @@ const originsOf = { __proto__: null };
  */
 const foreign = (url, base) => {
   let address;
-  try { address = new Address(url, base); } catch { return ""; }
+  try { address = new Address(url, base); } catch (fault) {
+    tolerate(fault);
+    return "";
+  }
   const scheme = schemeOf(address);
   if (scheme === "blob:" || scheme === "javascript:") return scheme;
   const from = originOf(address);
@@ -122,24 +129,48 @@ const foreign = (url, base) => {
   return host;
 };
 
-/** Puts ours in the place of a native, for good where the page is held. One that learns finds all as it was: it may put its own in its place. */
+// Near the end of the stack the browser would still put a frame in, and what looks after it there or behind that would fail: then that fails
+// before. Each step takes 8 KiB, whatever a compiler makes of it. Putting a frame in takes twelve until its page is told of, and what runs for
+// the first time is not read by V8 where less than forty are left.
+const steps = none();
+while (steps.length < 12) {
+  const step = [steps.length];
+  while (step.length < 1024) step[step.length] = 0;
+  steps[steps.length++] = step;
+}
+const reserve = (left = steps.length) => { if (left) apply(reserve, undefined, steps[left - 1]); };
+/** What brings frames in, hands their windows out or looks where something leads, each time it is called. */
+const roomy = (around) => (native, self, args) => {
+  if (stops) reserve();
+  return around(native, self, args);
+};
+const oursFor = (native, name, around) => ({ [name](...args) { return around(native, this, args); } })[name];
+/** Puts ours in the place of a native, and leaves all else as it was: whoever puts their own there has no way but ours to the browser's. */
+const replace = (owner, name, around) => {
+  const found = owner && describe(owner, name);
+  if (!found?.configurable) return;
+  const part = found.value ? "value" : found.set ? "set" : "get";
+  defineProperty(owner, name, { __proto__: null, [part]: oursFor(found[part], name, around) });
+};
+/** The same; where the page is held it stands for good, and whoever sets it is told of, although what they set is called in its stead. */
 const wrap = (owner, name, around) => {
   const found = owner && describe(owner, name);
-  if (!found || !found.configurable) return;
-  const native = found.value || found.set || found.get;
-  const ours = { [name](...args) { return around(native, this, args); } }[name];
+  if (!found?.configurable) return;
   if (!stops) {
-    const part = found.value ? "value" : found.set ? "set" : "get";
-    defineProperty(owner, name, { __proto__: null, [part]: ours });
+    replace(owner, name, around);
     return;
   }
-  const fixed = { __proto__: null, enumerable: found.enumerable, configurable: false, get: found.get || (() => ours) };
+  const ours = oursFor(found.value || found.set || found.get, name, around);
+  let current = ours;
+  const fixed = { __proto__: null, enumerable: found.enumerable, configurable: false, get: found.get || (() => current) };
   if (found.set) fixed.set = ours;
   else if (found.get) fixed.get = ours;
   else {
     fixed.set = function (value) {
-      if (this === owner || this === undefined) tell("tampered", "other");
-      else defineProperty(this, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+      if (this === owner || this === undefined) {
+        tell("tampered", "other");
+        current = value;
+      } else defineProperty(this, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
     };
   }
   defineProperty(owner, name, fixed);

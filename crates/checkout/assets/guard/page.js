@@ -97,23 +97,17 @@ const hide = (owner, name) => {
 };
 // Browsers take it out of a tag as soon as that is in the page, and an observer is told what was there.
 const veiled = (native, self, args) => (stops && attributeOf(self) === "nonce" ? null : apply(native, self, args));
-// A policy of this name is asked about each text and script while that is put in, and behind whoever looked at it.
-const policied = (native, self, args) => {
-  if (args.length) args[0] = `${args[0]}`;
-  if (args[0] === "default" && stop("frame")) throw new Refused("No policy of the name default.", "NotAllowedError");
-  return apply(native, self, args);
-};
 const CLICKS = [["click", onClick, true], ["auxclick", onClick, true], ["pointerdown", onPress, true]];
 const heedClicks = (w) => {
   for (let at = 0; at < CLICKS.length; at += 1) apply(listen, w, CLICKS[at]);
 };
-  apply(listen, window, ["pageshow", onShow]);
 /** Again after whatever writes the page anew, which takes listeners off. */
 const attend = (written) => {
   heedClicks(window);
   if (written !== page && viewOf(written)) heedClicks(viewOf(written));
   apply(listen, page, ["load", sweep, true]);
   apply(listen, window, ["input", sweep, true]);
+  apply(listen, window, ["pageshow", onShow]);
   if (written !== page) apply(listen, written, ["load", sweep, true]);
 };
 
@@ -121,15 +115,15 @@ const attend = (written) => {
 const HEARD = [
   [floated, "DocumentPictureInPicture", "requestWindow"],
   [attached, "Element", "attachShadow"],
-  [pressed, "HTMLElement", "click"],
+  [roomy(pressed), "HTMLElement", "click"],
   [sent, "EventTarget", "dispatchEvent"],
-  [keyed(false), "CredentialsContainer", "get"],
-  [keyed(true), "CredentialsContainer", "create"],
+  [roomy(keyed(false)), "CredentialsContainer", "get"],
+  [roomy(keyed(true)), "CredentialsContainer", "create"],
   [gone(-1), "History", "back"],
   [gone(1), "History", "forward"],
   [gone(0), "History", "go"],
-  [reopened, "Document", "open"],
-  [written, "Document", "write writeln"],
+  [roomy(reopened), "Document", "open"],
+  [roomy(written), "Document", "write writeln"],
 ];
 const HELD = [
   [one, "Node", "appendChild insertBefore replaceChild"],
@@ -144,9 +138,9 @@ const HELD = [
   [one, "HTMLTableElement", "caption tHead tFoot"],
   [one, "HTMLSelectElement", "add"],
   [listed, "HTMLOptionsCollection", "add"],
-  [moved, "Element", "moveBefore"],
-  [moved, "Document", "moveBefore"],
-  [moved, "DocumentFragment", "moveBefore"],
+  [roomy(moved), "Element", "moveBefore"],
+  [roomy(moved), "Document", "moveBefore"],
+  [roomy(moved), "DocumentFragment", "moveBefore"],
   [texted(0, false, ""), "Element", "innerHTML outerHTML"],
   [texted(0), "Element", "setHTML"],
   [texted(1), "Element", "insertAdjacentHTML"],
@@ -154,27 +148,27 @@ const HELD = [
   [texted(0), "ShadowRoot", "setHTML"],
   [texted(0, true), "Element", "setHTMLUnsafe"],
   [texted(0, true), "ShadowRoot", "setHTMLUnsafe"],
-  [commanded, "Document", "execCommand"],
-  [cleared, "Range", "createContextualFragment"],
-  [cleared, "DOMParser", "parseFromString"],
-  [cleared, "XSLTProcessor", "transformToFragment transformToDocument"],
-  [cleared, "XMLHttpRequest", "response responseXML"],
+  [roomy(commanded), "Document", "execCommand"],
+  [roomy(cleared), "Range", "createContextualFragment"],
+  [roomy(cleared), "DOMParser", "parseFromString"],
+  [roomy(cleared), "XSLTProcessor", "transformToFragment transformToDocument"],
+  [roomy(cleared), "XMLHttpRequest", "response responseXML"],
   [settled(itself), "Element", "setAttribute setAttributeNS setAttributeNode setAttributeNodeNS toggleAttribute"],
   [settled(itself), "HTMLIFrameElement", "srcdoc"],
-  [settled(borne), "NamedNodeMap", "setNamedItem setNamedItemNS"],
+  [roomy(settled(borne)), "NamedNodeMap", "setNamedItem setNamedItemNS"],
   [settled(bearing), "Attr", "value"],
   [settled(bearing), "Node", "nodeValue textContent"],
-  [reached, "HTMLIFrameElement", "contentWindow"],
-  [reached, "HTMLFrameElement", "contentWindow"],
-  [reached, "HTMLObjectElement", "contentWindow"],
-  [paged, "HTMLIFrameElement", "contentDocument getSVGDocument"],
-  [paged, "HTMLFrameElement", "contentDocument"],
-  [paged, "HTMLObjectElement", "contentDocument getSVGDocument"],
-  [paged, "HTMLEmbedElement", "getSVGDocument"],
-  [based, "SVGAnimatedString", "baseVal"],
+  [roomy(reached), "HTMLIFrameElement", "contentWindow"],
+  [roomy(reached), "HTMLFrameElement", "contentWindow"],
+  [roomy(reached), "HTMLObjectElement", "contentWindow"],
+  [roomy(paged), "HTMLIFrameElement", "contentDocument getSVGDocument"],
+  [roomy(paged), "HTMLFrameElement", "contentDocument"],
+  [roomy(paged), "HTMLObjectElement", "contentDocument getSVGDocument"],
+  [roomy(paged), "HTMLEmbedElement", "getSVGDocument"],
+  [roomy(based), "SVGAnimatedString", "baseVal"],
   [veiled, "MutationRecord", "oldValue"],
   [shown, "Element", "shadowRoot"],
-  [sourced, "MessageEvent", "source"],
+  [roomy(sourced), "MessageEvent", "source"],
   [prevented, "Event", "preventDefault"],
   [policied, "TrustedTypePolicyFactory", "createPolicy"],
   [defined, "CustomElementRegistry", "define"],
@@ -187,9 +181,12 @@ const SIGNALS = ["signalUnknownCredential", "signalAllAcceptedCredentials", "sig
 for (const place of PLACES) place[2] = place[2].split(" ");
 
 const PEERS = ["RTCPeerConnection", "webkitRTCPeerConnection"];
+/** A script may have one of its own of that name. */
 const close = (w) => {
-  const gone = { __proto__: null, get: () => void stop("webrtc"), set: nothing, configurable: false };
-  for (let at = 0; at < PEERS.length; at += 1) defineProperty(w, PEERS[at], gone);
+  for (let at = 0; at < PEERS.length; at += 1) {
+    const set = (value) => defineProperty(w, PEERS[at], { __proto__: null, value, writable: true, configurable: true });
+    defineProperty(w, PEERS[at], { __proto__: null, get: () => void stop("webrtc"), set, configurable: true });
+  }
 };
 /** Of a page that learns: the same in all that a page can see, and told once it is used. */
 const overhear = (w) => {
@@ -201,32 +198,41 @@ const overhear = (w) => {
   for (let at = 0; at < PEERS.length; at += 1) if (describe(w, PEERS[at])) defineProperty(w, PEERS[at], { __proto__: null, value });
 };
 
-const arm = (w) => {
-  apply(add, armed, [w.document]);
-  const frame = w === window ? null : elementOf(w);
-  if (frame) apply(note, elements, [w, frame]);
-  // Where nothing may run, listeners of ours may not, either (WebKit).
-  if (frame && apply(matches, frame, ['[srcdoc],[sandbox]:not([sandbox~="allow-scripts" i])']) && stop("frame")) {
-    apply(remove, frame, []);
-    return;
-  }
+/** Of each window, once: an empty one has the page that comes into it first in the same window, with all that is in it by then. */
+const realms = new Marks();
+const equip = (w) => {
   if (w.RTCPeerConnection) {
     if (stops) close(w);
     else overhear(w);
   }
-  wrap(w, "open", opened);
+  replace(w, "open", roomy(opened));
   for (let at = 0; at < PLACES.length; at += 1) {
     for (let next = 0; next < PLACES[at][2].length; next += 1) wrap(w[PLACES[at][1]]?.prototype, PLACES[at][2][next], PLACES[at][0]);
   }
   for (let at = 0; stops && at < hidden.length; at += 1) hide(w[hidden[at][0]]?.prototype, hidden[at][1]);
-  if (w.PublicKeyCredential) for (let at = 0; at < SIGNALS.length; at += 1) wrap(w.PublicKeyCredential, SIGNALS[at], signalled);
-  wrap(w.Document, "parseHTMLUnsafe", parsed);
-  wrap(w.Document, "parseHTML", cleared);
-  if (stops) {
-    knowing(w);
-    nameless(w);
-    tells(w.Event.prototype, "defaultPrevented", true);
-    tells(w.Event.prototype, "returnValue", false);
+  if (w.PublicKeyCredential) for (let at = 0; at < SIGNALS.length; at += 1) wrap(w.PublicKeyCredential, SIGNALS[at], roomy(signalled));
+  wrap(w.Document, "parseHTMLUnsafe", roomy(parsed));
+  wrap(w.Document, "parseHTML", roomy(cleared));
+  if (!stops) return;
+  knowing(w);
+  nameless(w);
+  tells(w.Event.prototype, "defaultPrevented", true);
+  tells(w.Event.prototype, "returnValue", false);
+};
+const arm = (w) => {
+  const frame = w === window ? null : elementOf(w);
+  if (frame) apply(note, elements, [w, frame]);
+  // Where nothing may run, listeners of ours may not, either (WebKit).
+  if (frame && apply(matches, frame, ['[srcdoc],[sandbox]:not([sandbox~="allow-scripts" i])']) && stop("frame")) {
+    apply(add, armed, [w.document]);
+    apply(remove, frame, []);
+    return;
+  }
+  // The prototype of a window is its own, and nobody gives it another.
+  const realm = prototypeOf(w);
+  if (!apply(has, realms, [realm])) {
+    equip(w);
+    apply(add, realms, [realm]);
   }
   if (w !== window) {
     heedClicks(w);
@@ -235,7 +241,10 @@ const arm = (w) => {
   // No window hears of what loads in its page, its document does, and before the frame's own listeners.
   apply(listen, w.document, ["load", sweep, true]);
   apply(observe, watch, [w.document, WATCHED]);
-  if (w.navigation) apply(listen, w.navigation, ["navigate", w === window ? onNavigate : onFrameNavigate]);
+  const moves = around && navigationOf(w);
+  if (moves) apply(listen, moves, ["navigate", w === window ? onNavigate : onFrameNavigate]);
+  // Last, so that what failed half-way is done at the next look.
+  apply(add, armed, [w.document]);
 };
 arm(window);
 attend(page);
