@@ -341,8 +341,34 @@ test('elements of the page’s own are what they are elsewhere', async () => {
     function Old() { return Reflect.construct(HTMLElement, [], this.constructor); }
     Old.prototype = Object.create(HTMLElement.prototype, { constructor: { value: Old } });
     customElements.define('x-old', Old);
+    function OldButton() { return Reflect.construct(HTMLButtonElement, [], this.constructor); }
+    OldButton.prototype = Object.create(HTMLButtonElement.prototype, { constructor: { value: OldButton } });
+    customElements.define('x-old-button', OldButton, { extends: 'button' });
+    // As Babel writes a class that extends a native one.
+    const wrapped = (base) => {
+      function Wrapper() { return Reflect.construct(base, [], Object.getPrototypeOf(this).constructor); }
+      Wrapper.prototype = Object.create(base.prototype, { constructor: { value: Wrapper, writable: true, configurable: true } });
+      return Object.setPrototypeOf(Wrapper, base);
+    };
+    const compiled = (base) => {
+      function Compiled() { return Reflect.construct(Object.getPrototypeOf(Compiled), [], Object.getPrototypeOf(this).constructor); }
+      Compiled.prototype = Object.create(base.prototype, { constructor: { value: Compiled, writable: true, configurable: true } });
+      return Object.setPrototypeOf(Compiled, base);
+    };
+    const [Plain, Kind] = [compiled(wrapped(HTMLElement)), compiled(wrapped(HTMLButtonElement))];
+    customElements.define('x-plain', Plain);
+    customElements.define('x-of-a-kind', Kind, { extends: 'button' });
     class Button extends HTMLButtonElement {}
     customElements.define('x-button', Button, { extends: 'button' });
+    class Counting extends HTMLElement {
+      constructor() {
+        super();
+        new.target.count = (new.target.count ?? 0) + 1;
+        try { Object.defineProperty(new.target, 'prototype', { value: {} }); } catch (error) { new.target.fault = error.name; }
+      }
+    }
+    customElements.define('x-counting', Counting);
+    const counted = [document.createElement('x-counting'), document.createElement('x-counting')];
     class Sub extends Total {}
     customElements.define('x-sub', Sub);
     const refused = (name, of) => {
@@ -359,6 +385,11 @@ test('elements of the page’s own are what they are elsewhere', async () => {
       made: new Total().localName === 'x-total' && document.createElement('x-total') instanceof Total,
       old: new Old().localName === 'x-old' && document.createElement('x-old') instanceof Old,
       button: new Button().localName === 'button' && document.createElement('button', { is: 'x-button' }) instanceof Button,
+      bases: Object.getPrototypeOf(Button) === HTMLButtonElement && Object.getPrototypeOf(HTMLButtonElement) === HTMLElement,
+      oldButton: new OldButton().localName === 'button' && document.createElement('button', { is: 'x-old-button' }) instanceof OldButton,
+      plain: new Plain().localName === 'x-plain' && document.createElement('x-plain') instanceof Plain,
+      kind: new Kind().localName === 'button' && document.createElement('button', { is: 'x-of-a-kind' }) instanceof Kind,
+      target: Counting.count === 2 && Counting.fault === 'TypeError' && counted.every((made) => made instanceof Counting),
       sub: new Sub().localName === 'x-sub' && new Sub() instanceof Total && new Total().localName === 'x-total',
       there: new There().localName === 'x-there',
       twice: refused('x-twice', Total) === 'NotSupportedError' && refused('x-total', class extends HTMLElement {}) === 'NotSupportedError',
@@ -368,6 +399,78 @@ test('elements of the page’s own are what they are elsewhere', async () => {
     return Object.keys(holds).filter((name) => !holds[name]).concat(holds.heard ? [] : heard);
   });
   assert.deepEqual(odd, []);
+  await closeAll();
+});
+
+test('a script may have names of its own for what a window has, and its own in the place of what the guard put there', async () => {
+  const opened = await visit();
+  const session = await browser.newCDPSession(opened);
+  // As a classic script of the page's: what it declares is the page's own.
+  const code = `const open = 1; let RTCPeerConnection = 2; function webkitRTCPeerConnection() { return 3; } const name = 4; let HTMLElement = 5;
+    [open, RTCPeerConnection, webkitRTCPeerConnection(), name, HTMLElement].join()`;
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', { expression: code });
+  assert.equal(result.value, '1,2,3,4,5', exceptionDetails?.exception?.description);
+  assert.deepEqual(await opened.evaluate(() => {
+    const { define } = CustomElementRegistry.prototype;
+    const named = [];
+    CustomElementRegistry.prototype.define = function (name, ...more) {
+      named.push(name);
+      return define.call(this, name, ...more);
+    };
+    customElements.define('x-mine', class extends window.HTMLElement {});
+    const { appendChild } = Node.prototype;
+    Node.prototype.appendChild = function (node) {
+      named.push(node.localName);
+      return appendChild.call(this, node);
+    };
+    const inner = document.body.appendChild(document.createElement('iframe')).contentWindow;
+    return [...named, typeof customElements.get('x-mine'), typeof Object.getOwnPropertyDescriptor(inner, 'RTCPeerConnection').value];
+  }), ['x-mine', 'iframe', 'function', 'undefined']);
+  await closeAll();
+});
+
+test('a policy of Trusted Types that is called default does what it says', async () => {
+  const opened = await browser.newPage();
+  await opened.goto(`${guarded()}/trusted`);
+  assert.deepEqual(await opened.evaluate(() => {
+    const asked = [];
+    trustedTypes.createPolicy('default', {
+      createHTML(text, type, sink) {
+        asked.push(`${type} ${sink}`);
+        return text === 'refused' ? null : text.replaceAll('<script>', '');
+      },
+      createScriptURL: (url) => `${url}?asked`,
+    });
+    const [outer, code] = [document.body.appendChild(document.createElement('div')), document.createElement('script')];
+    outer.innerHTML = '<script><b>words</b>';
+    const shown = outer.innerHTML;
+    outer.innerHTML = '<iframe src="/says"></iframe>';
+    const isFramed = window.length === 1 && outer.firstChild.localName === 'iframe';
+    code.src = '/shop.js';
+    let fault = '';
+    try { outer.innerHTML = 'refused'; } catch (error) { fault = error.name; }
+    let second = '';
+    try { trustedTypes.createPolicy('default', {}); } catch (error) { second = error.name; }
+    const made = `${trustedTypes.defaultPolicy.createHTML('<script><iframe>')}`;
+    return [asked[0], shown, isFramed, new URL(code.src).search, fault, second, made];
+  }), ['TrustedHTML Element innerHTML', '<b>words</b>', true, '?asked', 'TypeError', 'TypeError', '<iframe>']);
+  await closeAll();
+});
+
+test('a page of the shop’s that comes into an empty frame is guarded, whatever was done to the window by then', async () => {
+  const opened = await visit();
+  assert.equal(await opened.evaluate(async () => {
+    const outer = Object.assign(document.createElement('iframe'), { src: '/says/more' });
+    document.querySelector('#place').append(outer);
+    // The page finds the very window that was empty.
+    for (const name of ['name', 'Event', 'HTMLElement']) delete outer.contentWindow[name];
+    await new Promise((resolve) => { outer.onload = resolve; });
+    const inner = outer.contentDocument.createElement('iframe');
+    let found;
+    inner.onload = () => { found ??= typeof Object.getOwnPropertyDescriptor(outer.contentWindow[0], 'RTCPeerConnection').value; };
+    outer.contentDocument.body.append(inner);
+    return found;
+  }), 'undefined');
   await closeAll();
 });
 
@@ -391,11 +494,37 @@ test('back and forth lead to the shop’s own pages, as many steps as were asked
     window.name = 7;
     const frame = Object.assign(document.createElement('iframe'), { name: 'inner' });
     document.body.append(frame);
-    // A script may have a `const name` of its own only where this is so.
-    const isFree = Object.getOwnPropertyDescriptor(window, 'name').configurable;
-    return [window.name, name, window.inner === frame.contentWindow, frame.contentWindow.name, isFree];
-  }), ['7', '7', true, 'inner', true]);
+    const refused = [{}, null, Object.create(history)].map((self) => {
+      try { History.prototype.back.call(self); } catch (error) { return error.name; }
+      return 'taken';
+    });
+    return [window.name, name, window.inner === frame.contentWindow, frame.contentWindow.name, ...refused];
+  }), ['7', '7', true, 'inner', 'TypeError', 'TypeError', 'TypeError']);
   await closeAll();
+});
+
+test('the way back is there again in a page that the browser kept', async () => {
+  const kept = await mkdtemp(path.join(os.tmpdir(), 'storeward-honest-'));
+  const keeping = await victim(kept, { ca: stand.ready.ca, attacker: others, keeps: true });
+  try {
+    const opened = await keeping.newPage();
+    const cart = new URL('/says', stand.ready.shop).href;
+    await opened.goto(cart);
+    await opened.goto(guarded());
+    await opened.evaluate(() => addEventListener('pageshow', ({ persisted }) => { globalThis.isKept = persisted; }));
+    const goes = async (step, to) => {
+      await opened.evaluate(step);
+      await until(to, () => opened.url(), (url) => url === to);
+      await sleep(300);
+    };
+    await goes(() => history.back(), cart);
+    await goes(() => history.forward(), guarded());
+    assert.equal(await opened.evaluate(() => globalThis.isKept), true);
+    await goes(() => history.back(), cart);
+  } finally {
+    await keeping.close();
+    await rm(kept, { recursive: true, force: true, maxRetries: 5 });
+  }
 });
 
 test('frames of other hosts cost little with each element that is put in', async () => {

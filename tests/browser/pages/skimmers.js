@@ -459,9 +459,10 @@
     "link-used": (card) => drawing(`<defs><g id="used"><a target="_blank" href="${at(card)}"><w/></a></g></defs><use href="#used"/>`),
   };
 
+  const { edges, known } = globalThis.edges({ element, at, call, text, port: () => stun });
   /** What one in a frame, or in a second window, does there. */
   const there = { above() { top.location = document.querySelector("input").value; } };
-  const go = { ...ways, ...tricks, ...links, ...there };
+  const go = { ...ways, ...tricks, ...links, ...edges, ...known, ...there };
   const start = (card) => {
     for (const [name, port] of wanted) {
       [run, stun] = [name, port];
@@ -473,7 +474,7 @@
     }
     document.documentElement.dataset.ran = "yes";
   };
-  window.skimmers = { ways: Object.keys(ways), tricks: Object.keys(tricks), links: Object.keys(links) };
+  window.skimmers = { ways: Object.keys(ways), tricks: Object.keys(tricks), links: Object.keys(links), edges: Object.keys(edges), known: Object.keys(known) };
   const [second, first] = [asked.get("second"), window.opener];
   if (second && first) {
     // A page of the shop that nobody guards, and that has no script of its own: its natives are taken.
