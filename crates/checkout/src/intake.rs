@@ -27,8 +27,8 @@ const MOST_PAGES: usize = 50;
 const NETWORKS: usize = 3;
 const MOST_COUNTED: usize = 2_000;
 
-/// What reports of one network may bring in a day that nobody had brought on it, and networks of which that is counted; beyond them all
-/// others are one.
+/// What reports of one network may bring in a day that nobody had brought on it, and beside it hashes of files that are known; and networks
+/// of which that is counted; beyond them all others are one.
 const MOST_OF_NETWORK: u32 = 100;
 const MOST_REPORTERS: usize = 4_096;
 
@@ -36,14 +36,36 @@ const MOST_REPORTERS: usize = 4_096;
 #[derive(Debug, Default)]
 struct Reporters {
     day: i64,
-    brought: HashMap<Option<WiderNetwork>, u32>,
+    brought: HashMap<Option<WiderNetwork>, Brought>,
     /// Digests of it. Each took of the room of a network, so that there is an end to them.
     came: HashSet<u64>,
+}
+
+/// How much of the room of a network is taken.
+#[derive(Debug, Default)]
+struct Brought {
+    things: u32,
+    /// A page with many files that were not fetched yet leaves what else it does its room.
+    hashes: u32,
 }
 
 impl Reporters {
     /// Whether a network may bring it: what came on that day already anybody may.
     fn takes(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
+        self.takes_of((network, day), what, |brought| &mut brought.things)
+    }
+
+    /// The same of the hash of a file that is known.
+    fn takes_hash(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
+        self.takes_of((network, day), what, |brought| &mut brought.hashes)
+    }
+
+    fn takes_of(
+        &mut self,
+        (network, day): (Option<WiderNetwork>, i64),
+        what: &impl Hash,
+        room: fn(&mut Brought) -> &mut u32,
+    ) -> bool {
         if self.day != day {
             *self = Reporters { day, ..Reporters::default() };
         }
@@ -52,7 +74,7 @@ impl Reporters {
             return true;
         }
         let is_counted = self.brought.len() < MOST_REPORTERS || self.brought.contains_key(&network);
-        let brought = self.brought.entry(network.filter(|_| is_counted)).or_default();
+        let brought = room(self.brought.entry(network.filter(|_| is_counted)).or_default());
         *brought = brought.saturating_add(1);
         let takes = *brought <= MOST_OF_NETWORK;
         if takes {
@@ -326,67 +348,105 @@ impl Intake {
 
     /// What a message said about a page, by a client, on a day.
     pub(crate) fn heard(&self, page: &str, heard: Heard, (client, day): (ClientIp, i64), known: &Known) {
-        let mut is_new = false;
         let network = client.block().wider().pop();
         let mut reporters = self.reporters.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = self.lock();
         waiting.noise += heard.noise;
+        waiting.dropped += heard.dropped;
+        let mut hearing = Hearing {
+            intake: self,
+            waiting: &mut waiting,
+            reporters: &mut reporters,
+            known,
+            page,
+            network,
+            day,
+            is_new: false,
+        };
         for said in heard.said {
-            match said {
-                Said::Violation { kind, address, initiator, is_enforced } => {
-                    let how = if is_enforced { "blocked" } else { "seen" };
-                    let counting = Counting::of_violation(how, kind, &address);
-                    // Which code in the page it was the page itself tells.
-                    if address == "inline" {
-                        waiting.count(counting);
-                        continue;
-                    }
-                    let id = ScriptId::of(kind, &address);
-                    let is_known = known.rows.contains_key(&id);
-                    if waiting.may_hear(is_known || reporters.takes(network, day, &id)) {
-                        is_new |= !is_known;
-                        waiting.count(counting);
-                        waiting.hear((id, is_known), kind, address, (page, initiator));
-                    }
-                }
-                Said::Hash { address, hash } => {
-                    let id = ScriptId::of(Kind::Script, &address);
-                    let held = known.rows.get(&id);
-                    if held.is_some_and(|held| held.as_deref() == Some(&hash)) {
-                        continue;
-                    }
-                    let may = match held {
-                        None => reporters.takes(network, day, &id),
-                        Some(_) => reporters.takes(network, day, &(&id, &hash)),
-                    };
-                    if !waiting.may_hear(may) {
-                        continue;
-                    }
-                    is_new = true;
-                    if held.is_none() {
-                        waiting.hear((id, false), Kind::Script, address, (page, None));
-                    } else {
-                        let asker = Asker { network, is_plain: false };
-                        let is_of_several = self.is_of_several(&format!("{id}\n{hash}"), asker);
-                        waiting.hash((id, hash), is_of_several);
-                    }
-                }
-                Said::Guard { how, channel, host, path } => {
-                    // A hint for a host that the page may speak to tells nobody anything.
-                    if channel == PRECONNECT && known.speaks_to(page, &host) {
-                        continue;
-                    }
-                    let counting = Counting { how: how.word(), channel: channel.to_owned(), host, path };
-                    if waiting.may_hear(reporters.takes(network, day, &counting)) {
-                        is_new = true;
-                        waiting.count(counting);
-                    }
-                }
-            }
+            hearing.take(said);
         }
+        let is_new = hearing.is_new;
         drop(waiting);
         if is_new {
             self.wake.notify_one();
+        }
+    }
+}
+
+/// A message under way. What is known, and what came on that day already, costs nobody's room.
+struct Hearing<'a> {
+    intake: &'a Intake,
+    waiting: &'a mut Waiting,
+    reporters: &'a mut Reporters,
+    known: &'a Known,
+    page: &'a str,
+    network: Option<WiderNetwork>,
+    day: i64,
+    /// Whether something of it was.
+    is_new: bool,
+}
+
+impl Hearing<'_> {
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Violation { kind, address, initiator, is_enforced } => {
+                self.violation((kind, address), initiator, is_enforced);
+            }
+            Said::Hash { address, hash } => self.hash(address, hash),
+            Said::Guard { how, channel, host, path } => {
+                // A hint for a host that the page may speak to tells nobody anything.
+                if channel == PRECONNECT && self.known.speaks_to(self.page, &host) {
+                    return;
+                }
+                let counting = Counting { how: how.word(), channel: channel.to_owned(), host, path };
+                if self.may_hear(&counting) {
+                    self.is_new = true;
+                    self.waiting.count(counting);
+                }
+            }
+        }
+    }
+
+    fn may_hear(&mut self, what: &impl Hash) -> bool {
+        let may = self.reporters.takes(self.network, self.day, what);
+        self.waiting.may_hear(may)
+    }
+
+    fn violation(&mut self, (kind, address): (Kind, String), initiator: Option<String>, is_enforced: bool) {
+        let how = if is_enforced { "blocked" } else { "seen" };
+        let counting = Counting::of_violation(how, kind, &address);
+        // Which code in the page it was the page itself tells.
+        if address == "inline" {
+            return self.waiting.count(counting);
+        }
+        let id = ScriptId::of(kind, &address);
+        let is_known = self.known.rows.contains_key(&id) || self.waiting.files.contains_key(&id);
+        if is_known || self.may_hear(&id) {
+            self.is_new |= !is_known;
+            self.waiting.count(counting);
+            self.waiting.hear((id, is_known), kind, address, (self.page, initiator));
+        }
+    }
+
+    fn hash(&mut self, address: String, hash: String) {
+        let id = ScriptId::of(Kind::Script, &address);
+        let Some(held) = self.known.rows.get(&id) else {
+            if !self.waiting.files.contains_key(&id) && self.may_hear(&id) {
+                self.is_new = true;
+                self.waiting.hear((id, false), Kind::Script, address, (self.page, None));
+            }
+            return;
+        };
+        if held.as_deref() == Some(&hash) {
+            return;
+        }
+        let may = self.reporters.takes_hash(self.network, self.day, &(&id, &hash));
+        if self.waiting.may_hear(may) {
+            self.is_new = true;
+            let asker = Asker { network: self.network, is_plain: false };
+            let is_of_several = self.intake.is_of_several(&format!("{id}\n{hash}"), asker);
+            self.waiting.hash((id, hash), is_of_several);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use storeward_base::{AddressBlock, ClientIp};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
-use storeward_web::axum::extract::{Extension, State};
+use storeward_web::axum::extract::{Extension, Request, State};
+use storeward_web::axum::middleware::{self, Next};
 use storeward_web::axum::response::{IntoResponse, Response};
 use storeward_web::http::{HeaderMap, StatusCode, Uri, header};
 use storeward_web::{Access, HostNames, HostNamesError, NoGate, Nobody, Routes, Site};
@@ -22,11 +23,13 @@ macro_rules! own {
     };
 }
 
-/// The largest message.
-const MOST_BYTES: usize = 64 * 1024;
-/// Messages of one client, and of all, within a minute.
+/// The largest message: Chromium sends what a page did at once, and each report repeats the whole policy (2 KB, up to 12).
+const MOST_BYTES: usize = 512 * 1024;
+/// Messages of one client, and of all, within a minute, and how much may stand in them.
 const MOST_OF_ONE: u32 = 60;
 const MOST_OF_ALL: u32 = 3_000;
+const MOST_BYTES_OF_ONE: usize = 4 * 1024 * 1024;
+const MOST_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
 /// Clients that are remembered for it.
 const MOST_CLIENTS: usize = 4_096;
 
@@ -45,13 +48,28 @@ struct Desk {
 #[derive(Debug, Default)]
 struct Pace {
     minute: i64,
-    all: u32,
+    all: Sent,
     /// By block: whoever has one IPv6 address has 2^64 of them.
-    clients: HashMap<AddressBlock, u32>,
+    clients: HashMap<AddressBlock, Sent>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    messages: u32,
+    bytes: usize,
+}
+
+impl Sent {
+    /// Whether it stays within these messages and bytes with one more.
+    fn takes(&mut self, bytes: usize, (messages, all_bytes): (u32, usize)) -> bool {
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.messages <= messages && self.bytes <= all_bytes
+    }
 }
 
 impl Pace {
-    fn takes(&mut self, client: AddressBlock, minute: i64) -> bool {
+    fn takes(&mut self, client: AddressBlock, bytes: usize, minute: i64) -> bool {
         if self.minute != minute {
             *self = Pace { minute, ..Pace::default() };
         }
@@ -59,13 +77,9 @@ impl Pace {
             return false;
         }
         let own = self.clients.entry(client).or_default();
-        *own = own.saturating_add(1);
         // What one sends beyond its own room takes none of the others'.
-        if *own > MOST_OF_ONE {
-            return false;
-        }
-        self.all = self.all.saturating_add(1);
-        self.all <= MOST_OF_ALL
+        own.takes(bytes, (MOST_OF_ONE, MOST_BYTES_OF_ONE))
+            && self.all.takes(bytes, (MOST_OF_ALL, MOST_BYTES_OF_ALL))
     }
 }
 
@@ -76,7 +90,8 @@ impl Checkout {
         let mut site = Site::new(HostNames::parse(hosts)?, "/", entropy);
         site.body_limit_bytes = MOST_BYTES;
         let desk = Desk { checkout: self.clone(), pace: Arc::default() };
-        Ok(routes(Routes::new(NoGate)).finish(desk, site))
+        let too_long = middleware::from_fn_with_state(desk.clone(), count_too_long);
+        Ok(routes(Routes::new(NoGate)).finish(desk, site).layer(too_long))
     }
 
     /// Every route with its rule, one per line.
@@ -111,16 +126,33 @@ async fn report(
     StatusCode::NO_CONTENT
 }
 
+/// A message that is not read, since it is too long, is counted as one that was left out.
+async fn count_too_long(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let answer = next.run(request).await;
+    if answer.status() == StatusCode::PAYLOAD_TOO_LARGE && desk.page(&uri).is_some() {
+        desk.checkout.0.intake.dropped(1);
+    }
+    answer
+}
+
 impl Desk {
+    /// The page that a message is about.
+    fn page(&self, uri: &Uri) -> Option<Arc<str>> {
+        let query = uri.query().unwrap_or_default();
+        let key = query.split('&').find_map(|pair| pair.strip_prefix("k="))?;
+        self.checkout.0.page_of_report(key)
+    }
+
     fn hear(&self, client: Option<ClientIp>, uri: &Uri, headers: &HeaderMap, body: &[u8]) {
         let shared = &self.checkout.0;
-        let query = uri.query().unwrap_or_default();
-        let key = query.split('&').find_map(|pair| pair.strip_prefix("k="));
         // Without a page of ours behind it it is nobody's report, and takes nobody's room.
-        let Some(page) = key.and_then(|key| shared.page_of_report(key)) else { return };
+        let Some(page) = self.page(uri) else { return };
         let minute = shared.clock.now().seconds().div_euclid(60);
         let client = client.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into()));
-        let takes = self.pace.lock().unwrap_or_else(PoisonError::into_inner).takes(client.block(), minute);
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let takes = pace.takes(client.block(), body.len(), minute);
+        drop(pace);
         if !takes {
             return shared.intake.dropped(1);
         }
@@ -153,12 +185,23 @@ mod tests {
     fn reports_have_a_pace() {
         let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into()).block();
         let mut pace = Pace::default();
-        let taken = (0..100).filter(|_| pace.takes(client(1), 7)).count();
+        let taken = (0..100).filter(|_| pace.takes(client(1), 100, 7)).count();
         assert_eq!(taken, 60);
-        let taken = (0..100_000).filter(|n| pace.takes(client(*n + 2), 7)).count();
+        let taken = (0..100_000).filter(|n| pace.takes(client(*n + 2), 100, 7)).count();
         assert!(taken < 3_000, "{taken}");
         assert!(pace.clients.len() <= MOST_CLIENTS);
-        assert!(pace.takes(client(1), 8));
+        assert!(pace.takes(client(1), 100, 8));
+    }
+
+    // Longer messages are fewer: what is read in a minute has the end that it had when they were short.
+    #[test]
+    fn long_messages_have_a_pace() {
+        let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into()).block();
+        let mut pace = Pace::default();
+        assert_eq!((0..60).filter(|_| pace.takes(client(1), MOST_BYTES, 7)).count(), 8);
+        assert!(pace.takes(client(2), MOST_BYTES, 7), "another one's room");
+        let taken = (0..4_000).filter(|n| pace.takes(client(*n / 8 + 3), MOST_BYTES, 7)).count();
+        assert_eq!(taken, MOST_BYTES_OF_ALL / MOST_BYTES - 9);
     }
 
     // Whoever has a network of IPv6 has one room, as whoever has one address of IPv4.
@@ -167,7 +210,7 @@ mod tests {
         let client =
             |n: u128| ClientIp::new(std::net::Ipv6Addr::from((0x2001_0db8_u128 << 96) + n).into()).block();
         let mut pace = Pace::default();
-        assert_eq!((0..500).filter(|n| pace.takes(client(*n), 7)).count(), 60);
-        assert!(pace.takes(client(1 << 64), 7), "another network");
+        assert_eq!((0..500).filter(|n| pace.takes(client(*n), 100, 7)).count(), 60);
+        assert!(pace.takes(client(1 << 64), 100, 7), "another network");
     }
 }

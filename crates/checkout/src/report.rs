@@ -1,14 +1,20 @@
 //! What browsers and the guard say: read, stripped of what nobody needs, and noise left out.
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::address::{self, Base};
 use crate::guard::PAGES;
 use crate::model::Kind;
 
-/// Reports in one message.
-const MOST_REPORTS: usize = 20;
+/// Reports that are read of one message: more than the longest one holds of Chromium's, each of which repeats the whole policy.
+const MOST_REPORTS: usize = 1_000;
+/// Of an address that is read. What is kept of it is far shorter.
+const MOST_ADDRESS: usize = 4_096;
 const MOST_PATH: usize = 300;
 
 /// One thing that a report says.
@@ -52,6 +58,8 @@ pub(crate) struct Heard {
     pub said: Vec<Said>,
     /// What was none of ours: extensions, translators, shapes that nobody knows.
     pub noise: u64,
+    /// What was not read: one message said too much.
+    pub dropped: u64,
 }
 
 /// Where the page is that is told of, and whether an approval names an address.
@@ -64,47 +72,87 @@ pub(crate) struct About<'a> {
 impl About<'_> {
     /// An address as it is kept, told and shown: what a script that steals wrote into it is cut out here, and nothing behind sees it.
     fn address(&self, written: &str) -> Option<String> {
-        address::resolve(self.base, written).map(|whole| whole.kept(self.is_approved))
+        let end = written.floor_char_boundary(MOST_ADDRESS);
+        address::resolve(self.base, &written[..end]).map(|whole| whole.kept(self.is_approved))
     }
 }
 
-/// Reads a message of any of the three forms.
+/// Reads a message of any of the three forms, one report after the other, so that no more than one is held whole.
 pub(crate) fn read(body: &[u8], about: About<'_>) -> Heard {
     let mut heard = Heard::default();
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        heard.noise = 1;
-        return heard;
-    };
-    let all = match value {
-        Value::Array(all) => all,
-        one => vec![one],
-    };
-    for (count, one) in all.into_iter().enumerate() {
-        match said(&one, about).filter(|_| count < MOST_REPORTS) {
-            Some(said) => heard.said.push(said),
-            None => heard.noise += 1,
-        }
+    let mut message = serde_json::Deserializer::from_slice(body);
+    let whole = Message { about, heard: &mut heard }.deserialize(&mut message);
+    if whole.and_then(|()| message.end()).is_err() {
+        heard.noise += 1;
     }
     heard
 }
 
-fn said(one: &Value, about: About<'_>) -> Option<Said> {
-    if let Some(report) = one.get("csp-report") {
-        let violation: OldReport = serde_json::from_value(report.clone()).ok()?;
+struct Message<'a, 'h> {
+    about: About<'a>,
+    heard: &'h mut Heard,
+}
+
+impl Message<'_, '_> {
+    fn take(&mut self, one: Value) {
+        match said(one, self.about) {
+            Some(said) => self.heard.said.push(said),
+            None => self.heard.noise += 1,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Message<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, message: D) -> Result<(), D::Error> {
+        message.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Message<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a report, or a list of them")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut all: A) -> Result<(), A::Error> {
+        for _ in 0..MOST_REPORTS {
+            let Some(one) = all.next_element::<Value>()? else { return Ok(()) };
+            self.take(one);
+        }
+        while all.next_element::<IgnoredAny>()?.is_some() {
+            self.heard.dropped += 1;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, one: A) -> Result<(), A::Error> {
+        let one = Value::deserialize(MapAccessDeserializer::new(one))?;
+        self.take(one);
+        Ok(())
+    }
+}
+
+fn said(mut one: Value, about: About<'_>) -> Option<Said> {
+    if let Some(report) = one.get_mut("csp-report") {
+        let violation: OldReport = serde_json::from_value(report.take()).ok()?;
         return violation.said(about);
     }
-    match (one.get("type").and_then(Value::as_str), one.get("body")) {
+    let body = one.get_mut("body").map(Value::take);
+    match (one.get("type").and_then(Value::as_str), body) {
         (Some("csp-violation"), Some(body)) => {
-            let violation: NewReport = serde_json::from_value(body.clone()).ok()?;
+            let violation: NewReport = serde_json::from_value(body).ok()?;
             violation.into_old().said(about)
         }
         (Some("csp-hash"), Some(body)) => {
-            let report: HashReport = serde_json::from_value(body.clone()).ok()?;
+            let report: HashReport = serde_json::from_value(body).ok()?;
             report.said(about)
         }
         (Some(_), _) => None,
         (None, _) => {
-            let word: GuardWord = serde_json::from_value(one.clone()).ok()?;
+            let word: GuardWord = serde_json::from_value(one).ok()?;
             if word.kind == LEADS { word.leads(about) } else { word.said() }
         }
     }

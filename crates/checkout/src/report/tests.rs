@@ -131,10 +131,10 @@ fn the_guard_s_word_is_kept_without_what_is_anybody_s() {
 }
 
 #[test]
-fn a_message_says_twenty_things() {
+fn a_message_says_a_thousand_things_and_what_is_more_is_counted() {
     let one = r#"{"kind":"seen","channel":"form","host":"a.example"}"#;
-    let heard = heard(&format!("[{}]", vec![one; 50].join(",")));
-    assert_eq!((heard.said.len(), heard.noise), (20, 30));
+    let heard = heard(&format!("[{}]", vec![one; 1_050].join(",")));
+    assert_eq!((heard.said.len(), heard.noise, heard.dropped), (1_000, 0, 50));
 }
 
 // A script that steals sends what people type in the names of hosts and in paths; browsers report those as they are.

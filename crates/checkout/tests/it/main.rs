@@ -7,6 +7,7 @@ mod crossing;
 mod evidence;
 mod fetching;
 mod hiding;
+mod messages;
 mod minute;
 mod personal;
 mod reports;
