@@ -26,7 +26,9 @@ pub(crate) use unread::UNREAD;
 
 /// What is new is written after this; what is known waits longer.
 const SOON: Duration = Duration::from_secs(2);
-const ROUND: Duration = Duration::from_secs(30);
+const ROUND: Duration = Duration::from_secs(15);
+/// The shop's own files that were looked at are fetched this often. With `ROUND` before it: told within a minute also by a busy machine.
+const OWN_ROUND: Duration = Duration::from_secs(15);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Kinds of things that are counted on one day, and those of them that become events.
@@ -93,8 +95,23 @@ impl Checkout {
 
     /// The jobs.
     pub fn handlers(&self) -> Vec<Handler> {
-        let [fetches, forgets] = std::array::from_fn(|_| self.clone());
+        let [own, fetches, forgets] = std::array::from_fn(|_| self.clone());
         vec![
+            // Beside the other one: it waits for no server of others'.
+            Handler::new("checkout.fetch_own", move |job| {
+                let checkout = own.clone();
+                async move {
+                    checkout.fetch_own().await?;
+                    let claim = job.claim();
+                    let done = checkout.0.db.write(move |tx| {
+                        tx.commit_silent("a round of fetching; what changed is told by other facts");
+                        claim.finish(tx)
+                    });
+                    Ok::<(), Failed>(done.await?)
+                }
+            })
+            .every(OWN_ROUND)
+            .time_limit(5 * MINUTE),
             Handler::new("checkout.fetch", move |job| {
                 let checkout = fetches.clone();
                 async move {

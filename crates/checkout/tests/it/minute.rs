@@ -70,7 +70,7 @@ both_engines!(a_script_that_changed_or_is_new_is_an_alert_within_a_minute, MIGRA
     let own = async || bench.scripts().await.into_iter().find(|row| row.address == address);
     let fetched =
         running.until(&bench, "it is fetched", async || own().await.is_some_and(|row| row.hash.is_some()));
-    assert!(fetched.await <= 60);
+    assert!(fetched.await <= 45);
     bench.approve(&bench.row(address).await, Scope::Exact).await;
     // It changes in the shop, at whatever moment of the round, and a buyer opens the page.
     for (round, later) in [0, 7, 19].into_iter().enumerate() {
@@ -81,7 +81,8 @@ both_engines!(a_script_that_changed_or_is_new_is_an_alert_within_a_minute, MIGRA
         let told = running
             .until(&bench, "the alert", async || !open(&bench, "script_changed", address).await.is_empty());
         let seconds = told.await;
-        assert!(seconds <= 60, "{seconds}");
+        // A slow machine has room until the minute is over.
+        assert!(seconds <= 35, "{seconds}");
         assert_eq!(bench.told("checkout.script_changed").await.len(), round + 1);
         bench.approve(&bench.row(address).await, Scope::Exact).await;
         assert!(open(&bench, "script_changed", address).await.is_empty(), "who approves has looked");
