@@ -221,8 +221,8 @@ fn known(reader: &mut Reader<'_>, section: &CheckoutSection, now: Timestamp) -> 
     let holds = staff::holds(reader)?;
     let is_triggered =
         section.mode == Mode::Learn && section.on_change == OnChange::LastGood && sql::is_triggered(reader)?;
-    let mut known = Known { is_triggered, open: sql::open_alerts(reader)?, ..Known::default() };
-    known.rows = rows.iter().map(|row| (row.id.clone(), row.hash.clone())).collect();
+    let known = Known { is_triggered, open: sql::open_alerts(reader)?, ..Known::default() };
+    let mut known = known.with_rows(&rows);
     if section.mode == Mode::Off {
         return Ok(known);
     }

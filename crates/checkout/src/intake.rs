@@ -1,7 +1,6 @@
 //! What was seen and heard, until it is written: in memory, each thing once with its count, and no more than fits.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use storeward_base::{ClientIp, WiderNetwork};
@@ -9,10 +8,14 @@ use tokio::sync::Notify;
 
 use crate::model::{Kind, ScriptId, Source};
 use crate::policy::Known;
-use crate::report::{Heard, PRECONNECT, Said};
+use crate::report::Heard;
 use crate::rewrite::Noted;
 use crate::shape;
 use crate::sql::Counting;
+
+mod hearing;
+
+use hearing::{Hearing, Reporters};
 
 /// Things that wait to be written. What Storeward saw itself has its own rooms, so that nobody's reports push it out; files have theirs,
 /// so that code that is another one with each view does not.
@@ -26,61 +29,36 @@ const MOST_PAGES: usize = 50;
 /// Networks that have to see the same where one client alone may have brought it about, and things of which that is counted.
 const NETWORKS: usize = 3;
 const MOST_COUNTED: usize = 2_000;
+/// Ways to begin that are remembered of pages.
+const MOST_BEGUN: usize = 5_000;
 
-/// What reports of one network may bring in a day that nobody had brought on it, and beside it hashes of files that are known; and networks
-/// of which that is counted; beyond them all others are one.
-const MOST_OF_NETWORK: u32 = 100;
-const MOST_REPORTERS: usize = 4_096;
-
-/// What came on a day, and how much of it the reports of each network brought.
+/// How code begins that stood in pages as they went out, whether it was written already or not.
 #[derive(Debug, Default)]
-struct Reporters {
-    day: i64,
-    brought: HashMap<Option<WiderNetwork>, Brought>,
-    /// Digests of it. Each took of the room of a network, so that there is an end to them.
-    came: HashSet<u64>,
+struct Views {
+    begins: HashSet<String>,
+    /// Pages that were looked at, and those of them that were not read whole: which of their code is their own nobody can tell.
+    pages: HashSet<String>,
+    unread: HashSet<String>,
 }
 
-/// How much of the room of a network is taken.
-#[derive(Debug, Default)]
-struct Brought {
-    things: u32,
-    /// A page with many files that were not fetched yet leaves what else it does its room.
-    hashes: u32,
-}
-
-impl Reporters {
-    /// Whether a network may bring it: what came on that day already anybody may.
-    fn takes(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
-        self.takes_of((network, day), what, |brought| &mut brought.things)
+impl Views {
+    fn note(&mut self, page: &str, noted: &[Noted]) {
+        if self.begins.len() >= MOST_BEGUN {
+            self.begins.clear();
+        }
+        let all = noted.iter().flat_map(|one| one.begins.split(' ')).filter(|begins| !begins.is_empty());
+        for begins in all {
+            if !self.begins.contains(begins) {
+                self.begins.insert(begins.to_owned());
+            }
+        }
+        if !self.pages.contains(page) {
+            self.pages.insert(page.to_owned());
+        }
     }
 
-    /// The same of the hash of a file that is known.
-    fn takes_hash(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
-        self.takes_of((network, day), what, |brought| &mut brought.hashes)
-    }
-
-    fn takes_of(
-        &mut self,
-        (network, day): (Option<WiderNetwork>, i64),
-        what: &impl Hash,
-        room: fn(&mut Brought) -> &mut u32,
-    ) -> bool {
-        if self.day != day {
-            *self = Reporters { day, ..Reporters::default() };
-        }
-        let digest = self.came.hasher().hash_one(what);
-        if self.came.contains(&digest) {
-            return true;
-        }
-        let is_counted = self.brought.len() < MOST_REPORTERS || self.brought.contains_key(&network);
-        let brought = room(self.brought.entry(network.filter(|_| is_counted)).or_default());
-        *brought = brought.saturating_add(1);
-        let takes = *brought <= MOST_OF_NETWORK;
-        if takes {
-            self.came.insert(digest);
-        }
-        takes
+    fn is_read(&self, page: &str) -> bool {
+        self.pages.contains(page) && !self.unread.contains(page)
     }
 }
 
@@ -89,6 +67,7 @@ pub(crate) struct Intake {
     state: Mutex<Waiting>,
     networks: Mutex<HashMap<String, Vec<WiderNetwork>>>,
     reporters: Mutex<Reporters>,
+    views: Mutex<Views>,
     /// Something that nobody knew has come.
     pub wake: Notify,
 }
@@ -102,6 +81,8 @@ pub(crate) struct Waiting {
     pub renewed: HashMap<ScriptId, Seen>,
     /// Hashes that browsers reported, by the file's row, and whether those of several networks did.
     pub hashes: HashMap<(ScriptId, String), bool>,
+    /// How code begins that scripts put in.
+    pub put_in: HashSet<String>,
     pub counts: HashMap<Counting, i64>,
     pub headers: HashMap<String, Headers>,
     pub unguarded: HashMap<(String, &'static str), Unguarded>,
@@ -157,6 +138,8 @@ pub(crate) struct Seen {
     /// Of code, how long it is.
     pub bytes: Option<u64>,
     pub place: Option<Place>,
+    /// Of code, fingerprints of how it begins.
+    pub begins: String,
 }
 
 /// Where code stands that nobody knows yet.
@@ -208,6 +191,10 @@ impl Intake {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_views(&self) -> MutexGuard<'_, Views> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Everything that waits.
     pub(crate) fn take(&self) -> Waiting {
         std::mem::take(&mut *self.lock())
@@ -237,6 +224,7 @@ impl Intake {
     pub(crate) fn page(&self, page: &str, noted: Vec<Noted>, asker: Asker, known: &Known) {
         let mut is_new = false;
         let mut unknown = Unknown::default();
+        self.lock_views().note(page, &noted);
         let mut waiting = self.lock();
         for one in noted {
             let what = match (&one.shape, &one.hash) {
@@ -280,6 +268,7 @@ impl Intake {
                     may_arm,
                     bytes: one.bytes.and_then(|bytes| u64::try_from(bytes).ok()),
                     place,
+                    begins: one.begins,
                 };
                 room.insert(id, seen);
             } else {
@@ -333,6 +322,9 @@ impl Intake {
         let is_of_size = matches!(reason, "unread.unreadable" | "unread.too_many" | "unread.encoding");
         let is_of_page = asker.is_plain && !is_of_size;
         let may_arm = is_of_page || self.is_of_several(&format!("{page}\n{reason}"), asker);
+        if reason.starts_with("unread.") {
+            self.lock_views().unread.insert(page.to_owned());
+        }
         let mut waiting = self.lock();
         if waiting.unguarded.len() < MOST_PAGES {
             let unguarded = waiting.unguarded.entry((page.to_owned(), reason)).or_default();
@@ -370,83 +362,6 @@ impl Intake {
         drop(waiting);
         if is_new {
             self.wake.notify_one();
-        }
-    }
-}
-
-/// A message under way. What is known, and what came on that day already, costs nobody's room.
-struct Hearing<'a> {
-    intake: &'a Intake,
-    waiting: &'a mut Waiting,
-    reporters: &'a mut Reporters,
-    known: &'a Known,
-    page: &'a str,
-    network: Option<WiderNetwork>,
-    day: i64,
-    /// Whether something of it was.
-    is_new: bool,
-}
-
-impl Hearing<'_> {
-    fn take(&mut self, said: Said) {
-        match said {
-            Said::Violation { kind, address, initiator, is_enforced } => {
-                self.violation((kind, address), initiator, is_enforced);
-            }
-            Said::Hash { address, hash } => self.hash(address, hash),
-            Said::Guard { how, channel, host, path } => {
-                // A hint for a host that the page may speak to tells nobody anything.
-                if channel == PRECONNECT && self.known.speaks_to(self.page, &host) {
-                    return;
-                }
-                let counting = Counting { how: how.word(), channel: channel.to_owned(), host, path };
-                if self.may_hear(&counting) {
-                    self.is_new = true;
-                    self.waiting.count(counting);
-                }
-            }
-        }
-    }
-
-    fn may_hear(&mut self, what: &impl Hash) -> bool {
-        let may = self.reporters.takes(self.network, self.day, what);
-        self.waiting.may_hear(may)
-    }
-
-    fn violation(&mut self, (kind, address): (Kind, String), initiator: Option<String>, is_enforced: bool) {
-        let how = if is_enforced { "blocked" } else { "seen" };
-        let counting = Counting::of_violation(how, kind, &address);
-        // Which code in the page it was the page itself tells.
-        if address == "inline" {
-            return self.waiting.count(counting);
-        }
-        let id = ScriptId::of(kind, &address);
-        let is_known = self.known.rows.contains_key(&id) || self.waiting.files.contains_key(&id);
-        if is_known || self.may_hear(&id) {
-            self.is_new |= !is_known;
-            self.waiting.count(counting);
-            self.waiting.hear((id, is_known), kind, address, (self.page, initiator));
-        }
-    }
-
-    fn hash(&mut self, address: String, hash: String) {
-        let id = ScriptId::of(Kind::Script, &address);
-        let Some(held) = self.known.rows.get(&id) else {
-            if !self.waiting.files.contains_key(&id) && self.may_hear(&id) {
-                self.is_new = true;
-                self.waiting.hear((id, false), Kind::Script, address, (self.page, None));
-            }
-            return;
-        };
-        if held.as_deref() == Some(&hash) {
-            return;
-        }
-        let may = self.reporters.takes_hash(self.network, self.day, &(&id, &hash));
-        if self.waiting.may_hear(may) {
-            self.is_new = true;
-            let asker = Asker { network: self.network, is_plain: false };
-            let is_of_several = self.intake.is_of_several(&format!("{id}\n{hash}"), asker);
-            self.waiting.hash((id, hash), is_of_several);
         }
     }
 }
@@ -504,6 +419,7 @@ impl Waiting {
                 may_arm: true,
                 bytes: None,
                 place: None,
+                begins: String::new(),
             };
             room.insert(id, seen);
         } else {

@@ -323,6 +323,7 @@ impl Telling<'_, '_> {
             if let Some(hash) = &seen.hash {
                 self.hash(&row, hash, seen.source, seen.bytes)?;
             }
+            self.begins(&row, seen)?;
             return Ok(true);
         }
         if let Some(mark) = self.changing(seen)? {
@@ -341,6 +342,7 @@ impl Telling<'_, '_> {
             seen: seen.count,
             place: seen.place.as_ref().map(|place| place.mark.as_str()),
             is_changing: false,
+            begins: Some(seen.begins.as_str()).filter(|begins| !begins.is_empty()),
         };
         sql::insert(self.tx, &row)?;
         if let Some(hash) = &seen.hash {
@@ -348,6 +350,11 @@ impl Telling<'_, '_> {
         }
         self.tell_new(id, seen, room)?;
         Ok(true)
+    }
+
+    fn begins(&mut self, row: &Script, seen: &Seen) -> Result<(), StoreError> {
+        let is_so = seen.begins.is_empty() || row.begins.as_ref() == Some(&seen.begins);
+        if is_so { Ok(()) } else { sql::set_begins(self.tx, &row.id, &seen.begins) }
     }
 
     /// Also of what was hearsay until it stood in a page.

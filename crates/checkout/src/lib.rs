@@ -72,4 +72,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 3,
         sql: include_str!("../migrations/0003_rooms.sql"),
     },
+    storeward_store::Migration {
+        domain: "checkout",
+        number: 4,
+        sql: include_str!("../migrations/0004_put_in.sql"),
+    },
 ];

@@ -163,7 +163,7 @@ impl Source {
 pub struct Script {
     pub id: ScriptId,
     pub kind: Kind,
-    /// A URL without its query; an origin where the kind is no script; `inline` for code in the page.
+    /// A URL without its query; an origin where the kind is no script; `inline` for code in the page, words for code that a script puts in.
     pub address: String,
     /// The beginning of code in the page, its strings and numbers left out.
     pub sample: String,
@@ -187,6 +187,8 @@ pub struct Script {
     pub(crate) version: u64,
     /// Stands for code that is another one with each view: there is nothing of it that could be approved.
     pub(crate) is_changing: bool,
+    /// Of code, fingerprints of how it begins, with blanks between.
+    pub(crate) begins: Option<String>,
 }
 
 /// What somebody approved, and why.
@@ -203,6 +205,11 @@ pub struct Approval {
 }
 
 impl Script {
+    /// Code that a script put into a page: browsers tell of it without a hash.
+    pub fn is_put_in(&self) -> bool {
+        matches!(self.kind, Kind::Inline | Kind::Handler) && !self.source.is_own()
+    }
+
     /// How it stands at a moment.
     pub fn status_at(&self, now: Timestamp) -> Status {
         let Some(approval) = &self.approval else {

@@ -17,6 +17,11 @@ const MOST_BYTES: usize = 12 * 1024;
 pub(crate) struct Known {
     /// Every row, with the hash that Storeward saw last.
     pub rows: HashMap<ScriptId, Option<String>>,
+    /// How code begins that stood in pages, and code that scripts put into them.
+    pub begins: HashSet<String>,
+    pub put_in: HashSet<String>,
+    /// How many rows there are of what a script, by its address, puts into a page.
+    pub puts_in: HashMap<(String, String), usize>,
     /// The guarded pages, in the config's order; none where the guard is off.
     pub pages: Vec<Guarded>,
     /// Something that Storeward saw itself took pages that only learn to their last good state.
@@ -71,6 +76,22 @@ impl Known {
     /// Whether an approval that holds on one of the pages names this address.
     pub(crate) fn names(&self, address: &str) -> bool {
         self.pages.iter().any(|own| own.rules.names(address))
+    }
+
+    /// The same known with these rows.
+    pub(crate) fn with_rows(mut self, rows: &[Script]) -> Known {
+        for row in rows {
+            self.rows.insert(row.id.clone(), row.hash.clone());
+            let begins = row.begins.iter().flat_map(|all| all.split(' ')).map(str::to_owned);
+            if row.is_put_in() {
+                self.put_in.extend(begins);
+                let of = (row.page.clone(), row.initiator.clone().unwrap_or_default());
+                *self.puts_in.entry(of).or_default() += 1;
+            } else {
+                self.begins.extend(begins);
+            }
+        }
+        self
     }
 
     /// Whether a guarded page may speak to a host.
@@ -363,7 +384,7 @@ impl Rules {
     /// The policy of one answer. `guard` is the address of the guard script, `report` that of the reports.
     pub(crate) fn policy(&self, nonce: &str, guard: &str, report: &str) -> String {
         format!(
-            "default-src 'none'; script-src 'report-sha256' 'nonce-{nonce}' {guard} {}{}; report-uri {report}; report-to storeward",
+            "default-src 'none'; script-src 'report-sha256' 'report-sample' 'nonce-{nonce}' {guard} {}{}; report-uri {report}; report-to storeward",
             self.scripts, self.rest
         )
     }

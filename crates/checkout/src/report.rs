@@ -10,6 +10,9 @@ use serde_json::Value;
 use crate::address::{self, Base};
 use crate::guard::PAGES;
 use crate::model::Kind;
+use crate::rewrite::IN_ADDRESS;
+use crate::rewrite::notes::does_something;
+use crate::shape;
 
 /// Reports that are read of one message: more than the longest one holds of Chromium's, each of which repeats the whole policy.
 const MOST_REPORTS: usize = 1_000;
@@ -23,9 +26,18 @@ pub(crate) enum Said {
     /// A browser stopped something, or would have.
     Violation {
         kind: Kind,
-        /// As the inventory has it; `inline`, `eval`.
+        /// As the inventory has it; `eval`.
         address: String,
         initiator: Option<String>,
+        is_enforced: bool,
+    },
+    /// A browser stopped code that stood in the page or was put into it, or would have.
+    Code {
+        kind: Kind,
+        /// The file that did it, where it was one.
+        initiator: Option<String>,
+        /// How it begins ([`shape::reported`]).
+        begins: Option<String>,
         is_enforced: bool,
     },
     /// The hash of a file as a browser received it (`report-sha256`), in base64.
@@ -74,6 +86,11 @@ impl About<'_> {
     fn address(&self, written: &str) -> Option<String> {
         let end = written.floor_char_boundary(MOST_ADDRESS);
         address::resolve(self.base, &written[..end]).map(|whole| whole.kept(self.is_approved))
+    }
+
+    fn is_guard(&self, address: &str) -> bool {
+        let place = address.strip_suffix("/guard.js").and_then(|rest| rest.strip_suffix(PAGES));
+        place.is_some_and(|rest| rest.strip_prefix("https://") == Some(self.base.authority))
     }
 }
 
@@ -158,7 +175,8 @@ fn said(mut one: Value, about: About<'_>) -> Option<Said> {
     }
 }
 
-/// `application/csp-report` (CSP Level 2). What stands in samples, in referrers and in the page's address is not read.
+/// `application/csp-report` (CSP Level 2). Of a sample a fingerprint is taken, of the page's address whether it is the file's that did it;
+/// referrers are not read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 struct OldReport {
@@ -167,6 +185,9 @@ struct OldReport {
     violated_directive: String,
     source_file: String,
     disposition: String,
+    document_uri: String,
+    #[serde(alias = "sample")]
+    script_sample: String,
 }
 
 /// `application/reports+json`, type `csp-violation` (CSP Level 3).
@@ -178,6 +199,9 @@ struct NewReport {
     effective_directive: String,
     source_file: Option<String>,
     disposition: String,
+    #[serde(rename = "documentURL")]
+    document_url: Option<String>,
+    sample: Option<String>,
 }
 
 impl NewReport {
@@ -188,6 +212,8 @@ impl NewReport {
             violated_directive: String::new(),
             source_file: self.source_file.unwrap_or_default(),
             disposition: self.disposition,
+            document_uri: self.document_url.unwrap_or_default(),
+            script_sample: self.sample.unwrap_or_default(),
         }
     }
 }
@@ -203,9 +229,9 @@ impl OldReport {
         };
         let directive = directive.split_whitespace().next().unwrap_or_default();
         let (kind, address) = match self.blocked_uri.as_str() {
-            "inline" if directive == "script-src-attr" => (Kind::Handler, "inline".to_owned()),
+            "inline" if directive == "script-src-attr" => return self.code(Kind::Handler, about),
             // Styles may stand in the page.
-            "inline" if directive.starts_with("script-src") => (Kind::Inline, "inline".to_owned()),
+            "inline" if directive.starts_with("script-src") => return self.code(Kind::Inline, about),
             word @ ("eval" | "wasm-eval") => (Kind::Script, word.to_owned()),
             "trusted-types-policy" | "trusted-types-sink" | "inline" | "" => return None,
             "self" => return None,
@@ -219,9 +245,30 @@ impl OldReport {
                 }
             }
         };
-        let initiator = Some(self.source_file.as_str()).filter(|file| file.contains("://"));
-        let initiator = initiator.and_then(|file| about.address(file));
+        let initiator = self.initiator(about);
         Some(Said::Violation { kind, address, initiator, is_enforced: self.disposition == "enforce" })
+    }
+
+    fn initiator(&self, about: About<'_>) -> Option<String> {
+        let file = Some(self.source_file.as_str()).filter(|file| file.contains("://"));
+        // The guard does for others what they ask of the page: who that was is not told.
+        file.and_then(|file| about.address(file)).filter(|file| !about.is_guard(file))
+    }
+
+    fn code(&self, kind: Kind, about: About<'_>) -> Option<Said> {
+        let sample = self.script_sample.trim();
+        let code = sample.strip_prefix(IN_ADDRESS);
+        if code.is_some_and(|code| !does_something(code)) {
+            return None;
+        }
+        fn place(address: &str) -> &str {
+            address.split(['?', '#']).next().unwrap_or_default()
+        }
+        // What stands in the page, and what code in the page put in, has the page for its file.
+        let is_page = place(&self.source_file) == place(&self.document_uri);
+        let initiator = self.initiator(about).filter(|_| !is_page);
+        let begins = shape::reported(sample);
+        Some(Said::Code { kind, initiator, begins, is_enforced: self.disposition == "enforce" })
     }
 }
 
@@ -267,8 +314,7 @@ impl HashReport {
         let hash = hash.replace('-', "+").replace('_', "/");
         let address = about.address(&self.address)?;
         // The guard's tag names its hash, and nobody has to approve it.
-        let is_guard = address.strip_suffix("/guard.js").and_then(|rest| rest.strip_suffix(PAGES));
-        if is_guard.is_some_and(|rest| rest.strip_prefix("https://") == Some(about.base.authority)) {
+        if about.is_guard(&address) {
             return None;
         }
         Some(Said::Hash { address, hash })

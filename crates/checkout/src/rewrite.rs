@@ -78,6 +78,8 @@ pub(crate) struct Noted {
     pub shape: Option<String>,
     /// Of code, how it begins.
     pub beginning: Option<String>,
+    /// The same as browsers report it ([`shape::begins`]); empty where nothing can be told by it.
+    pub begins: String,
     /// Of code, how long it is.
     pub bytes: Option<usize>,
 }
@@ -318,7 +320,8 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
 
     fn note_code(&mut self, kind: (Kind, &str), code: &str, hash: String, shape: Option<String>) {
         let ((kind, address), beginning) = ((kind.0, kind.1.to_owned()), Some(shape::beginning(code)));
-        self.note(Noted { kind, address, hash: Some(hash), shape, beginning, bytes: Some(code.len()) });
+        let (begins, bytes) = (shape::begins(code), Some(code.len()));
+        self.note(Noted { kind, address, hash: Some(hash), shape, beginning, begins, bytes });
     }
 
     /// What is put in stands before the tag's own attributes: of two with one name browsers take the first, and an `integrity` of the
@@ -337,7 +340,8 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
     }
 
     fn note_place(&mut self, kind: Kind, address: String) {
-        self.note(Noted { kind, address, hash: None, shape: None, beginning: None, bytes: None });
+        let begins = String::new();
+        self.note(Noted { kind, address, hash: None, shape: None, beginning: None, begins, bytes: None });
     }
 
     /// What stands in the page relative to another place leads there, forms and links, too.
@@ -359,8 +363,10 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
     /// It runs as soon as it is there. What there is of it has no address, and nothing in a policy lets it run.
     fn frame(&mut self, address: &'static str, code: &str) {
         let (hash, beginning) = (notes::hash_of(code), Some(shape::beginning(code)));
-        let (kind, address) = (Kind::Frame, address.to_owned());
-        self.note(Noted { kind, address, hash: Some(hash), shape: None, beginning, bytes: Some(code.len()) });
+        let begins =
+            if address == IN_ADDRESS { shape::begins(&format!("{address}{code}")) } else { String::new() };
+        let (kind, address, bytes) = (Kind::Frame, address.to_owned(), Some(code.len()));
+        self.note(Noted { kind, address, hash: Some(hash), shape: None, beginning, begins, bytes });
     }
 
     /// The end of code that was let go already.
@@ -374,6 +380,7 @@ impl<A: Approvals, R: Reader> PageRewrite<A, R> {
             hash: Some(whole.hash),
             shape: None,
             beginning: Some(whole.beginning),
+            begins: whole.begins,
             bytes: Some(whole.bytes),
         });
     }

@@ -4,12 +4,17 @@
 //! its shape can. Whoever puts a script of their own into the page needs another shape. Where code cannot be read in one way only
 //! (regular expressions, templates), it has no shape, and only its very hash can be approved.
 
+use storeward_seal::fingerprint::sha256_hex;
+
 /// Longer code has no shape: data blocks are short, and programs are files.
 const MOST_BYTES: usize = 256 * 1024;
 /// Of the shape that is kept for staff to look at.
 const SAMPLE_CHARS: usize = 400;
 /// Of code, to tell that another one stands in its place.
 const BEGINNING_CHARS: usize = 64;
+/// What a browser reports of code (CSP 3, "report-sample"), in units of UTF-16.
+const REPORTED_UNITS: usize = 40;
+const MARK_DIGITS: usize = 20;
 
 /// The shape; nothing where the code has none.
 pub fn of(code: &str) -> Option<String> {
@@ -60,6 +65,42 @@ pub fn sample(shape: &str) -> String {
 pub fn beginning(code: &str) -> String {
     let is_value = |sign: char| matches!(sign, '"' | '\'' | '`' | '/') || sign.is_ascii_digit();
     code.trim_start().chars().take_while(|sign| !is_value(*sign)).take(BEGINNING_CHARS).collect()
+}
+
+/// Fingerprints of how code begins, as browsers report it and before any value in it: some count the blanks before it, some do not. Empty
+/// where it begins with a value or a comment.
+pub fn begins(code: &str) -> String {
+    let cut = [first_units(code.trim_start()), first_units(code)];
+    let mut marks: Vec<String> = cut.into_iter().filter_map(mark).collect();
+    marks.dedup();
+    marks.join(" ")
+}
+
+/// The one of what a browser reported; nothing where it says too little.
+pub fn reported(sample: &str) -> Option<String> {
+    // Firefox writes that there is more.
+    let sample = sample.strip_suffix('\u{2026}').unwrap_or(sample);
+    mark(first_units(sample))
+}
+
+fn first_units(code: &str) -> &str {
+    let mut units = 0;
+    let end = code.char_indices().find(|(_, sign)| {
+        units += sign.len_utf16();
+        units > REPORTED_UNITS
+    });
+    end.map_or(code, |(at, _)| &code[..at])
+}
+
+fn mark(cut: &str) -> Option<String> {
+    let code = cut.trim_start();
+    let strict = ["\"use strict\"", "'use strict'"].into_iter().find_map(|words| code.strip_prefix(words));
+    let code =
+        strict.map_or(code, |rest| rest.trim_start_matches(|sign: char| sign == ';' || sign.is_whitespace()));
+    let text = beginning(code);
+    let text = text.trim_end();
+    let digits = sha256_hex(text.as_bytes());
+    (!text.is_empty()).then(|| digits.chars().take(MARK_DIGITS).collect())
 }
 
 fn ends_in_a_word(shape: &str) -> bool {
@@ -167,6 +208,29 @@ mod tests {
         assert_eq!(beginning(" var nonce = `a1`;"), "var nonce = ");
         assert_eq!(beginning("var nonce = `b2`;"), "var nonce = ");
         assert_eq!(beginning(&"x".repeat(100)).len(), BEGINNING_CHARS);
+    }
+
+    #[test]
+    fn what_a_browser_reports_is_told_by_how_it_begins() {
+        let code = "\n    window.checkout = window.checkout || {}; start(1)";
+        let marks = begins(code);
+        let is_of = |sample: &str| marks.split(' ').any(|mark| Some(mark) == reported(sample).as_deref());
+        for sample in [
+            "window.checkout = window.checkout || {}; ",
+            "\n    window.checkout = window.checkout ||",
+            "\n    window.checkout = window.checkout ||\u{2026}",
+        ] {
+            assert!(is_of(sample), "{sample}");
+        }
+        assert!(!is_of("window.checkout = steal() || {}; start()"));
+        // Before a value, so that it is the same with each view.
+        assert_eq!(begins("var token = 'a1';"), begins("var token = 'b2'; more()"));
+        assert_eq!(reported("var token = 'a1").as_deref(), Some(begins("var token = 'b2';").as_str()));
+        assert_eq!(reported("'use strict';\nsteal()"), reported("steal()"));
+        assert_ne!(reported("'use strict'; steal()"), reported("'use strict'; start()"));
+        for none in ["", "  ", "// steal()", "4242424242424242", "\"use strict\";", "'a'"] {
+            assert_eq!((reported(none), begins(none).as_str()), (None, ""), "{none}");
+        }
     }
 
     // Two readers could find strings at different places: then there is nothing to be approved.

@@ -29,7 +29,7 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, last_seen, scope, approved_hash, \
-             owner, justification, approved_by, approved_at, approved_until, revoked_at, fetched_at, fetch_code, is_shared, is_changing FROM checkout_script ",
+             owner, justification, approved_by, approved_at, approved_until, revoked_at, fetched_at, fetch_code, is_shared, is_changing, begins FROM checkout_script ",
             $rest
         )
     };
@@ -50,15 +50,16 @@ statements! {
     COUNT_OF_HOST = "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN scope IS NULL AND revoked_at IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT) \
         FROM checkout_script WHERE source IN ('page', 'fetch') AND kind NOT IN ('inline', 'handler') AND SUBSTR(address, 1, LENGTH($1)) = $1";
     COUNT_CODE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') \
-        AND is_changing = $1";
+        AND source IN ('page', 'fetch') AND is_changing = $1";
     COUNT_ONCE_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place = $2 AND seen = 1 AND is_changing = 0";
     COUNT_ONCE = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE page = $1 AND place IS NOT NULL AND seen = 1 AND is_changing = 0";
     COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
     COUNT_APPROVED = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NOT NULL";
     INSERT = "INSERT INTO checkout_script (id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, \
-        last_seen, is_shared, place, is_changing) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11, $12)";
+        last_seen, is_shared, place, is_changing, begins) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11, $12, $13)";
     TOUCH = "UPDATE checkout_script SET seen = seen + $2, last_seen = $3, initiator = COALESCE(initiator, $4) WHERE id = $1";
     SEEN_BY_US = "UPDATE checkout_script SET source = 'page', page = $2 WHERE id = $1 AND source IN ('report', 'guard')";
+    BEGINS = "UPDATE checkout_script SET begins = $2 WHERE id = $1";
     NEW_HASH = "UPDATE checkout_script SET version = version + 1, hash = $2 WHERE id = $1";
     FETCHED = "UPDATE checkout_script SET fetched_at = $2, fetch_code = $3, is_shared = $4 WHERE id = $1";
     FETCH_SOON = "UPDATE checkout_script SET fetched_at = NULL WHERE id = $1 AND fetched_at < $2";
@@ -142,6 +143,7 @@ fn script(row: &Row<'_>) -> Result<Script, StoreError> {
         fetch_code: row.get(21)?,
         is_shared: row.get(22)?,
         is_changing: row.get(23)?,
+        begins: row.get(24)?,
     })
 }
 
@@ -266,6 +268,7 @@ pub(crate) struct NewRow<'a> {
     pub seen: i64,
     pub place: Option<&'a str>,
     pub is_changing: bool,
+    pub begins: Option<&'a str>,
 }
 
 fn text(value: Option<&str>) -> Option<String> {
@@ -286,7 +289,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, row: &NewRow<'_>) -> Result<(), StoreError
         row.seen,
         now,
         text(row.place),
-        row.is_changing
+        row.is_changing,
+        text(row.begins)
     ];
     tx.execute(INSERT, values).map(drop)
 }
@@ -304,6 +308,11 @@ pub(crate) fn touch(
 /// What was only hearsay stood in a page.
 pub(crate) fn seen_by_us(tx: &mut Tx<'_>, id: &ScriptId, page: &str) -> Result<(), StoreError> {
     tx.execute(SEEN_BY_US, params![id.as_str(), page]).map(drop)
+}
+
+/// How code begins that has no note of it, or is another one by now.
+pub(crate) fn set_begins(tx: &mut Tx<'_>, id: &ScriptId, begins: &str) -> Result<(), StoreError> {
+    tx.execute(BEGINS, params![id.as_str(), begins]).map(drop)
 }
 
 pub(crate) fn new_hash(tx: &mut Tx<'_>, id: &ScriptId, hash: &str) -> Result<(), StoreError> {

@@ -283,6 +283,11 @@ fn approval(row: &Script, what: &NewApproval, by: Actor, now: Timestamp) -> Resu
             "it is another one with each view: let the shop write it without what changes, or with that in quotes",
         );
     }
+    if row.is_put_in() {
+        return misfit(
+            "browsers tell no hash of code that a script puts in, so no approval lets it run: let the script load a file, or the shop write the code into the page",
+        );
+    }
     if row.kind == Kind::Frame && row.hash.is_some() {
         return misfit(
             "code in a frame's address, or in its `srcdoc`, runs nowhere by an approval: move it into a file",

@@ -165,8 +165,9 @@ impl Telling<'_, '_> {
     pub(super) fn another(&mut self, changing: &Changing, seen: &Seen) -> Result<bool, StoreError> {
         let now = self.tx.now();
         let id = &changing.id;
-        if sql::find(self.tx, id, now)?.is_some() {
+        if let Some(row) = sql::find(self.tx, id, now)? {
             sql::touch(self.tx, id, seen.count, None)?;
+            self.begins(&row, seen)?;
             if seen.may_arm {
                 sql::arm(self.tx, &alert_id("script_new", id.as_str()), Room::Code)?;
             }
@@ -185,6 +186,7 @@ impl Telling<'_, '_> {
                 seen: seen.count,
                 place: None,
                 is_changing: true,
+                begins: Some(seen.begins.as_str()).filter(|begins| !begins.is_empty()),
             };
             sql::insert(self.tx, &row)?;
             let told = Seen { address: changing.words.clone(), ..seen.clone() };

@@ -61,7 +61,7 @@ fn only_what_was_approved_stands_in_the_policy() {
     let text = policy(&rows);
     assert_eq!(
         text,
-        "default-src 'none'; script-src 'report-sha256' 'nonce-bm8=' https://shop.example/.storeward/checkout/guard.js \
+        "default-src 'none'; script-src 'report-sha256' 'report-sample' 'nonce-bm8=' https://shop.example/.storeward/checkout/guard.js \
          https://shop.example/a.js 'sha256-bmV3'; script-src-attr 'none'; connect-src 'self' https://api.example; img-src 'self' data:; \
          style-src 'self' 'unsafe-inline'; font-src 'self' data:; media-src 'self'; worker-src 'none'; frame-src 'none'; \
          form-action 'self' https://pay.example; manifest-src 'self'; object-src 'none'; base-uri 'self'; report-uri /r?k=1; \

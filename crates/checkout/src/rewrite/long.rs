@@ -12,6 +12,7 @@ pub(super) struct Long {
     decoder: Decoder,
     hash: Sha256,
     beginning: Option<String>,
+    begins: String,
     bytes: usize,
     is_behind_return: bool,
 }
@@ -20,6 +21,7 @@ pub(super) struct Long {
 pub(super) struct Whole {
     pub hash: String,
     pub beginning: String,
+    pub begins: String,
     pub bytes: usize,
 }
 
@@ -34,6 +36,7 @@ impl Long {
             decoder: encoding.unwrap_or(guess).new_decoder_without_bom_handling(),
             hash: Sha256::default(),
             beginning: None,
+            begins: String::new(),
             bytes: 0,
             is_behind_return: false,
         }
@@ -48,6 +51,7 @@ impl Long {
         Whole {
             hash: base64(&self.hash.bytes()),
             beginning: self.beginning.unwrap_or_default(),
+            begins: self.begins,
             bytes: self.bytes,
         }
     }
@@ -67,6 +71,9 @@ impl Long {
         self.is_behind_return = ends_so;
         self.bytes += plain.len();
         self.hash.update(plain.as_bytes());
-        self.beginning.get_or_insert_with(|| shape::beginning(&plain));
+        if self.beginning.is_none() {
+            self.beginning = Some(shape::beginning(&plain));
+            self.begins = shape::begins(&plain);
+        }
     }
 }

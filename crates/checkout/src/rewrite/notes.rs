@@ -330,7 +330,7 @@ fn code_in_address(source: &str) -> Option<String> {
 }
 
 /// What shops write into links that scripts listen to (`javascript:void(0)`) does nothing.
-fn does_something(code: &str) -> bool {
+pub(crate) fn does_something(code: &str) -> bool {
     let code: String = code.chars().filter(|sign| !sign.is_whitespace() && *sign != ';').collect();
     !matches!(code.as_str(), "" | "//" | "void(0)" | "void0" | "void%200" | "returnfalse")
 }

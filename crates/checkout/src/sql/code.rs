@@ -11,9 +11,9 @@ use crate::model::ScriptId;
 statements! {
     COUNT_SO = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0";
     LEAST_CODE = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') AND is_changing = 0 \
-        AND (last_seen - first_seen < $1 OR last_seen < $2) ORDER BY last_seen, id LIMIT 1";
+        AND source IN ('page', 'fetch') AND (last_seen - first_seen < $1 OR last_seen < $2) ORDER BY last_seen, id LIMIT 1";
     COUNT_NEW = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND kind IN ('inline', 'handler') \
-        AND is_changing = 0 AND first_seen > $1";
+        AND source IN ('page', 'fetch') AND is_changing = 0 AND first_seen > $1";
     LEAST_SO = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0 \
         ORDER BY last_seen, id LIMIT 1";
     LEAST_HEARD = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard') \

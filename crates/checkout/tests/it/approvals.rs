@@ -71,7 +71,7 @@ both_engines!(a_script_that_was_put_into_the_page_does_not_run, MIGRATIONS, asyn
     assert_eq!(
         scripts.trim(),
         format!(
-            "script-src 'report-sha256' 'nonce-{nonce}' https://shop.example/.storeward/checkout/guard.js https://shop.example/assets/shop.js"
+            "script-src 'report-sha256' 'report-sample' 'nonce-{nonce}' https://shop.example/.storeward/checkout/guard.js https://shop.example/assets/shop.js"
         )
     );
     assert!(text.contains(&format!("<script nonce=\"{nonce}\">var total = \"13.00\";")), "{text}");

@@ -21,7 +21,10 @@ both_engines!(a_page_gets_the_guard_first_and_a_policy_beside_its_own, MIGRATION
     let policies: Vec<_> = went.headers.get_all("content-security-policy").iter().collect();
     assert_eq!(policies, ["script-src 'self' 'nonce-own'"]);
     let policy = went.policy("content-security-policy-report-only");
-    assert!(policy.starts_with("default-src 'none'; script-src 'report-sha256' 'nonce-"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'report-sha256' 'report-sample' 'nonce-"),
+        "{policy}"
+    );
     assert!(policy.contains("https://js.stripe.com") && policy.contains("report-to storeward"), "{policy}");
     let text = went.text();
     // The shop's own policy wants its own nonce.

@@ -1,0 +1,198 @@
+//! What reports bring: what is known costs nothing, what is new has rooms.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+use storeward_base::WiderNetwork;
+
+use super::{Asker, Intake, Waiting};
+use crate::model::{Kind, ScriptId};
+use crate::policy::Known;
+use crate::report::{PRECONNECT, Said};
+use crate::sql::Counting;
+
+/// What reports of one network may bring in a day that nobody had brought on it, and beside it hashes of files that are known; and networks
+/// of which that is counted; beyond them all others are one.
+const MOST_OF_NETWORK: u32 = 100;
+const MOST_REPORTERS: usize = 4_096;
+/// Rows of what one script puts into one page; what is more has one.
+const MOST_PUT_IN: usize = 20;
+
+/// A message under way. What is known, and what came on that day already, costs nobody's room.
+pub(super) struct Hearing<'a> {
+    pub intake: &'a Intake,
+    pub waiting: &'a mut Waiting,
+    pub reporters: &'a mut Reporters,
+    pub known: &'a Known,
+    pub page: &'a str,
+    pub network: Option<WiderNetwork>,
+    pub day: i64,
+    /// Whether something of it was.
+    pub is_new: bool,
+}
+
+/// As the inventory has it, without the scheme: it is no address.
+fn put_in(by: &str) -> String {
+    let by = by.split_once("://").map_or("a script", |(_, place)| place);
+    format!("code that {by} puts in (cannot be approved)")
+}
+
+impl Hearing<'_> {
+    pub fn take(&mut self, said: Said) {
+        match said {
+            Said::Violation { kind, address, initiator, is_enforced } => {
+                self.violation((kind, address), initiator, is_enforced);
+            }
+            Said::Code { kind, initiator, begins, is_enforced } => {
+                let how = if is_enforced { "blocked" } else { "seen" };
+                self.waiting.count(Counting::of_violation(how, kind, "inline"));
+                self.code(kind, initiator, begins);
+            }
+            Said::Hash { address, hash } => self.hash(address, hash),
+            Said::Guard { how, channel, host, path } => {
+                // A hint for a host that the page may speak to tells nobody anything.
+                if channel == PRECONNECT && self.known.speaks_to(self.page, &host) {
+                    return;
+                }
+                let counting = Counting { how: how.word(), channel: channel.to_owned(), host, path };
+                if self.may_hear(&counting) {
+                    self.is_new = true;
+                    self.waiting.count(counting);
+                }
+            }
+        }
+    }
+
+    fn may_hear(&mut self, what: &impl Hash) -> bool {
+        let may = self.reporters.takes(self.network, self.day, what);
+        self.waiting.may_hear(may)
+    }
+
+    fn violation(&mut self, (kind, address): (Kind, String), initiator: Option<String>, is_enforced: bool) {
+        let how = if is_enforced { "blocked" } else { "seen" };
+        let counting = Counting::of_violation(how, kind, &address);
+        let id = ScriptId::of(kind, &address);
+        let is_known = self.known.rows.contains_key(&id) || self.waiting.files.contains_key(&id);
+        if is_known || self.may_hear(&id) {
+            self.is_new |= !is_known;
+            self.waiting.count(counting);
+            self.waiting.hear((id, is_known), kind, address, (self.page, initiator));
+        }
+    }
+
+    /// Code that stood in the page the page itself tells; what a script puts into it nobody but browsers.
+    fn code(&mut self, kind: Kind, initiator: Option<String>, begins: Option<String>) {
+        if begins.as_ref().is_some_and(|begins| self.is_of_page(begins)) {
+            return;
+        }
+        let by = initiator.clone().unwrap_or_default();
+        let id_of = |mark: &str| ScriptId::of(kind, &format!("put in\n{}\n{by}\n{mark}", self.page));
+        let mut mark = begins.clone().unwrap_or_default();
+        let mut id = id_of(&mark);
+        let rows = self.known.puts_in.get(&(self.page.to_owned(), by.clone()));
+        if rows.is_some_and(|rows| *rows >= MOST_PUT_IN) && !self.known.rows.contains_key(&id) {
+            mark.clear();
+            id = id_of(&mark);
+        }
+        let is_known = self.known.rows.contains_key(&id);
+        let has_come = is_known || self.waiting.heard.contains_key(&id);
+        let is_told =
+            has_come || initiator.is_some() || begins.is_some_and(|begins| self.is_another(&begins));
+        if !is_told || !(has_come || self.may_hear(&id)) {
+            return;
+        }
+        self.is_new |= !is_known;
+        self.waiting.hear((id.clone(), is_known), kind, put_in(&by), (self.page, initiator));
+        if let Some(seen) = self.waiting.heard.get_mut(&id) {
+            seen.begins.clone_from(&mark);
+        }
+        if !mark.is_empty() {
+            self.waiting.put_in.insert(mark);
+        }
+    }
+
+    fn is_of_page(&self, begins: &str) -> bool {
+        self.known.begins.contains(begins) || self.intake.lock_views().begins.contains(begins)
+    }
+
+    /// Whether code of which no file is told is neither the page's own nor what a script is known to put in: once that stands in the page,
+    /// browsers tell it as the page's.
+    fn is_another(&self, begins: &str) -> bool {
+        !self.known.put_in.contains(begins)
+            && !self.waiting.put_in.contains(begins)
+            && self.intake.lock_views().is_read(self.page)
+    }
+
+    fn hash(&mut self, address: String, hash: String) {
+        let id = ScriptId::of(Kind::Script, &address);
+        let Some(held) = self.known.rows.get(&id) else {
+            if !self.waiting.files.contains_key(&id) && self.may_hear(&id) {
+                self.is_new = true;
+                self.waiting.hear((id, false), Kind::Script, address, (self.page, None));
+            }
+            return;
+        };
+        if held.as_deref() == Some(&hash) {
+            return;
+        }
+        let may = self.reporters.takes_hash(self.network, self.day, &(&id, &hash));
+        if self.waiting.may_hear(may) {
+            self.is_new = true;
+            let asker = Asker { network: self.network, is_plain: false };
+            let is_of_several = self.intake.is_of_several(&format!("{id}\n{hash}"), asker);
+            self.waiting.hash((id, hash), is_of_several);
+        }
+    }
+}
+
+/// What came on a day, and how much of it the reports of each network brought.
+#[derive(Debug, Default)]
+pub(super) struct Reporters {
+    day: i64,
+    brought: HashMap<Option<WiderNetwork>, Brought>,
+    /// Digests of it. Each took of the room of a network, so that there is an end to them.
+    came: HashSet<u64>,
+}
+
+/// How much of the room of a network is taken.
+#[derive(Debug, Default)]
+struct Brought {
+    things: u32,
+    /// A page with many files that were not fetched yet leaves what else it does its room.
+    hashes: u32,
+}
+
+impl Reporters {
+    /// Whether a network may bring it: what came on that day already anybody may.
+    pub fn takes(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
+        self.takes_of((network, day), what, |brought| &mut brought.things)
+    }
+
+    /// The same of the hash of a file that is known.
+    fn takes_hash(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
+        self.takes_of((network, day), what, |brought| &mut brought.hashes)
+    }
+
+    fn takes_of(
+        &mut self,
+        (network, day): (Option<WiderNetwork>, i64),
+        what: &impl Hash,
+        room: fn(&mut Brought) -> &mut u32,
+    ) -> bool {
+        if self.day != day {
+            *self = Reporters { day, ..Reporters::default() };
+        }
+        let digest = self.came.hasher().hash_one(what);
+        if self.came.contains(&digest) {
+            return true;
+        }
+        let is_counted = self.brought.len() < MOST_REPORTERS || self.brought.contains_key(&network);
+        let brought = room(self.brought.entry(network.filter(|_| is_counted)).or_default());
+        *brought = brought.saturating_add(1);
+        let takes = *brought <= MOST_OF_NETWORK;
+        if takes {
+            self.came.insert(digest);
+        }
+        takes
+    }
+}
