@@ -31,6 +31,7 @@ fn row(kind: Kind, address: &str, scope: Option<Scope>) -> Script {
         revoked_at: None,
         version: 1,
         is_changing: false,
+        begins: None,
     }
 }
 
