@@ -37,11 +37,7 @@ pub enum Beside<'a> {
 /// Reads it out. What is still to be done is in the lines that come back.
 pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &Wanted) -> Done<Vec<String>> {
     can_begin(beside, wanted)?;
-    let key = match (beside, &wanted.keys_from) {
-        (Beside::Opened(opened), _) => Some(LogKey::from_seed(&opened.data.keys()?.ledger)),
-        (Beside::Nothing, Some(from)) => Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger)),
-        (Beside::Nothing, None) => None,
-    };
+    let key = ledgers_key(beside, wanted)?;
     let listing = &backups.list().map_err(|error| told(&error))?;
     let (now, known) = match beside {
         Beside::Opened(opened) => (opened.clock.now(), newest::known(opened)?),
@@ -73,16 +69,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     let restored = backups.restore(alone, &Asked { listing, run, to, shop, key, known, now });
     let restored = restored.map_err(|error| told(&error))?;
     step()?;
-    let mut lines = vec![format!(
-        "{run} of {} is in {}: {} files, {}, each as it was put away",
-        restored.manifest.made_at,
-        wanted.to.display(),
-        restored.files,
-        super::bars::size(restored.bytes)
-    )];
-    if key.is_none() {
-        lines.push("its signature was not checked: that takes keys/ledger (--keys-from)".to_owned());
-    }
+    let mut lines = first_lines(wanted, &restored, key.is_some());
     if let Some(words) = behind {
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
@@ -94,12 +81,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         Beside::Opened(opened) => newest::told(opened)?,
         Beside::Nothing => noted.clone(),
     };
-    let of_keys = restored.keys_of.zip(restored.keys_at).map(|(run, at)| {
-        let (number, entries) = (restored.keys_number, restored.keys_entries);
-        (newest::CUSTOMERS_KEYS, Dated { run: Some(run), at, number, entries })
-    });
-    let of_data_too = wanted.run.is_none().then(|| (newest::DATA, restored.manifest.dated()));
-    let taken = of_data_too.into_iter().chain(of_keys);
+    let taken = taken(wanted, &restored).into_iter().flatten();
     let passed = taken.filter_map(|taken| newest::passed_over(made.as_ref(), &listing.runs, taken, known));
     lines.extend(passed.map(|words| format!("BAD   {words}")));
     let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
@@ -128,6 +110,41 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     step()?;
     restoring.finish()?;
     Ok(lines)
+}
+
+/// By which manifests are signed, where it is there.
+fn ledgers_key(beside: &Beside<'_>, wanted: &Wanted) -> Done<Option<LogKey>> {
+    Ok(match (beside, &wanted.keys_from) {
+        (Beside::Opened(opened), _) => Some(LogKey::from_seed(&opened.data.keys()?.ledger)),
+        (Beside::Nothing, Some(from)) => Some(LogKey::from_seed(&DataDir::open(from)?.keys()?.ledger)),
+        (Beside::Nothing, None) => None,
+    })
+}
+
+fn first_lines(wanted: &Wanted, restored: &Restored, has_key: bool) -> Vec<String> {
+    let manifest = &restored.manifest;
+    let mut lines = vec![format!(
+        "{} of {} is in {}: {} files, {}, each as it was put away",
+        manifest.run,
+        manifest.made_at,
+        wanted.to.display(),
+        restored.files,
+        super::bars::size(restored.bytes)
+    )];
+    if !has_key {
+        lines.push("its signature was not checked: that takes keys/ledger (--keys-from)".to_owned());
+    }
+    lines
+}
+
+/// Of which runs the data is, where nobody named one, and customers' keys.
+fn taken(wanted: &Wanted, restored: &Restored) -> [Option<(&'static str, Dated)>; 2] {
+    let of_data = wanted.run.is_none().then(|| (newest::DATA, restored.manifest.dated()));
+    let of_keys = restored.keys_of.zip(restored.keys_at).map(|(run, at)| {
+        let (number, entries) = (restored.keys_number, restored.keys_entries);
+        (newest::CUSTOMERS_KEYS, Dated { run: Some(run), at, number, entries })
+    });
+    [of_data, of_keys]
 }
 
 /// Before hours of reading out, which would have to begin anew.

@@ -4,6 +4,8 @@
 //! The shelf must not be kept for long in any backup: its copies are as good as the epochs in them. One copy, replaced
 //! at each rotation, is what a restore needs.
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -376,36 +378,6 @@ impl Shelf {
             .map_err(|_| Error::Shelf("the name of a copy of it is not UTF-8".to_owned()))?;
         let path = self.0.with_extension(COPIES);
         put(&path, &self.0.with_extension("copies.new"), &bytes).map_err(|why| self.failed(&why))
-    }
-
-    /// The epochs that another file has a key of and this one has no more, in order.
-    pub fn ended_in(&self, other: &Path) -> Result<Vec<u32>, Error> {
-        let other = Shelf::at(other);
-        fs::metadata(&other.0).map_err(|why| other.failed(&why))?;
-        let (live, theirs) = (self.text()?.epochs, other.text()?.epochs);
-        let is_live = |entry: &Entry| live.iter().any(|one| one.epoch == entry.epoch);
-        Ok(theirs.iter().filter(|entry| !is_live(entry)).map(|entry| entry.epoch.0).collect())
-    }
-
-    /// Whether it has the key of the epoch that was the current one then. By what clocks said: where none has ended yet there is no other.
-    pub fn has_epoch_of(&self, at: Timestamp) -> Result<bool, Error> {
-        let live = self.text()?.epochs;
-        Ok(live.is_empty() || live.iter().any(|entry| entry.epoch == EpochId(1) || entry.begun_at <= at))
-    }
-
-    /// The epochs that had begun by then and whose keys another file does not have as they are here, in order.
-    pub fn missing_in(&self, other: &Path, by: Timestamp) -> Result<Vec<u32>, Error> {
-        let mut wanted = self.text()?.epochs;
-        wanted.retain(|entry| entry.begun_at <= by);
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let other = Shelf::at(other);
-        fs::metadata(&other.0).map_err(|why| other.failed(&why))?;
-        let theirs = other.text()?.epochs;
-        let has =
-            |entry: &Entry| theirs.iter().any(|one| one.epoch == entry.epoch && one.wrapped == entry.wrapped);
-        Ok(wanted.iter().filter(|entry| !has(entry)).map(|entry| entry.epoch.0).collect())
     }
 
     /// Reads and unwraps what is there; an empty shelf where there is no file.
