@@ -8,6 +8,11 @@ use crate::Error;
 use crate::manifest::{self, Manifest};
 use crate::repository::Part;
 
+/// Customers' keys, where they are a file.
+const KEY_STORE: &str = "vault/keys.sqlite";
+/// Bytes that it has at most where nothing signed says how many.
+const MOST_UNSIGNED: u64 = 4 * 1024 * 1024 * 1024;
+
 /// By what is read out.
 #[derive(Clone, Debug)]
 pub(crate) enum Allowed {
@@ -15,7 +20,7 @@ pub(crate) enum Allowed {
     All,
     /// What the signed manifest names, and no more bytes of it.
     Named(BTreeMap<PathBuf, u64>),
-    /// Files, where there is no manifest. No dump: that is a program.
+    /// Where there is no manifest: the key store as a file, and nothing that some program would run or read beside another one.
     Unsigned,
 }
 
@@ -24,14 +29,15 @@ impl Allowed {
         let mut named: BTreeMap<PathBuf, u64> =
             manifest.of_part(part).map(|note| (PathBuf::from(&note.path), note.size)).collect();
         if part == Part::Files {
-            named.insert(PathBuf::from(manifest::NAME), u64::MAX);
+            named.insert(PathBuf::from(manifest::NAME), manifest::MOST_BYTES);
         }
         Allowed::Named(named)
     }
 
     pub fn folder(&self, path: &Path) -> Result<(), Error> {
         let is = match self {
-            Allowed::All | Allowed::Unsigned => true,
+            Allowed::All => true,
+            Allowed::Unsigned => Path::new(KEY_STORE).starts_with(path),
             Allowed::Named(named) => {
                 named.range(path.to_owned()..).next().is_some_and(|(first, _)| first.starts_with(path))
             }
@@ -44,12 +50,8 @@ impl Allowed {
         match self {
             Allowed::All => Ok(u64::MAX),
             Allowed::Named(named) => named.get(path).copied().ok_or_else(|| strange(path)),
-            Allowed::Unsigned => {
-                match path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("sql")) {
-                    true => Err(strange(path)),
-                    false => Ok(u64::MAX),
-                }
-            }
+            Allowed::Unsigned if path == Path::new(KEY_STORE) => Ok(MOST_UNSIGNED),
+            Allowed::Unsigned => Err(strange(path)),
         }
     }
 
@@ -84,8 +86,16 @@ mod tests {
         }
         assert!(signed.other(Path::new("data/store")).is_err());
         let unsigned = Allowed::Unsigned;
-        assert!(unsigned.file(Path::new("vault/keys.sqlite")).is_ok());
-        assert!(unsigned.file(Path::new("vault/keys.SQL")).is_err());
+        assert!(
+            unsigned.file(Path::new("vault/keys.sqlite")).is_ok()
+                && unsigned.folder(Path::new("vault")).is_ok()
+        );
+        // A journal beside a database that is signed would be played back into it.
+        for name in ["vault/keys.sql", "vault/keys.sqlite-journal", "storeward.sqlite-journal", "keys/ledger"]
+        {
+            assert!(unsigned.file(Path::new(name)).is_err(), "{name}");
+        }
+        assert!(unsigned.folder(Path::new("keys")).is_err());
         assert!(unsigned.other(Path::new("vault/keys.sqlite")).is_err());
         assert!(Allowed::All.other(Path::new("wp-content")).is_ok());
     }

@@ -299,8 +299,12 @@ impl Backups {
         let listing = self.list()?;
         let own = listing.runs.iter().filter(|run| run.whose == Whose::Own);
         let found = own.filter_map(|run| {
-            let why = self.manifest(&listing, run.run, Some(key)).err()?;
-            Some(format!("{} of {}: {why}", run.run, run.made_at))
+            let manifest = self.manifest(&listing, run.run, Some(key)).and_then(|manifest| {
+                let mut all = Part::ALL.iter().flat_map(|part| listing.own(*part, run.run));
+                let is_as_signed = all.all(|one| one.number == manifest.number);
+                if is_as_signed { Ok(()) } else { Err(another_number(&manifest)) }
+            });
+            Some(format!("{} of {}: {}", run.run, run.made_at, manifest.err()?))
         });
         Ok(found.collect())
     }
@@ -333,15 +337,20 @@ impl Backups {
     }
 }
 
-/// What is signed is the manifest: whoever has the password writes tags.
+/// What is signed is the manifest: whoever has the password writes tags. One that makes a run look newer than it is is refused; one that makes it look
+/// older keeps nobody from taking it by its name.
 pub(crate) fn has_number(snapshot: &Snapshot, manifest: &Manifest) -> Result<(), Error> {
-    match snapshot.number == manifest.number {
+    match snapshot.number <= manifest.number {
         true => Ok(()),
-        false => Err(Error::Damaged(format!(
-            "{} bears another number than its signed manifest: somebody wrote at it",
-            manifest.run
-        ))),
+        false => Err(another_number(manifest)),
     }
+}
+
+fn another_number(manifest: &Manifest) -> Error {
+    Error::Damaged(format!(
+        "{} bears another number than its signed manifest: somebody wrote at it",
+        manifest.run
+    ))
 }
 
 /// Whether retention stands still.

@@ -71,7 +71,11 @@ impl Listing {
         };
         let (named, trees) = (of_files(&manifest.snapshots), of_files(&manifest.trees));
         let is_of = |one: &&Snapshot| one.label == SHOP && one.run == Some(manifest.run);
-        let is_named = |one: &&Snapshot| named.contains(&one.id) || trees.contains(&one.tree);
+        // What is in it is signed: whoever has the password writes another snapshot under the name of this one.
+        let is_named = |one: &&Snapshot| match trees.is_empty() {
+            true => named.contains(&one.id),
+            false => trees.contains(&one.tree),
+        };
         let there: Vec<Snapshot> = self.files.iter().filter(is_of).filter(is_named).cloned().collect();
         if there.len() < named.len() {
             return Err(Error::Damaged("the shop's files of this backup are gone, or are others".to_owned()));

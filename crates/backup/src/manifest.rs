@@ -14,7 +14,7 @@ pub const NAME: &str = "backup.json";
 const KIND: &str = "backup-manifest";
 const VERSION: u16 = 1;
 /// A manifest has a line for each of Storeward's own files; no more than this is read.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One file that was put away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl Manifest {
     /// this.
     pub fn read(bytes: &[u8], key: Option<&LogKey>) -> Result<Self, Error> {
         let damaged = |what: &str| Error::Damaged(format!("the manifest {what}"));
-        if bytes.len() > MOST_BYTES {
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES {
             return Err(damaged("is too large"));
         }
         let signed: Signed = serde_json::from_slice(bytes).map_err(|_| damaged("cannot be read"))?;

@@ -22,6 +22,9 @@ use crate::{Error, Tell};
 /// What a run left that was cut off, and is no use to anybody, goes after so long.
 const CUT_OFF_AFTER: Duration = Duration::from_secs(24 * 3_600);
 const TAG: &str = "ledger-";
+/// So far a number may be ahead that nothing signed bears out: no ledger grows by as much between two backups, and four thousand million of them
+/// do not reach the end of numbers.
+const MOST_AHEAD: u64 = 1 << 32;
 /// Hexadecimal digits of a mark: enough that no two are alike by chance.
 const DIGITS: usize = 16;
 
@@ -201,12 +204,17 @@ impl Backups {
         found.max_by_key(|one| one.made_at)
     }
 
-    /// What a run gets as its number: more than any of the same ledger's that is at the target. Whoever has the password writes tags, so of those
-    /// only what the signed manifest says, too.
+    /// What a run gets as its number: more than any of the same ledger's that is at the targets. Whoever has the password writes tags, so of those
+    /// that no signed manifest bears out only what is not too far ahead of those that one does: numbers never come to an end by a forged one.
+    /// Where customers' keys cannot be listed, which the data must not wait for, by the data alone.
     pub(crate) fn number(&self, key: &LogKey, entries: u64) -> Result<u64, Error> {
         let own = Mark::of(key);
         let mut all = self.there(Part::Files)?;
-        all.retain(|one| one.label == OWN && one.number.is_some() && one.ledger.as_ref() == Some(&own));
+        let keys = self.there(Part::Keys).unwrap_or_default();
+        let is_own = |one: &Snapshot| one.number.is_some() && one.ledger.as_ref() == Some(&own);
+        let tags: Vec<u64> =
+            all.iter().chain(&keys).filter(|one| is_own(one)).filter_map(|one| one.number).collect();
+        all.retain(|one| one.label == OWN && is_own(one));
         all.sort_by_key(|one| Reverse(one.number));
         let is_signed = |one: &&Snapshot| {
             let manifest = self.repo(Part::Files, Missing::Refuse).and_then(|files| {
@@ -215,8 +223,10 @@ impl Backups {
             });
             manifest.is_ok_and(|manifest| Some(manifest.run) == one.run && manifest.number == one.number)
         };
-        let last = all.iter().find(is_signed).and_then(|one| one.number);
-        Ok(last.map_or(entries, |last| entries.max(last.saturating_add(1))))
+        let signed = all.iter().find(is_signed).and_then(|one| one.number);
+        let base = signed.map_or(entries, |last| entries.max(last.saturating_add(1)));
+        let ahead = tags.into_iter().filter(|tag| *tag >= base && tag - base <= MOST_AHEAD).max();
+        Ok(ahead.map_or(base, |tag| tag.saturating_add(1)))
     }
 
     fn keys_lie_apart(&self) -> bool {

@@ -27,7 +27,7 @@ use crate::backend::{Backend, name};
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
-use crate::writing::{HashedFile, Was, below, finish, leads_nowhere_else, relative};
+use crate::writing::{HashedFile, Small, Was, below, finish, leads_nowhere_else, relative};
 use crate::{Before, Tell, listing, order};
 
 /// Databases are cut at fixed places: their pages stay where they are, and what is cut by content shifts with each change (measured:
@@ -442,9 +442,9 @@ impl Repo {
         let repo = self.asked(|| repo.to_indexed())?;
         let read = |snapshot: &&str| {
             self.asked(|| {
-                let mut bytes = Vec::new();
+                let mut bytes = Small(Vec::new());
                 let node = repo.node_from_snapshot_path(&format!("{snapshot}:{path}"), |_| true)?;
-                repo.dump(&node, &mut bytes).map(|()| bytes)
+                repo.dump(&node, &mut bytes).map(|()| bytes.0)
             })
         };
         Ok(snapshots.iter().map(read).collect())

@@ -181,9 +181,9 @@ impl Backups {
         let may_be_later = |one: &&Snapshot| is_later(one) || one.made_at > taken.made_at;
         let passed = made.iter().filter(is_later).chain(strange.iter().filter(may_be_later));
         let passed = passed.filter(|one| one.run != taken.run).max_by_key(|one| one.made_at);
-        let unsigned = unsigned.iter().filter(|one| one.id == taken.id || is_later(one));
+        let unsigned = unsigned.iter().rfind(|one| one.id == taken.id || is_later(one));
         let named = |one: &Snapshot| Some((one.run?, one.made_at));
-        Ok(Some(Newest { passed: passed.and_then(named), unsigned: unsigned.last().and_then(named), taken }))
+        Ok(Some(Newest { passed: passed.and_then(named), unsigned: unsigned.and_then(named), taken }))
     }
 
     /// The run whose keys were laid, or why none were: where one lacks something nothing of it stays, and the rest is worth having.

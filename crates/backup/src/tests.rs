@@ -26,11 +26,12 @@ struct House {
 impl House {
     fn new(number: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for below in ["data", "shop"] {
-            std::fs::create_dir(folder.path().join(below)).unwrap();
+        for below in ["data/vault", "shop"] {
+            std::fs::create_dir_all(folder.path().join(below)).unwrap();
         }
         std::fs::write(folder.path().join("data/note"), format!("of house {number}")).unwrap();
-        std::fs::write(folder.path().join("data/wrapped"), format!("keys of house {number}")).unwrap();
+        std::fs::write(folder.path().join("data/vault/keys.sqlite"), format!("keys of house {number}"))
+            .unwrap();
         House { folder, key: LogKey::generate(&SeededEntropy::new(number)) }
     }
 
@@ -55,7 +56,7 @@ impl House {
         Backups::new(plan, Bars::none())
     }
 
-    /// A run at the hour `hour`, which is its id, too. Without customers' keys where there is no `wrapped`.
+    /// A run at the hour `hour`, which is its id, too. Without customers' keys where there is no key store.
     fn run(&self, backups: &Backups, hour: u32) -> Result<Made, Error> {
         self.run_noted(backups, hour, None)
     }
@@ -65,7 +66,12 @@ impl House {
         let own = |name: &str| OwnFile { from: self.at("data").join(name), name: name.to_owned() };
         let sources = Sources {
             files: vec![own("note")],
-            key_files: self.at("data/wrapped").exists().then(|| own("wrapped")).into_iter().collect(),
+            key_files: self
+                .at("data/vault/keys.sqlite")
+                .exists()
+                .then(|| own("vault/keys.sqlite"))
+                .into_iter()
+                .collect(),
             shop_paths: vec![self.at("shop")],
             ..Sources::default()
         };

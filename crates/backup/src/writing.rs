@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Timespec, Timestamps};
 use storeward_seal::Sha256;
 
 use crate::Error;
+use crate::manifest::MOST_BYTES;
 
 /// Whose a file was, by number, and when it was written last.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,6 +88,24 @@ pub(crate) fn leads_nowhere_else(folder: &Path, target: &Path) -> Result<(), Err
         }
     }
     Ok(())
+}
+
+/// What is read into memory: whoever has the password can make a file of any length.
+pub(crate) struct Small(pub Vec<u8>);
+
+impl Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let length = u64::try_from(self.0.len().saturating_add(bytes.len())).unwrap_or(u64::MAX);
+        if length > MOST_BYTES {
+            return Err(std::io::Error::other("it is longer than any of its kind"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A new file that is hashed while it is written.

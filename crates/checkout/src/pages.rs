@@ -9,7 +9,7 @@ use storeward_web::axum::body::Bytes;
 use storeward_web::axum::extract::{Extension, Request, State};
 use storeward_web::axum::middleware::{self, Next};
 use storeward_web::axum::response::{IntoResponse, Response};
-use storeward_web::http::{HeaderMap, StatusCode, Uri, header};
+use storeward_web::http::{HeaderMap, Method, StatusCode, Uri, header};
 use storeward_web::{Access, HostNames, HostNamesError, NoGate, Nobody, Routes, Site};
 
 use crate::address::Base;
@@ -25,13 +25,16 @@ macro_rules! own {
 
 /// The largest message: Chromium sends what a page did at once, and each report repeats the whole policy (2 KB, up to 12).
 const MOST_BYTES: usize = 512 * 1024;
-/// Messages of one client, and of all, within a minute, and how much may stand in them.
-const MOST_OF_ONE: u32 = 60;
-const MOST_OF_ALL: u32 = 3_000;
+/// Messages of one client, and of all, within a minute, and how much may stand in them. Firefox and Safari send one for each thing.
+const MOST_OF_ONE: u32 = 600;
+const MOST_OF_ALL: u32 = 30_000;
 const MOST_BYTES_OF_ONE: usize = 4 * 1024 * 1024;
 const MOST_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
 /// Clients that are remembered for it.
 const MOST_CLIENTS: usize = 4_096;
+/// Messages that are being read, of one client and of all: each may be in memory as a whole.
+const MOST_OPEN_OF_ONE: usize = 16;
+const MOST_OPEN: usize = 256;
 
 const SCRIPT: Access<Nobody> = Access::Public("the guard of paying pages");
 const REPORT: Access<Nobody> = Access::Program(
@@ -42,6 +45,38 @@ const REPORT: Access<Nobody> = Access::Program(
 struct Desk {
     checkout: Checkout,
     pace: Arc<Mutex<Pace>>,
+    open: Open,
+}
+
+/// How many messages are being read, by network.
+#[derive(Clone, Debug, Default)]
+struct Open(Arc<Mutex<HashMap<AddressBlock, usize>>>);
+
+/// One of them.
+struct Place(Open, AddressBlock);
+
+impl Open {
+    /// Nothing without room.
+    fn take(&self, client: AddressBlock) -> Option<Place> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = counts.get(&client).copied().unwrap_or(0);
+        if own >= MOST_OPEN_OF_ONE || counts.values().sum::<usize>() >= MOST_OPEN {
+            return None;
+        }
+        counts.insert(client, own + 1);
+        drop(counts);
+        Some(Place(self.clone(), client))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(&self.1).filter(|count| **count > 1) {
+            Some(count) => *count -= 1,
+            None => drop(counts.remove(&self.1)),
+        }
+    }
 }
 
 /// Who reported how often within this minute.
@@ -89,9 +124,9 @@ impl Checkout {
         let entropy = Arc::clone(&self.0.entropy);
         let mut site = Site::new(HostNames::parse(hosts)?, "/", entropy);
         site.body_limit_bytes = MOST_BYTES;
-        let desk = Desk { checkout: self.clone(), pace: Arc::default() };
-        let too_long = middleware::from_fn_with_state(desk.clone(), count_too_long);
-        Ok(routes(Routes::new(NoGate)).finish(desk, site).layer(too_long))
+        let desk = Desk { checkout: self.clone(), pace: Arc::default(), open: Open::default() };
+        let before = middleware::from_fn_with_state(desk.clone(), before_it_is_read);
+        Ok(routes(Routes::new(NoGate)).finish(desk, site).layer(before))
     }
 
     /// Every route with its rule, one per line.
@@ -126,14 +161,28 @@ async fn report(
     StatusCode::NO_CONTENT
 }
 
-/// A message that is not read, since it is too long, is counted as one that was left out.
-async fn count_too_long(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    let uri = request.uri().clone();
+/// What is nobody's report is not read at all; one that finds no room, or is too long, is counted as one that was left out.
+async fn before_it_is_read(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    if desk.page(request.uri()).is_none() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let client = request.extensions().get::<ClientIp>().copied().unwrap_or_else(nobody);
+    let Some(_place) = desk.open.take(client.block()) else {
+        desk.checkout.0.intake.dropped(1);
+        return StatusCode::NO_CONTENT.into_response();
+    };
     let answer = next.run(request).await;
-    if answer.status() == StatusCode::PAYLOAD_TOO_LARGE && desk.page(&uri).is_some() {
+    if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
         desk.checkout.0.intake.dropped(1);
     }
     answer
+}
+
+fn nobody() -> ClientIp {
+    ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into())
 }
 
 impl Desk {
@@ -149,7 +198,7 @@ impl Desk {
         // Without a page of ours behind it it is nobody's report, and takes nobody's room.
         let Some(page) = self.page(uri) else { return };
         let minute = shared.clock.now().seconds().div_euclid(60);
-        let client = client.unwrap_or_else(|| ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into()));
+        let client = client.unwrap_or_else(nobody);
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let takes = pace.takes(client.block(), body.len(), minute);
         drop(pace);
@@ -185,12 +234,27 @@ mod tests {
     fn reports_have_a_pace() {
         let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into()).block();
         let mut pace = Pace::default();
-        let taken = (0..100).filter(|_| pace.takes(client(1), 100, 7)).count();
-        assert_eq!(taken, 60);
+        let taken = (0..1_000).filter(|_| pace.takes(client(1), 100, 7)).count();
+        assert_eq!(taken, 600);
         let taken = (0..100_000).filter(|n| pace.takes(client(*n + 2), 100, 7)).count();
-        assert!(taken < 3_000, "{taken}");
+        assert!(taken < 30_000, "{taken}");
         assert!(pace.clients.len() <= MOST_CLIENTS);
         assert!(pace.takes(client(1), 100, 8));
+    }
+
+    // A client that begins many and ends none held half a GiB.
+    #[test]
+    fn so_many_messages_are_read_at_once() {
+        let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into()).block();
+        let open = Open::default();
+        let mut held: Vec<_> = (0..100).filter_map(|_| open.take(client(1))).collect();
+        assert_eq!(held.len(), MOST_OPEN_OF_ONE);
+        held.extend((2..1_000).filter_map(|n| open.take(client(n))));
+        assert_eq!(held.len(), MOST_OPEN);
+        held.truncate(MOST_OPEN_OF_ONE - 1);
+        assert!(open.take(client(1)).is_some() && open.take(client(2)).is_some());
+        drop(held);
+        assert!(open.0.lock().unwrap().is_empty());
     }
 
     // Longer messages are fewer: what is read in a minute has the end that it had when they were short.
@@ -210,7 +274,7 @@ mod tests {
         let client =
             |n: u128| ClientIp::new(std::net::Ipv6Addr::from((0x2001_0db8_u128 << 96) + n).into()).block();
         let mut pace = Pace::default();
-        assert_eq!((0..500).filter(|n| pace.takes(client(*n), 100, 7)).count(), 60);
+        assert_eq!((0..1_000).filter(|n| pace.takes(client(*n), 100, 7)).count(), 600);
         assert!(pace.takes(client(1 << 64), 100, 7), "another network");
     }
 }

@@ -76,7 +76,7 @@ fn is_a_file_of_its_own(copy: &Path, shelf: &Path) -> Done {
 }
 
 /// Another Storeward's copy, or what it goes on with, is all that opens its customers' records one day.
-fn is_nobody_elses(copy: &Path, key: &LogKey) -> Done {
+fn is_nobody_elses(copy: &Path, shelf: &Path, key: &LogKey) -> Done {
     let refused = |what: &str| {
         Err(Failure::new(format!("backup.epochs_copy {} is another Storeward's: {what}", copy.display())).hint(
             "name a file in a folder that no other names, on another disk; where that one is gone for good, move the file away, and newest-backup.json \
@@ -87,9 +87,16 @@ fn is_nobody_elses(copy: &Path, key: &LogKey) -> Done {
     if is_in_use(folder) {
         return refused("it lies in a data directory");
     }
-    match newest::is_anothers(folder, key) {
-        true => refused(&format!("{} beside it is signed by another ledger's key", newest::NAME)),
-        false => Ok(()),
+    match newest::of_folder(folder, key) {
+        newest::Note::Anothers => {
+            refused(&format!("{} beside it is signed by another ledger's key", newest::NAME))
+        }
+        // Then the root key says it, which changes where that goes into a token.
+        newest::Note::Damaged => match (Shelf::at(copy).wrapped_by(), Shelf::at(shelf).wrapped_by()) {
+            (Ok(there), Ok(own)) if there != own => refused("another root key wraps it"),
+            _ => Ok(()),
+        },
+        newest::Note::Own | newest::Note::Missing => Ok(()),
     }
 }
 
@@ -115,7 +122,7 @@ pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>) -> Done 
     };
     let shelf = opened.data.join(copies::SHELF_FILE);
     is_a_file_of_its_own(copy, &shelf)?;
-    is_nobody_elses(copy, &begin.key)?;
+    is_nobody_elses(copy, &shelf, &begin.key)?;
     newest::note(copy, &newest::Newest { run: begin.run, made_at: begin.at, number }, &begin.key)?;
     if !shelf.exists() {
         return Ok(());

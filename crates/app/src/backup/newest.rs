@@ -85,13 +85,16 @@ pub fn passed_over(
     let there = runs.iter().find(|run| run.run == newest.run)?;
     let is_older = (what == DATA || there.has_keys) && !is_later(taken, newest.dated(), known);
     is_older.then(|| {
+        let way_out = match what == DATA {
+            true => format!("--run {} takes it", newest.run),
+            false => "whoever was erased since may open here: erase them again before it serves".to_owned(),
+        };
         format!(
             "{what} of {}, and not of {} of {}, the newest backup that was made, though that is at the target: somebody wrote at it, so that others \
-             look newer. --run {} takes it",
+             look newer. {way_out}",
             taken.run.map(|run| run.to_string()).unwrap_or_default(),
             newest.run,
-            newest.made_at,
-            newest.run
+            newest.made_at
         )
     })
 }
@@ -205,9 +208,21 @@ pub fn noted(keys_from: &Path, key: &LogKey) -> Result<Option<Newest>, String> {
     newest.map(Some).ok_or_else(|| format!("{shown} is not signed by the key of the ledger: {unsaid}"))
 }
 
-/// Whether another ledger's key signed what lies in a folder. What nobody signed is damaged, and no one's.
-pub fn is_anothers(folder: &Path, key: &LogKey) -> bool {
-    let bytes = fs::read(folder.join(NAME)).unwrap_or_default();
-    let signed = serde_json::from_slice::<Signed>(&bytes);
-    signed.is_ok_and(|signed| !statement::holds(key, KIND, &signed.newest, &signed.signature))
+/// Whose the note in a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    Missing,
+    /// Nobody signed it: what a full disk left, say.
+    Damaged,
+    Own,
+    Anothers,
+}
+
+pub fn of_folder(folder: &Path, key: &LogKey) -> Note {
+    let Ok(bytes) = fs::read(folder.join(NAME)) else { return Note::Missing };
+    match serde_json::from_slice::<Signed>(&bytes) {
+        Err(_) => Note::Damaged,
+        Ok(signed) if statement::holds(key, KIND, &signed.newest, &signed.signature) => Note::Own,
+        Ok(_) => Note::Anothers,
+    }
 }

@@ -73,3 +73,25 @@ fn what_the_manifest_does_not_name_or_is_longer_is_not_laid() {
         assert!(!house.at("back").join(name).exists(), "{name}");
     }
 }
+
+/// A snapshot lies under the name of its bytes, and nobody held it against that: another one under the name that the signed manifest has was read out.
+#[test]
+fn the_shops_files_are_those_that_were_signed() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    std::fs::write(house.at("shop/index.php"), "the shop's").unwrap();
+    house.run(&backups, 1).unwrap();
+    let all = backups.snapshots(Part::Files).unwrap();
+    let was = all.into_iter().find(|one| one.label == "shop").unwrap();
+    std::fs::write(house.at("shop/index.php"), "the thief's").unwrap();
+    let moment = Moment { run: run_of(1), at: was.made_at, ledger: Mark::of(&house.key), number: None };
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
+    let made = files.keep("shop", &moment, &[house.at("shop")], None).unwrap();
+    let snapshots = house.at("target/files/snapshots");
+    std::fs::rename(snapshots.join(&made.id), snapshots.join(&was.id)).unwrap();
+    let backups = house.backups(&house.at("target"));
+    let (alone, shop) = (backups.alone().unwrap(), house.at("shop-back"));
+    let back = read_out(&backups, &alone, run_of(1), &house.at("back"), Some(&shop), Some(&house.key));
+    let refused = back.unwrap_err().to_string();
+    assert!(refused.contains("are others") && !shop.join("index.php").exists(), "{refused}");
+}

@@ -16,7 +16,7 @@ fn comes_back(house: &House, backups: &Backups) -> (BackupId, String, String) {
     let to = house.at("back");
     read_out(backups, &backups.alone().unwrap(), run, &to, None, Some(&house.key)).unwrap();
     let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
-    (run, read("note"), read("wrapped"))
+    (run, read("note"), read("vault/keys.sqlite"))
 }
 
 /// A second installation with the same `[backup]` thinned out the first one's only backup, without a word.
@@ -98,7 +98,7 @@ fn the_same_ledger_goes_on_anywhere_and_adopts_what_it_signed_before_there_were_
 fn a_house_without_customers_keys_takes_over_once() {
     let (first, second) = (House::new(1), House::new(2));
     let target = first.at("target");
-    std::fs::remove_file(second.at("data/wrapped")).unwrap();
+    std::fs::remove_file(second.at("data/vault/keys.sqlite")).unwrap();
     first.run(&first.backups(&target), 1).unwrap();
     let two = second.backups(&target);
     assert!(matches!(second.run(&two, 2), Err(Error::AnotherLedger { .. })));
@@ -150,7 +150,7 @@ fn customers_keys_of_their_own_place_are_looked_at_there() {
     assert!(matches!(second.run(&two, 2), Err(Error::AnotherLedger { .. })));
     // Its keys go nowhere from then on: what it took over once stays taken over.
     second.run(&apart(&second).taking_over(), 3).unwrap();
-    std::fs::remove_file(second.at("data/wrapped")).unwrap();
+    std::fs::remove_file(second.at("data/vault/keys.sqlite")).unwrap();
     second.run(&two, 4).unwrap();
     first.run(&apart(&first).taking_over(), 5).unwrap();
     assert!(matches!(second.run(&two, 6), Err(Error::AnotherLedger { .. })));
@@ -358,13 +358,13 @@ fn keys_that_no_manifest_speaks_of_are_laid_only_where_there_are_no_others_and_a
     let back = |run: u32| {
         let to = house.at("back");
         let restored = asked(&backups, run_of(run), &to, (Some(&house.key), None, 900)).unwrap();
-        let wrapped = std::fs::read_to_string(to.join("wrapped")).unwrap();
+        let wrapped = std::fs::read_to_string(to.join("vault/keys.sqlite")).unwrap();
         std::fs::remove_dir_all(&to).unwrap();
         (restored.keys_of.unwrap(), restored.keys_unsigned.map(|(run, _)| run), wrapped)
     };
-    std::fs::write(house.at("data/wrapped"), "with Ada").unwrap();
+    std::fs::write(house.at("data/vault/keys.sqlite"), "with Ada").unwrap();
     house.run_noted(&backups, 1, Some(10)).unwrap();
-    std::fs::write(house.at("data/wrapped"), "without her").unwrap();
+    std::fs::write(house.at("data/vault/keys.sqlite"), "without her").unwrap();
     house.run_noted(&backups, 2, Some(20)).unwrap();
     let keys = backups.repo(Part::Keys, Missing::Refuse).unwrap();
     keys.renumber(run_of(1), 99);
@@ -421,12 +421,12 @@ fn without_a_key_nobody_gets_another_houses_customers_keys() {
     let back = |name: &str, hour: u32, key: Option<&LogKey>| {
         let to = first.at(name);
         read_out(&one, &one.alone()?, run_of(hour), &to, None, key)?;
-        Ok::<_, Error>(std::fs::read_to_string(to.join("wrapped")).ok())
+        Ok::<_, Error>(std::fs::read_to_string(to.join("vault/keys.sqlite")).ok())
     };
     let own = Some("keys of house 1".to_owned());
     assert_eq!(back("before", 1, None).unwrap(), own, "nobody else was there");
     // One without customers' keys has none, though another's lie there.
-    std::fs::remove_file(third.at("data/wrapped")).unwrap();
+    std::fs::remove_file(third.at("data/vault/keys.sqlite")).unwrap();
     third.run(&third.backups(&target).taking_over(), 2).unwrap();
     assert_eq!(back("third", 2, None).unwrap(), None);
     second.run(&second.backups(&target).taking_over(), 3).unwrap();

@@ -296,7 +296,7 @@ fn runs_with_keys(house: &House, backups: &Backups, target: &Path, hours: &[u32]
     let mut packs = Vec::new();
     for (number, hour) in hours.iter().enumerate() {
         let entropy: &dyn Entropy = &SeededEntropy::new(number as u64);
-        std::fs::write(house.at("data/wrapped"), entropy.bytes::<8_192>()).unwrap();
+        std::fs::write(house.at("data/vault/keys.sqlite"), entropy.bytes::<8_192>()).unwrap();
         let before = if number == 0 { Default::default() } else { packs_of_keys(target) };
         house.run(backups, *hour).unwrap();
         packs.push(packs_of_keys(target).difference(&before).cloned().collect());
@@ -369,7 +369,10 @@ fn a_newest_copy_of_customers_keys_that_lacks_something_costs_nothing_but_the_ke
                 read_out(&backups, &alone, run_of(hour), &to, Some(&shop), Some(&house.key)).unwrap();
             assert!(restored.keys_lack.is_some() && restored.keys_of.is_none(), "{restored:?}");
             assert_eq!((restored.shop_files, restored.shop_lost.count), (3, 0));
-            assert!(to.join("note").exists() && !to.join("wrapped").exists(), "an older copy is never laid");
+            assert!(
+                to.join("note").exists() && !to.join("vault/keys.sqlite").exists(),
+                "an older copy is never laid"
+            );
         }
     }
     let found = drilled(&backups, &house);
@@ -393,7 +396,10 @@ fn customers_keys_go_after_their_days_though_a_younger_copy_lacks_something() {
     let to = house.at("back");
     let restored = read_out(&backups, &alone, run_of(1), &to, None, Some(&house.key)).unwrap();
     assert_eq!(restored.keys_of, Some(run_of(500)));
-    assert_eq!(std::fs::read(to.join("wrapped")).unwrap(), std::fs::read(house.at("data/wrapped")).unwrap());
+    assert_eq!(
+        std::fs::read(to.join("vault/keys.sqlite")).unwrap(),
+        std::fs::read(house.at("data/vault/keys.sqlite")).unwrap()
+    );
     assert_eq!(backups.verify(Reading::All).unwrap(), Vec::<String>::new());
 }
 

@@ -249,6 +249,10 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
+    pub fn sent(&self) -> &HeaderMap {
+        &self.sent
+    }
+
     /// The shop gave no answer.
     pub fn unanswered(mut self, why: Unanswered) {
         self.exchange.unanswered(why);

@@ -88,6 +88,7 @@ impl Serves for Fell {
                 }
                 led(&format!("{folder}/account"))
             }
+            ("POST", "/login") if body.contains("front=504") => say(504, "the front is out of patience"),
             ("POST", "/login") => say(200, "wrong"),
             ("GET", "/account") if who.as_deref() == Some(ADDRESS) => say(200, SECRET),
             (_, "/logout") => {

@@ -197,3 +197,21 @@ both_engines!(a_cookie_that_is_new_with_each_answer_stops_nothing_beside_it, MIG
     assert_eq!(shown.body, "welcome");
     socket.unwrap_or_else(|answer| panic!("{answer:?}")).hung_up();
 });
+
+// What stands before the shop gave up on a sign-in that the shop came to the end of a moment later: its answer counted as the shop's own word.
+both_engines!(an_answer_of_the_shops_front_is_no_word_of_the_shops, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let mut thief = visitor(&behind).await;
+    let given_up = thief
+        .begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], "user=ella&password=not+yet&front=504")
+        .await
+        .ok()
+        .unwrap();
+    let sent = given_up.sent().clone();
+    assert_eq!(thief.finish(given_up).await.status, 504);
+    shop.answer(&Method::POST, "/login", &sent, stolen().as_bytes());
+    assert!(shop.answer(&Method::GET, "/account", &sent, b"").body() == SECRET, "it opens there");
+    for _ in 0..3 {
+        assert!(!open(&mut thief, "/account").await.body.contains(SECRET));
+    }
+});

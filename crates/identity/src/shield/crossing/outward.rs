@@ -224,6 +224,10 @@ impl Crossing {
         let before = standing(entry);
         let verdict = guard.weigh(entry, &cause).await?;
         entry.note_question(covered);
+        // Asked now, the shop may know nobody yet.
+        if is_of_a_front(status) && self.is_open_act() && self.elevates() {
+            self.leave_undecided(entry);
+        }
         self.is_decided = true;
         let is_unclear = matches!(verdict, Verdict::Without);
         if is_unclear || matches!(verdict, Verdict::Through) {
@@ -326,6 +330,12 @@ impl Crossing {
             Phase::Ended => Some(self.again()),
         }
     }
+}
+
+/// Whether what stands before the shop may have answered in its place, with the shop still at it: out of patience, or with its line broken (RFC 9110
+/// 15.5.9, 15.6.3 to 15.6.5; 499 and 520 to 524 as nginx and Cloudflare have them).
+fn is_of_a_front(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 499 | 502..=504 | 520..=524)
 }
 
 /// The sign-in that a jar holds.
