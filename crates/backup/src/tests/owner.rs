@@ -12,7 +12,7 @@ fn thin_out(backups: &Backups, hour: u32) -> usize {
 
 /// Its newest, with its keys, from nothing but its ledger's key and the target.
 fn comes_back(house: &House, backups: &Backups) -> (BackupId, String, String) {
-    let run = find(&backups, None, 900).unwrap().run;
+    let run = find(backups, None, 900).unwrap().run;
     let to = house.at("back");
     read_out(backups, &backups.alone().unwrap(), run, &to, None, Some(&house.key)).unwrap();
     let read = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();

@@ -16,7 +16,7 @@ const attentive = () => {
 };
 /** What the browser reads of a class, once: a prototype that lies tells us what it tells. */
 const callbacksOf = (found) => {
-  if (found === null || (typeof found !== "object" && typeof found !== "function")) return found;
+  if (!isThing(found)) return found;
   const own = { __proto__: null };
   for (let at = 0; at < CALLBACKS.length; at += 1) {
     const callback = found[CALLBACKS[at]];

@@ -268,9 +268,14 @@ const texted = (place, makesTrees = false, ofNull = "null") => (native, self, ar
   if (holdsOwn(text, place === 1 ? null : self) && stop("frame")) return;
   return watched(self, native, self, args, clearPlaces);
 };
+// Text that comes piece by piece is put in where nobody says.
+const streamed = (native, self, args) => {
+  if (stop("frame")) throw new Refused("Text goes into a held page as a whole.", "NotAllowedError");
+  return apply(native, self, args);
+};
 // What is put into a text that is edited, cut, merged and put back goes where nobody says.
 const commanded = (native, self, args) => {
-  if (apply(exec, FRAMED, [textOf(args, 2)]) && stop("frame")) return false;
+  if (args[2] !== undefined && apply(exec, FRAMED, [textOf(args, 2)]) && stop("frame")) return false;
   try { return swept(native, self, args); } finally { clear(self); }
 };
 // A page's policy of the name `default` is asked about a text (Trusted Types, 3.5) once that was looked at, and before it is put in. What it
@@ -297,7 +302,7 @@ const ANSWERS = [["createHTML", answeredText], ["createScript", answered], ["cre
 const policied = (native, self, args) => {
   if (args.length) args[0] = `${args[0]}`;
   const rules = args[1];
-  if (args[0] !== "default" || rules === null || (typeof rules !== "object" && typeof rules !== "function")) return apply(native, self, args);
+  if (args[0] !== "default" || !isThing(rules)) return apply(native, self, args);
   const own = { __proto__: null };
   for (let at = 0; at < ANSWERS.length; at += 1) {
     const [name, around] = [ANSWERS[at][0], ANSWERS[at][1]];

@@ -30,6 +30,8 @@ const { exec } = RegExp.prototype;
 const overflow = RangeError.prototype;
 /** A fault is an answer; one for want of room on the stack is none, and goes on. */
 const tolerate = (fault) => { if (prototypeOf(fault) === overflow) throw fault; };
+/** What browsers read as an object: `document.all` is one, though it says of itself that it is none. */
+const isThing = (value) => value !== null && value !== undefined && apply(indexOf, "object function undefined", [typeof value]) >= 0;
 const trusted = Trusted?.prototype.toString;
 // Where a page takes trusted text alone, a plain one is refused.
 const empty = window.trustedTypes?.emptyHTML ?? "";

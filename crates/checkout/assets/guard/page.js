@@ -73,19 +73,19 @@ const refuse = (why = "Not the name of this page.") => apply(reject, Later, [new
 const keyed = (isNew) => (native, self, args) => {
   const options = args[0];
   let publicKey = options?.publicKey;
-  if (publicKey) {
+  if (isThing(publicKey)) {
     const rp = isNew ? publicKey.rp : undefined;
     const id = named(isNew ? rp?.id : publicKey.rpId);
     if (isForeignName(id)) return refuse();
-    publicKey = { __proto__: publicKey, ...(isNew ? { rp: rp && { __proto__: rp, id } } : { rpId: id }) };
+    publicKey = { __proto__: publicKey, ...(isNew ? { rp: isThing(rp) ? { __proto__: rp, id } : rp } : { rpId: id }) };
   }
-  if (options) args[0] = { __proto__: options, publicKey };
+  if (isThing(options)) args[0] = { __proto__: options, publicKey };
   return apply(native, self, args);
 };
 const signalled = (native, self, args) => {
   const rpId = named(args[0]?.rpId);
   if (isForeignName(rpId)) return refuse();
-  if (args[0]) args[0] = { __proto__: args[0], rpId };
+  if (isThing(args[0])) args[0] = { __proto__: args[0], rpId };
   return apply(native, self, args);
 };
 // Who reads the page's nonce may load what they like.
@@ -148,6 +148,15 @@ const HELD = [
   [texted(0), "ShadowRoot", "setHTML"],
   [texted(0, true), "Element", "setHTMLUnsafe"],
   [texted(0, true), "ShadowRoot", "setHTMLUnsafe"],
+  // Not in all browsers yet.
+  [texted(0, true), "Element", "beforeHTMLUnsafe afterHTMLUnsafe appendHTMLUnsafe prependHTMLUnsafe replaceWithHTMLUnsafe"],
+  [texted(0, true), "ShadowRoot", "appendHTMLUnsafe prependHTMLUnsafe"],
+  [texted(0, true), "CharacterData", "beforeHTMLUnsafe afterHTMLUnsafe replaceWithHTMLUnsafe"],
+  [texted(0, true), "DocumentType", "beforeHTMLUnsafe afterHTMLUnsafe replaceWithHTMLUnsafe"],
+  [streamed, "Element", "streamHTMLUnsafe streamBeforeHTMLUnsafe streamAfterHTMLUnsafe streamAppendHTMLUnsafe streamPrependHTMLUnsafe streamReplaceWithHTMLUnsafe"],
+  [streamed, "ShadowRoot", "streamHTMLUnsafe streamAppendHTMLUnsafe streamPrependHTMLUnsafe"],
+  [streamed, "CharacterData", "streamBeforeHTMLUnsafe streamAfterHTMLUnsafe streamReplaceWithHTMLUnsafe"],
+  [streamed, "DocumentType", "streamBeforeHTMLUnsafe streamAfterHTMLUnsafe streamReplaceWithHTMLUnsafe"],
   [roomy(commanded), "Document", "execCommand"],
   [roomy(cleared), "Range", "createContextualFragment"],
   [roomy(cleared), "DOMParser", "parseFromString"],

@@ -112,9 +112,9 @@ both_engines!(a_message_that_is_too_long_is_told, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "").await;
     let key = bench.page("<head>").await.report_key();
     let long = || message(&(0..320).map(|_| violation("script-src-elem", FOREIGN)).collect::<Vec<_>>());
-    assert_eq!(bench.post("0.0.0", 1, long()).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(bench.post("0.0.0", 1, long()).await, StatusCode::NO_CONTENT, "nobody's message is not read");
     bench.checkout.settle().await.unwrap();
-    assert!(flooded(&bench).await.is_empty(), "nobody's message");
+    assert!(flooded(&bench).await.is_empty());
     assert_eq!(bench.post(&key, 1, long()).await, StatusCode::PAYLOAD_TOO_LARGE);
     bench.checkout.settle().await.unwrap();
     assert_eq!(flooded(&bench).await, [1]);
