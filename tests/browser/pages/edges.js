@@ -126,17 +126,6 @@ globalThis.edges = ({ element, at, call, port, text }) => {
       outer.outerHTML = framed("stead");
       return callBy(choose(choice), to);
     },
-    "policy-of-document-all"() {
-      // Browsers read it as an object, and `typeof` says that it is none.
-      const [to, outer, choice] = [port(), element("div", {}), document.createElement("option")];
-      const between = choice.appendChild(document.createElement("p"));
-      const moving = (given) => { if (/iframe/.test(given)) between.append(outer); return given; };
-      Object.assign(HTMLAllCollection.prototype, { createHTML: moving, createScript: (given) => given, createScriptURL: (given) => given });
-      trustedTypes.createPolicy("default", document.all);
-      element("meta", { "http-equiv": "Content-Security-Policy", content: "require-trusted-types-for 'script'" }, document.head);
-      outer.outerHTML = framed("all");
-      return callBy(choose(choice), to);
-    },
     "policy-that-asks-while-it-is-asked"() {
       const [to, outer, choice] = [port(), element("div", {}), document.createElement("option")];
       answer("inner", () => choice.append(outer));
