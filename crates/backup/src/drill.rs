@@ -193,7 +193,7 @@ impl Backups {
     /// Whether the shop's files can be had back; nothing where there are none in it. They are read where they lie, not written out.
     fn look_at_shop(&self, listing: &Listing, manifest: &Manifest) -> Result<Option<Finding>, Error> {
         let files = self.repo(Part::Files, Missing::Refuse)?;
-        let shop = listing.shop_of(manifest)?;
+        let shop = self.shop_of(listing, manifest)?;
         if shop.is_empty() {
             return Ok(None);
         }

@@ -85,6 +85,16 @@ impl Listing {
 }
 
 impl Backups {
+    /// The same; where the manifest is of before it said what is in them, only what lies under the name of its own bytes.
+    pub(crate) fn shop_of(&self, listing: &Listing, manifest: &Manifest) -> Result<Vec<Snapshot>, Error> {
+        let all = listing.shop_of(manifest)?;
+        if manifest.trees.is_empty() && !all.is_empty() {
+            let files = self.repo(Part::Files, Missing::Refuse)?;
+            all.iter().try_for_each(|one| files.is_under_its_name(one))?;
+        }
+        Ok(all)
+    }
+
     /// Lists what is there. Refuses where nothing was ever put away.
     pub fn list(&self) -> Result<Listing, Error> {
         let files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;

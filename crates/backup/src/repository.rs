@@ -20,6 +20,7 @@ use rustic_core::{
     SnapshotOptions,
 };
 use storeward_base::{BackupId, Secret, Timestamp};
+use storeward_seal::fingerprint::sha256_hex;
 
 use crate::Error;
 use crate::allowed::Allowed;
@@ -424,6 +425,15 @@ impl Repo {
             None => {
                 Err(Error::Target { place: self.place.shown(), why: "it is not there any more".to_owned() })
             }
+        }
+    }
+
+    /// Whether a snapshot lies under the name of its bytes, which the library does not ask.
+    pub(crate) fn is_under_its_name(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let bytes = self.place.read(&format!("snapshots/{}", snapshot.id))?;
+        match sha256_hex(&bytes) == snapshot.id {
+            true => Ok(()),
+            false => Err(Error::Damaged(format!("another snapshot lies under the name of {}", snapshot.id))),
         }
     }
 

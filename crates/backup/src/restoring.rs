@@ -128,7 +128,7 @@ impl Backups {
             restored.keys_are_older = newest.run != Some(run) && order.is_before(newest.dated(), of_data);
         }
         if let Some(shop) = asked.shop {
-            for snapshot in listing.shop_of(&restored.manifest)? {
+            for snapshot in self.shop_of(listing, &restored.manifest)? {
                 let lost = &mut restored.shop_lost;
                 let go_on = |path: &Path, _| {
                     lost.note(path);

@@ -90,6 +90,11 @@ fn the_shops_files_are_those_that_were_signed() {
     let snapshots = house.at("target/files/snapshots");
     std::fs::rename(snapshots.join(&made.id), snapshots.join(&was.id)).unwrap();
     let backups = house.backups(&house.at("target"));
+    // Of a run of before the manifest said what is in them, too.
+    let mut manifest = backups.manifest_of(run_of(1), Some(&house.key)).unwrap();
+    manifest.trees.clear();
+    let refused = backups.shop_of(&backups.list().unwrap(), &manifest).unwrap_err().to_string();
+    assert!(refused.contains("another snapshot lies under the name"), "{refused}");
     let (alone, shop) = (backups.alone().unwrap(), house.at("shop-back"));
     let back = read_out(&backups, &alone, run_of(1), &house.at("back"), Some(&shop), Some(&house.key));
     let refused = back.unwrap_err().to_string();
