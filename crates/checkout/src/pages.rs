@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use storeward_base::{AddressBlock, ClientIp};
+use storeward_base::{AddressBlock, ClientIp, WiderNetwork};
 use storeward_web::axum::Router;
 use storeward_web::axum::body::Bytes;
 use storeward_web::axum::extract::{Extension, Request, State};
@@ -30,10 +30,15 @@ const MOST_OF_ONE: u32 = 600;
 const MOST_OF_ALL: u32 = 30_000;
 const MOST_BYTES_OF_ONE: usize = 4 * 1024 * 1024;
 const MOST_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
+/// The same of the network around a client, of which one holder may have 65,536 in IPv6.
+const MOST_OF_WIDER: u32 = 6_000;
+const MOST_BYTES_OF_WIDER: usize = 16 * 1024 * 1024;
+const MOST_CLIENTS_OF_WIDER: usize = 256;
 /// Clients that are remembered for it.
 const MOST_CLIENTS: usize = 4_096;
 /// Messages that are being read, of one client and of all: each may be in memory as a whole.
 const MOST_OPEN_OF_ONE: usize = 16;
+const MOST_OPEN_OF_WIDER: usize = 64;
 const MOST_OPEN: usize = 256;
 
 const SCRIPT: Access<Nobody> = Access::Public("the guard of paying pages");
@@ -60,7 +65,13 @@ impl Open {
     fn take(&self, client: AddressBlock) -> Option<Place> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = counts.get(&client).copied().unwrap_or(0);
-        if own >= MOST_OPEN_OF_ONE || counts.values().sum::<usize>() >= MOST_OPEN {
+        let wider = client.wider().pop();
+        let around: usize =
+            counts.iter().filter(|(other, _)| other.wider().pop() == wider).map(|(_, count)| count).sum();
+        if own >= MOST_OPEN_OF_ONE
+            || around >= MOST_OPEN_OF_WIDER
+            || counts.values().sum::<usize>() >= MOST_OPEN
+        {
             return None;
         }
         counts.insert(client, own + 1);
@@ -86,6 +97,8 @@ struct Pace {
     all: Sent,
     /// By block: whoever has one IPv6 address has 2^64 of them.
     clients: HashMap<AddressBlock, Sent>,
+    /// And how many of these there are.
+    wider: HashMap<Option<WiderNetwork>, (Sent, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,12 +121,17 @@ impl Pace {
         if self.minute != minute {
             *self = Pace { minute, ..Pace::default() };
         }
-        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
-            return false;
+        let (around, clients) = self.wider.entry(client.wider().pop()).or_default();
+        if !self.clients.contains_key(&client) {
+            if self.clients.len() >= MOST_CLIENTS || *clients >= MOST_CLIENTS_OF_WIDER {
+                return false;
+            }
+            *clients += 1;
         }
         let own = self.clients.entry(client).or_default();
         // What one sends beyond its own room takes none of the others'.
         own.takes(bytes, (MOST_OF_ONE, MOST_BYTES_OF_ONE))
+            && around.takes(bytes, (MOST_OF_WIDER, MOST_BYTES_OF_WIDER))
             && self.all.takes(bytes, (MOST_OF_ALL, MOST_BYTES_OF_ALL))
     }
 }
@@ -250,9 +268,11 @@ mod tests {
         let mut held: Vec<_> = (0..100).filter_map(|_| open.take(client(1))).collect();
         assert_eq!(held.len(), MOST_OPEN_OF_ONE);
         held.extend((2..1_000).filter_map(|n| open.take(client(n))));
+        let of_wider = |n: u32| held.iter().filter(|place| place.1.wider() == client(n).wider()).count();
+        assert_eq!((of_wider(1), of_wider(257)), (MOST_OPEN_OF_WIDER, MOST_OPEN_OF_WIDER));
         assert_eq!(held.len(), MOST_OPEN);
         held.truncate(MOST_OPEN_OF_ONE - 1);
-        assert!(open.take(client(1)).is_some() && open.take(client(2)).is_some());
+        assert!(open.take(client(1)).is_some() && open.take(client(1_002)).is_some());
         drop(held);
         assert!(open.0.lock().unwrap().is_empty());
     }
@@ -264,7 +284,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!((0..60).filter(|_| pace.takes(client(1), MOST_BYTES, 7)).count(), 8);
         assert!(pace.takes(client(2), MOST_BYTES, 7), "another one's room");
-        let taken = (0..4_000).filter(|n| pace.takes(client(*n / 8 + 3), MOST_BYTES, 7)).count();
+        let taken = (0..4_000).filter(|n| pace.takes(client((*n / 8 + 3) << 8), MOST_BYTES, 7)).count();
         assert_eq!(taken, MOST_BYTES_OF_ALL / MOST_BYTES - 9);
     }
 
@@ -276,5 +296,11 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!((0..1_000).filter(|n| pace.takes(client(*n), 100, 7)).count(), 600);
         assert!(pace.takes(client(1 << 64), 100, 7), "another network");
+        // Whoever has a /48 deafened the shop for all others.
+        for n in 2..10_000 {
+            pace.takes(client(n << 64), MOST_BYTES, 7);
+        }
+        assert!(pace.all.bytes <= MOST_BYTES_OF_WIDER && pace.clients.len() <= MOST_CLIENTS_OF_WIDER);
+        assert!(pace.takes(client(1 << 80), MOST_BYTES, 7), "another one's");
     }
 }
