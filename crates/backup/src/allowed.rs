@@ -37,7 +37,7 @@ impl Allowed {
     pub fn folder(&self, path: &Path) -> Result<(), Error> {
         let is = match self {
             Allowed::All => true,
-            Allowed::Unsigned => Path::new(KEY_STORE).starts_with(path),
+            Allowed::Unsigned => Path::new(KEY_STORE).starts_with(path) && path != Path::new(KEY_STORE),
             Allowed::Named(named) => {
                 named.range(path.to_owned()..).next().is_some_and(|(first, _)| first.starts_with(path))
             }

@@ -1,5 +1,7 @@
 //! What lies at the targets at one moment: listed once, for whoever asks more than one thing of it. Far away each list takes its time.
 
+use std::collections::BTreeSet;
+
 use rustic_core::repofile::SnapshotFile;
 use storeward_base::{BackupId, Timestamp};
 
@@ -76,7 +78,10 @@ impl Listing {
             true => named.contains(&one.id),
             false => trees.contains(&one.tree),
         };
-        let there: Vec<Snapshot> = self.files.iter().filter(is_of).filter(is_named).cloned().collect();
+        let mut there: Vec<Snapshot> = self.files.iter().filter(is_of).filter(is_named).cloned().collect();
+        // A copy that was kept beside its original is the same again.
+        let mut seen = BTreeSet::new();
+        there.retain(|one| seen.insert(one.tree.clone()));
         if there.len() < named.len() {
             return Err(Error::Damaged("the shop's files of this backup are gone, or are others".to_owned()));
         }

@@ -322,7 +322,7 @@ impl Intake {
         let is_of_size = matches!(reason, "unread.unreadable" | "unread.too_many" | "unread.encoding");
         let is_of_page = asker.is_plain && !is_of_size;
         let may_arm = is_of_page || self.is_of_several(&format!("{page}\n{reason}"), asker);
-        if reason.starts_with("unread.") {
+        if may_arm && reason.starts_with("unread.") {
             self.lock_views().unread.insert(page.to_owned());
         }
         let mut waiting = self.lock();

@@ -34,7 +34,7 @@ pub const ASSERTION: &str = "storeward-assertion";
 pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The longest body of a request to our own pages.
-pub const OWN_REQUEST_BYTES: usize = 256 * 1024;
+pub const OWN_REQUEST_BYTES: usize = 576 * 1024;
 
 /// The longest answer of our own pages.
 const OWN_ANSWER_BYTES: usize = 8 * 1024 * 1024;

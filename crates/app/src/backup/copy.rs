@@ -134,15 +134,17 @@ pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>) -> Done 
             .note_put(copy, opened.entropy.as_ref())
             .context("where copies of the epochs' keys lie");
     }
-    // What it said before is written over first, as far as a file system lets one.
-    if let Ok(facts) = fs::metadata(copy) {
-        let nothing = vec![0; usize::try_from(facts.len()).unwrap_or(0)];
-        let over = fs::OpenOptions::new().write(true).open(copy).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, &nothing)?;
-            file.sync_all()
+    let before = fs::OpenOptions::new().write(true).open(copy).ok();
+    write_atomically(copy, &bytes)?;
+    // What it said before is written over once the new one is there, as far as a file system lets one: with a full disk or a stop in between there
+    // would be no copy.
+    if let Some(mut before) = before {
+        let over = before.metadata().and_then(|facts| {
+            let nothing = vec![0; usize::try_from(facts.len()).unwrap_or(0)];
+            std::io::Write::write_all(&mut before, &nothing)?;
+            before.sync_all()
         });
         over.context(format!("backup.epochs_copy {}", copy.display()))?;
     }
-    write_atomically(copy, &bytes)?;
     Shelf::at(&shelf).note_put(copy, opened.entropy.as_ref()).context("where copies of the epochs' keys lie")
 }

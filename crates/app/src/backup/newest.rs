@@ -219,7 +219,12 @@ pub enum Note {
 }
 
 pub fn of_folder(folder: &Path, key: &LogKey) -> Note {
-    let Ok(bytes) = fs::read(folder.join(NAME)) else { return Note::Missing };
+    let bytes = match fs::read(folder.join(NAME)) {
+        Ok(bytes) => bytes,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Note::Missing,
+        // Whoever may not read it wrote none there.
+        Err(_) => return Note::Anothers,
+    };
     match serde_json::from_slice::<Signed>(&bytes) {
         Err(_) => Note::Damaged,
         Ok(signed) if statement::holds(key, KIND, &signed.newest, &signed.signature) => Note::Own,

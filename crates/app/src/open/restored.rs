@@ -23,13 +23,14 @@ fn which(config: &Config) -> Option<String> {
     (!told.is_empty()).then(|| sha256_hex(told.join("\n").as_bytes()))
 }
 
-/// For a directory that was just restored. A config that this version does not read opens nothing either.
+/// In the place of it where the config says none that this version reads: then it may be any.
+const ANY: &str = "any";
+
+/// For a directory that was just restored from a server's database.
 pub fn mark(data: &DataDir) -> Done {
-    let text = fs::read_to_string(data.join(config::FILE)).unwrap_or_default();
-    match Config::parse(&text).ok().as_ref().and_then(which) {
-        Some(which) => write_atomically(&data.join(MARK), which.as_bytes()),
-        None => Ok(()),
-    }
+    let text = fs::read_to_string(data.join(config::FILE)).ok();
+    let which = text.and_then(|text| Config::parse(&text).ok()).as_ref().and_then(which);
+    write_atomically(&data.join(MARK), which.as_deref().unwrap_or(ANY).as_bytes())
 }
 
 /// Refuses the database of the original.
@@ -39,7 +40,7 @@ pub fn leads_elsewhere(data: &DataDir, config: &Config) -> Done {
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         read => read.context(mark.display())?,
     };
-    if which(config).is_none_or(|which| which != original) {
+    if which(config).is_none_or(|which| original != ANY && which != original) {
         return Ok(());
     }
     Err(Failure::new(format!(
@@ -90,5 +91,10 @@ mod tests {
         assert_eq!(which(&config("sqlite:storeward.sqlite")), None);
         fs::remove_file(data.join(MARK)).unwrap();
         leads_elsewhere(&data, &config(live)).unwrap();
+        // A config that another version wrote: whoever mends it opened the live database.
+        fs::write(data.join(config::FILE), "what = 'no word of ours'").unwrap();
+        mark(&data).unwrap();
+        assert!(leads_elsewhere(&data, &config(live)).is_err());
+        leads_elsewhere(&data, &config("sqlite:storeward.sqlite")).unwrap();
     }
 }

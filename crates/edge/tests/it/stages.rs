@@ -207,7 +207,7 @@ async fn own_pages_are_answered_here_and_never_reach_the_shop_or_its_rules() {
         format!("POST /.storeward/echo HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {length}\r\n\r\n{body}")
     };
     assert_eq!(edge.ask(&post(length, password)).await.text(), password);
-    let large = "x".repeat(300 * 1024);
+    let large = "x".repeat(600 * 1024);
     assert_eq!(edge.ask(&post(large.len(), &large)).await.status, 413);
     assert!(shop.asked().is_empty(), "{:?}", shop.asked());
     let records = edge.records();

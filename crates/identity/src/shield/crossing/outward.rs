@@ -210,7 +210,9 @@ impl Crossing {
         }
         // Whoever waited for the lock beside this one asked when this answer was there, too.
         let told = entry.was_asked_since(number).filter(|_| !self.is_risky && standing(entry) == was);
-        if told == Some(true) && self.is_settled(entry) {
+        // A front's answer is none of the shop's, whoever asked beside it.
+        let is_fronts = is_of_a_front(status) && self.is_open_act();
+        if told == Some(true) && self.is_settled(entry) && !is_fronts {
             self.note_seen_file(entry, (status, headers));
             return Ok(None);
         }
@@ -225,7 +227,7 @@ impl Crossing {
         let verdict = guard.weigh(entry, &cause).await?;
         entry.note_question(covered);
         // Asked now, the shop may know nobody yet.
-        if is_of_a_front(status) && self.is_open_act() && self.elevates() {
+        if is_fronts && self.elevates() {
             self.leave_undecided(entry);
         }
         self.is_decided = true;
