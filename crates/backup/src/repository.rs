@@ -39,6 +39,10 @@ const CHECKS: u32 = 3;
 /// Signs of a fault's words.
 const LONGEST_LINE: usize = 300;
 
+/// How a page of `RusticError`'s begins, and what stands over its message.
+const PAGE_BEGINS: &str = "`rustic_core` experienced an error";
+const PAGE_MESSAGE: &str = "Message:";
+
 /// Which of the repositories at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
@@ -525,20 +529,24 @@ fn config(part: Part) -> ConfigOptions {
     }
 }
 
-/// What went wrong, without `rustic_core`'s page of advice for developers.
+/// What went wrong, without `rustic_core`'s pages of advice for developers.
 fn told(place: &str, why: Box<RusticError>) -> Error {
     if why.is_incorrect_password() {
         return Error::Password { place: place.to_owned() };
     }
+    let mut words = line(&why.to_string());
     let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(why.as_ref());
     while let Some(cause) = source {
         if let Some(own) = cause.downcast_ref::<Error>() {
             return own.clone();
         }
+        let more = line(&cause.to_string());
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
         source = cause.source();
     }
-    let words = why.display_log();
-    Error::Target { place: place.to_owned(), why: words.trim_start_matches("Error: ").to_owned() }
+    Error::Target { place: place.to_owned(), why: words }
 }
 
 /// The level's type is not shown to us; what is a warning only, such as a pack that a killed backup left, is no fault. What is called
@@ -548,9 +556,14 @@ fn faults(found: &CheckResults) -> Vec<String> {
     found.0.iter().filter(|(level, _)| is_fault(level)).map(|(_, fault)| line(&fault.to_string())).collect()
 }
 
-/// The first line of what may be a page, and of that as much as somebody reads.
+/// The first line of what may be a page, and of that as much as somebody reads. Where that only says that `rustic_core` has a page, its message.
 fn line(words: &str) -> String {
-    let first = words.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let cut: String = first.chars().take(LONGEST_LINE).collect();
-    if cut.len() < first.len() { cut + " …" } else { cut }
+    let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let told = match (first.split_once(PAGE_BEGINS), lines.find(|line| *line == PAGE_MESSAGE).and(lines.next())) {
+        (Some((before, _)), Some(message)) => format!("{before}{}", message.trim_end_matches('.')),
+        _ => first.to_owned(),
+    };
+    let cut: String = told.chars().take(LONGEST_LINE).collect();
+    if cut.len() < told.len() { cut + " …" } else { cut }
 }

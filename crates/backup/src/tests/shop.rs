@@ -491,7 +491,9 @@ fn a_damaged_pack_is_told_in_a_line_with_the_backups_that_need_it() {
         flip(&pack, middle);
         let found = said();
         assert!(found.iter().any(|fault| runs.iter().any(|run| fault.contains(run))), "{found:?}");
-        assert!(found.iter().all(|fault| fault.len() < 1_000), "{found:?}");
+        // The library's error is a page, of backtraces, too, where RUST_BACKTRACE is set.
+        let is_plain = |fault: &String| fault.len() < 500 && !fault.contains("rustic_core");
+        assert!(found.iter().all(is_plain), "{found:?}");
         flip(&pack, middle);
     }
     let panics = PANICS.lock().unwrap().clone();
