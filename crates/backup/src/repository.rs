@@ -560,10 +560,11 @@ fn faults(found: &CheckResults) -> Vec<String> {
 fn line(words: &str) -> String {
     let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
-    let told = match (first.split_once(PAGE_BEGINS), lines.find(|line| *line == PAGE_MESSAGE).and(lines.next())) {
-        (Some((before, _)), Some(message)) => format!("{before}{}", message.trim_end_matches('.')),
-        _ => first.to_owned(),
-    };
+    let told =
+        match (first.split_once(PAGE_BEGINS), lines.find(|line| *line == PAGE_MESSAGE).and(lines.next())) {
+            (Some((before, _)), Some(message)) => format!("{before}{}", message.trim_end_matches('.')),
+            _ => first.to_owned(),
+        };
     let cut: String = told.chars().take(LONGEST_LINE).collect();
     if cut.len() < told.len() { cut + " …" } else { cut }
 }

@@ -473,13 +473,16 @@ impl Crossing {
     }
 
     fn cause(&self, return_to: Option<ReturnTo>) -> Option<Cause<'_>> {
+        let held = self.held.as_ref()?;
+        let may_follow =
+            self.may_follow && !held.entry.may_be_anothers(&self.authority, self.guard.identity.0.now());
         Some(Cause {
             visit: self.visit.as_ref()?,
             asker: self.asker.as_ref()?,
-            token: &self.held.as_ref()?.token,
+            token: &held.token,
             return_to,
-            may_follow: self.may_follow,
-            renamed: self.renamed.as_ref().filter(|_| self.may_follow),
+            may_follow,
+            renamed: self.renamed.as_ref().filter(|_| may_follow),
             guards_staff: self.guard.adapter.is_back_office(&self.reading),
             leaves: self.is_sign_out(),
             password: self.password.as_ref(),

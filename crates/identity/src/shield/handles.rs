@@ -216,6 +216,11 @@ impl Entry {
     pub fn is_suspect(&self, now: Timestamp) -> bool {
         self.suspect_until.load(Ordering::SeqCst) > now.micros()
     }
+
+    /// Whether the shop may be at a sign-in still of which nobody knows: whom it tells now need not be who did what goes to it.
+    pub fn may_be_anothers(&self, host: &str, now: Timestamp) -> bool {
+        self.is_suspect(now) || self.is_uneasy(now) || self.lock().jar.has_open_acts(host, now)
+    }
 }
 
 enum Slot {

@@ -2,14 +2,18 @@
 
 use storeward_identity::{LetterKind, MIGRATIONS, OfficeGuard, SecondFactor, ShieldSection};
 use storeward_store::both_engines;
+use storeward_web::http::Method;
 
 use super::behind::{
     ADDRESS, Behind, Elevation, OFFICE, OTHER_OFFICE, SECRET, SHOP_PASSWORD, STAFF_PASSWORD, Visitor,
 };
 use super::bench::Answer;
+use super::class::Serves;
 
 const MALLORY: [(&str, &str); 2] = [("user", "mallory"), ("password", "another password")];
 const PROBLEM: [(&str, &str); 1] = [("accept", "application/json")];
+const FORM: [(&str, &str); 2] =
+    [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
 
 /// A shop that names people by their address.
 fn by_address(file: &str) -> String {
@@ -67,6 +71,40 @@ both_engines!(who_changes_their_address_stays_who_they_are, MIGRATIONS, async |d
     let answer = owner.post("/account/email", &[("email", "mallory@people.example")]).await;
     answer.leads_to("/.storeward/challenge");
     assert!(!owner.sees_account().await);
+});
+
+// The thief gave up a sign-in that the shop was still at, and changed their own address to the victim's: the session was the victim's when that was
+// done, and was taken for the thief's under a new name.
+both_engines!(no_address_changes_while_the_shop_may_be_at_a_sign_in, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, by_address);
+    let mut thief = thief(&behind).await;
+    let given_up = thief.begin("POST", "/login.php", &FORM, "user=ella&password=not+yet").await;
+    given_up.unwrap_or_else(|answer| panic!("{answer:?}")).hung_up();
+    // Other forms go again by now.
+    behind.bench.advance(12);
+    assert_eq!(thief.post("/cart", &[("count", "1")]).await.body, "welcome");
+    let told = thief.post("/account/email", &[("email", ADDRESS)]).await;
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(!behind.shop.asked().iter().any(|line| line.starts_with("POST /account/email")));
+    behind.bench.advance(62);
+    assert_eq!(thief.post("/account/email", &[("email", "new@people.example")]).await.status, 200);
+    assert!(thief.get("/account").await.body.contains("the orders of 7"), "it is theirs still");
+});
+
+// So it was where the sign-in was a word on a WebSocket.
+both_engines!(nobody_goes_by_a_new_name_beside_a_word, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, by_address);
+    let mut thief = thief(&behind).await;
+    let (tunnel, sent) = thief.open_tunnel().await;
+    tunnel.note_words();
+    let body = format!("email={ADDRESS}");
+    let change = thief.begin("POST", "/account/email", &FORM, &body).await.ok().unwrap();
+    let sign_in = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    behind.shop.answer(&Method::POST, "/login.php", &sent, sign_in.as_bytes());
+    let shown = behind.shop.answer(&Method::GET, "/account", &sent, b"");
+    assert!(shown.body() == SECRET, "it opens there");
+    thief.finish(change).await.leads_to("/.storeward/challenge");
+    assert!(!thief.sees_account().await);
 });
 
 /// Whatever leads to the back office, by whomever.

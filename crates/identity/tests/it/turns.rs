@@ -63,6 +63,27 @@ both_engines!(a_page_that_an_act_overtook_is_fetched_anew, MIGRATIONS, async |db
     assert_eq!(open(&mut look, "/slow").await.body, "welcome");
 });
 
+// A sign-in by GET that an act overtook was answered "ask again", and nobody asked who was in by it.
+both_engines!(a_sign_in_that_an_act_overtook_is_asked_about, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    for page in ["/enter?nick=ella&pin=4711", "/callback?code=9f86d081884c7d659a2feaa0c55ad015"] {
+        let mut thief = visitor(&behind).await;
+        let mut look = beside(&thief);
+        let slow = look.begin("GET", page, &[PAGE, ("host", HOST)], "").await.ok().unwrap();
+        let sent = slow.sent().clone();
+        let act = thief.begin("POST", "/cart", &[PAGE, FORM, ("host", HOST)], "count=1").await;
+        thief.finish(act.ok().unwrap()).await;
+        shop.answer(&Method::POST, "/login", &sent, stolen().as_bytes());
+        assert!(shop.answer(&Method::GET, "/account", &sent, b"").body() == SECRET, "it opens there");
+        look.finish(slow).await.leads_to(page);
+        for _ in 0..3 {
+            let shown = open(&mut look, "/account").await;
+            assert!(!shown.body.contains(SECRET), "{page}: {shown:?}");
+        }
+        behind.bench.advance(4_000);
+    }
+});
+
 // Pages go beside each other, and an act waits for them no longer than it has to.
 both_engines!(pages_go_beside_each_other, MIGRATIONS, async |db| {
     let (behind, _) = fell(db);

@@ -226,6 +226,10 @@ impl Crossing {
                 return Ok(Some(self.instead(&refusal)));
             }
         }
+        // The shop may come to a sign-in that was given up, and then to this: it would change somebody else's account.
+        if is_sensitive && self.elevates() && entry.is_suspect(guard.identity.0.now()) {
+            return Ok(Some(self.instead(&Refusal::one_at_a_time())));
+        }
         self.may_follow = is_sensitive;
         Ok(None)
     }

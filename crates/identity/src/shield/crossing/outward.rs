@@ -80,7 +80,7 @@ impl Crossing {
         let has_changed = self.put_in(&entry, &kept);
         // Asked now, the shop may say that nobody is signed in any more.
         if was_overtaken && self.is_attached {
-            return Ok(self.again());
+            return Ok(self.thrown_away(&entry));
         }
         let mut why = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
         // An act may have ended without anybody asking who is signed in by it, and a word in a tunnel is one that nobody sees.
@@ -362,6 +362,16 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
 }
 
 impl Crossing {
+    /// An act went to the shop while this was there: its answer is nobody's, and it may have signed somebody in all the same.
+    fn thrown_away(&mut self, entry: &Arc<Entry>) -> Passage {
+        if self.may_sign_in() {
+            self.leave_undecided(entry);
+        }
+        entry.lock().jar.is_known = false;
+        self.guard.handles.note_change(entry);
+        self.again()
+    }
+
     /// Another request of the browser's exchanged the handle: its answer goes to nobody, and the shop may have signed somebody in by it.
     fn moved_meanwhile(&mut self, entry: &Arc<Entry>) -> Passage {
         if self.may_sign_in() {
