@@ -220,6 +220,9 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
         known: newest::known(opened)?,
     };
+    // Once this one is there the newest is, and nobody would see that those before it are gone. A target that does not open is told below.
+    let gone =
+        backups.list().ok().map(|there| newest::held(opened, backups, &there.runs)).transpose()?.flatten();
     let (run, beat) = (begin.run, begin.heartbeat.clone());
     write(opened, move |tx| {
         tx.commit_silent("the backup itself is told when it is over");
@@ -251,6 +254,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             let looked = look_for_an_attack(opened, run);
             thin_out(opened, backups, alone, &made)?;
             looked.and(copied)?;
+            was_there(gone)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -325,6 +329,17 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
 /// One that cannot be read is begun anew: it says nothing of an attack.
 fn remembered<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
     fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// Refuses to call a backup good before which the target had lost what was put away there last.
+fn was_there(gone: Option<String>) -> Done {
+    match gone {
+        None => Ok(()),
+        Some(words) => Err(Failure::new(format!("this backup is made; but before it began, {words}")).hint(
+            "where another disk was to be mounted there, unmount and mount, and look which of both has the backups; where backup.target was changed, that \
+             is all: storeward backup list shows what there is",
+        )),
+    }
 }
 
 /// Refuses to call a backup good that found others damaged.

@@ -100,6 +100,27 @@ fn is_nobody_elses(copy: &Path, shelf: &Path, key: &LogKey) -> Done {
     }
 }
 
+/// A key that lies nowhere else opens what was sealed since this directory went another way: after it was put back, say, or beside a copy of it.
+fn is_nothing_newer(copy: &Path, shelf: &Path) -> Done {
+    // What cannot be read was looked at already.
+    let newer = Shelf::at(shelf).never_had(copy).unwrap_or_default();
+    let epochs: Vec<String> = newer.iter().map(u32::to_string).collect();
+    match epochs.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "backup.epochs_copy {} has the key of an epoch (number {}) that this directory never had: of a later state of it, or of another copy of it. \
+             It is not written over",
+            copy.display(),
+            epochs.join(", ")
+        ))
+        .hint(
+            "where the original or a restored copy goes on beside this one: give one of the two another epochs_copy; where this directory was put \
+             back: move that file and newest-backup.json beside it away and keep them (records that were sealed meanwhile open by nothing else), then \
+             storeward backup now",
+        )),
+    }
+}
+
 /// Whether it is the folder `vault/` of a data directory, by whatever link or mount it is named: by where it lies, or by what no copy has beside
 /// it.
 fn is_in_use(folder: &Path) -> bool {
@@ -123,6 +144,9 @@ pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>) -> Done 
     let shelf = opened.data.join(copies::SHELF_FILE);
     is_a_file_of_its_own(copy, &shelf)?;
     is_nobody_elses(copy, &shelf, &begin.key)?;
+    if shelf.exists() {
+        is_nothing_newer(copy, &shelf)?;
+    }
     newest::note(copy, &newest::Newest { run: begin.run, made_at: begin.at, number }, &begin.key)?;
     if !shelf.exists() {
         return Ok(());

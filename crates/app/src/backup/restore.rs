@@ -9,7 +9,7 @@ use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
 use storeward_store::Engine;
 
-use super::sources::{KEYS_DUMP, OWN_DUMP};
+use super::sources::{KEYS_DUMP, OWN_DUMP, OWN_SQLITE};
 use super::told;
 use super::trial::{take_keys, take_root};
 use super::{newest, since};
@@ -55,10 +55,9 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
         _ => Ok(None),
     };
     let (noted, unread) = noted.map_or_else(|words| (None, Some(words)), |noted| (noted, None));
-    let behind = match beside {
+    let held = match beside {
         Beside::Opened(opened) => newest::held(opened, backups, &listing.runs)?,
-        // That keys are older than the data is said below.
-        Beside::Nothing => newest::missing(noted.as_ref(), &listing.runs, false),
+        Beside::Nothing => None,
     };
     let of_a_copy = newest::of_a_copy(backups, listing, known, now)?;
     // Until the end nothing opens what is read out: who was erased since is in it first.
@@ -69,6 +68,10 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     let restored = backups.restore(alone, &Asked { listing, run, to, shop, key, known, now });
     let restored = restored.map_err(|error| told(&error))?;
     step()?;
+    // That keys are older than the data is said below.
+    let has_keys = !restored.keys_are_older && restored.manifest.of_part(Part::Keys).next().is_some();
+    let behind = held.or_else(|| newest::missing(noted.as_ref(), &listing.runs, has_keys));
+    let is_behind = behind.is_some();
     let mut lines = first_lines(wanted, &restored, key.is_some());
     if let Some(words) = behind {
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
@@ -86,7 +89,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     lines.extend(passed.map(|words| format!("BAD   {words}")));
     let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
     lines.extend(newest::later(noted.as_ref(), &keys_of));
-    lines.extend(whose_keys(&restored, noted.as_ref()));
+    lines.extend(whose_keys(&restored, noted.as_ref(), is_behind));
     lines.extend(unsigned_keys(&restored));
     lines.extend(lost(&restored));
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
@@ -100,9 +103,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     step()?;
     since::tell(beside, data, &restored, is_erased, &mut lines)?;
     advise(data, wanted, &restored, &mut lines);
-    if data.join(OWN_DUMP).exists() {
-        open::restored::mark(data)?;
-    }
+    open::restored::mark(data)?;
     if let Beside::Opened(opened) = beside {
         let fact = BackupRestored { run, files: restored.files + restored.shop_files };
         super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;
@@ -230,7 +231,7 @@ fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
 }
 
 /// Of which run customers' keys are, where that is another or not surely the newest. What the ledger's key noted as the newest is.
-fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>) -> Option<String> {
+fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>, is_behind: bool) -> Option<String> {
     let run = restored.keys_of?;
     if restored.keys_are_older {
         return Some(format!(
@@ -245,6 +246,7 @@ fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>) -> Option<Str
              was ahead dated: where that one was made later all the same, whoever was erased since {run} opens here. Erase them again before it \
              serves"
         )),
+        None if is_behind => Some(format!("customers' keys are those of {run}")),
         None => (run != restored.manifest.run).then(|| {
             format!("customers' keys are those of {run}, the newest: who was erased since stays erased")
         }),
@@ -342,6 +344,13 @@ fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<
              psql -X -1 -v ON_ERROR_STOP=1 -f {OWN_DUMP} (where it says that schema public is \
              there: DROP SCHEMA public first), and name it in database.url",
             data.join(OWN_DUMP).display()
+        ));
+    }
+    if data.join(OWN_SQLITE).exists() && data.join(open::restored::MARK).exists() {
+        step(format!(
+            "first of all: its storeward.toml leads to the database of the original, and nothing opens it before it names another one. This copy's is \
+             {OWN_SQLITE} in {}: database.url = \"sqlite:{OWN_SQLITE}\"",
+            data.path().display()
         ));
     }
     if data.join(KEYS_DUMP).exists() {

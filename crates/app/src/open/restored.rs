@@ -1,5 +1,5 @@
-//! A restored directory has the config of the original, and so leads to the original's database, where that is a server's: whatever is done there
-//! would be done in the live one. Nothing opens it before it names another.
+//! A restored directory has the config of the original, and so leads to the original's database, where that is a server's or a file elsewhere:
+//! whatever is done there would be done in the live one. Nothing opens it before it names another.
 
 use std::fs;
 
@@ -14,9 +14,18 @@ use crate::failure::{Context, Failure};
 /// Which database the original's config leads to.
 pub const MARK: &str = "restored-database";
 
-/// What of an address says which database it is, whoever asks there; nothing of a file, which lies in its own directory.
+/// The file that a restore lays, whatever the original's was called.
+const OWN: &str = "storeward.sqlite";
+
+/// What of an address says which database it is, whoever asks there; nothing of the file that a restore lays.
 fn which(config: &Config) -> Option<String> {
-    let url = DatabaseUrl::parse(config.database.url.expose()).ok()?;
+    let text = config.database.url.expose();
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let plain: std::path::PathBuf = std::path::Path::new(path).components().collect();
+        let is_own = [OWN, "./storeward.sqlite"].iter().any(|own| plain == std::path::Path::new(own));
+        return (!is_own).then(|| sha256_hex(plain.as_os_str().as_encoded_bytes()));
+    }
+    let url = DatabaseUrl::parse(text).ok()?;
     let asked =
         url.for_programs().into_iter().filter(|(name, _)| ["PGHOST", "PGPORT", "PGDATABASE"].contains(name));
     let told: Vec<String> = asked.map(|(name, value)| format!("{name}={}", value.expose())).collect();
@@ -26,11 +35,14 @@ fn which(config: &Config) -> Option<String> {
 /// In the place of it where the config says none that this version reads: then it may be any.
 const ANY: &str = "any";
 
-/// For a directory that was just restored from a server's database.
+/// For a directory that was just restored.
 pub fn mark(data: &DataDir) -> Done {
     let text = fs::read_to_string(data.join(config::FILE)).ok();
-    let which = text.and_then(|text| Config::parse(&text).ok()).as_ref().and_then(which);
-    write_atomically(&data.join(MARK), which.as_deref().unwrap_or(ANY).as_bytes())
+    let config = text.and_then(|text| Config::parse(&text).ok());
+    match config.as_ref().map_or_else(|| Some(ANY.to_owned()), which) {
+        Some(which) => write_atomically(&data.join(MARK), which.as_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// Refuses the database of the original.
@@ -48,7 +60,8 @@ pub fn leads_elsewhere(data: &DataDir, config: &Config) -> Done {
         data.join(config::FILE).display()
     ))
     .hint(format!(
-        "load the restored dump into an empty database, and name that one in database.url (docs/backup.md, Restore); only where the original is gone \
+        "where {OWN} lies there: database.url = \"sqlite:{OWN}\"; else load the restored dump into an empty database, and name that one (docs/backup.md, \
+         Restore). Only where the original is gone \
          for good and its database is to be gone on with: delete {}",
         mark.display()
     )))
@@ -89,6 +102,7 @@ mod tests {
             leads_elsewhere(&data, &config(other)).unwrap();
         }
         assert_eq!(which(&config("sqlite:storeward.sqlite")), None);
+        assert_eq!(which(&config("sqlite:./storeward.sqlite")), None);
         fs::remove_file(data.join(MARK)).unwrap();
         leads_elsewhere(&data, &config(live)).unwrap();
         // A config that another version wrote: whoever mends it opened the live database.
@@ -96,5 +110,37 @@ mod tests {
         mark(&data).unwrap();
         assert!(leads_elsewhere(&data, &config(live)).is_err());
         leads_elsewhere(&data, &config("sqlite:storeward.sqlite")).unwrap();
+    }
+
+    // An import into the copy went into the live database, where that is a file elsewhere; of one with another name the copy opened an empty one.
+    #[test]
+    fn nor_a_file_of_the_originals() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        for (original, same) in [
+            ("sqlite:/srv/db/ward.sqlite", "sqlite:/srv/db//./ward.sqlite"),
+            ("sqlite:ward.sqlite", "sqlite:ward.sqlite"),
+        ] {
+            let text = format!(
+                "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n\
+                 [certificates]\nsource = 'local'\n[database]\nurl = '{original}'\n"
+            );
+            fs::write(data.join(config::FILE), text).unwrap();
+            mark(&data).unwrap();
+            let refused = leads_elsewhere(&data, &config(same)).unwrap_err();
+            assert!(refused.to_string().contains("nothing is opened"), "{refused}");
+            for other in [
+                "sqlite:storeward.sqlite",
+                "sqlite:/srv/restored/ward.sqlite",
+                "postgres://ward@127.0.0.1/ward",
+            ] {
+                leads_elsewhere(&data, &config(other)).unwrap();
+            }
+            fs::remove_file(data.join(MARK)).unwrap();
+        }
+        // The usual one is the copy's own.
+        fs::write(data.join(config::FILE), "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n").unwrap();
+        mark(&data).unwrap();
+        assert!(!data.join(MARK).exists());
     }
 }

@@ -42,6 +42,49 @@ on_both!(a_target_that_was_put_back_is_told_and_no_drill_passes_on_it, |house: H
     assert!(!report.has_passed(), "{report:?}");
 });
 
+// The next backup was the newest from then on, and was there: that all before it was gone nobody was told.
+on_both!(a_target_that_was_put_back_or_emptied_is_told_by_the_next_backup, |house: House| {
+    let newest = put_back(&house);
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("this backup is made") && told.contains(&newest.to_string()), "{told}");
+    let own = house.backup();
+    std::fs::remove_dir_all(house.target()).unwrap();
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains(&own.to_string()) && told.contains("there is none"), "{told}");
+    assert!(house.with(|opened| super::super::restore::lacked(opened).unwrap()).is_some(), "for days");
+    house.backup();
+});
+
+/// Somebody deleted the newest copy of customers' keys: an older one was laid as "the newest: who was erased since stays erased", with status 0.
+#[test]
+fn older_keys_are_no_newest_ones_where_the_newest_backup_is_noted() {
+    let house = House::new(Engine::Sqlite, "");
+    let keys = super::since::with_copy(&house).with_file_name("");
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    let runs = [0, 1, 2].map(|_| house.backup());
+    copied(&house.dir().join("keys"), &keys.join("keys"));
+    let snapshots = house.target().join("keys/snapshots");
+    let newest = std::fs::read_dir(&snapshots).unwrap().map(|file| file.unwrap());
+    let newest = newest.max_by_key(|file| file.metadata().unwrap().modified().unwrap()).unwrap();
+    std::fs::remove_file(newest.path()).unwrap();
+    let data = DataDir::create(&house.at("scratch")).unwrap();
+    let (target, password) = (house.target(), house.dir().join("password"));
+    let text = format!("target = '{}'\npassword_file = '{}'\n", target.display(), password.display());
+    let backups = backups(&data, &toml::from_str(&text).unwrap(), Bars::none()).unwrap();
+    let alone = backups.alone().unwrap();
+    for (to, run) in [("oldest", runs[0]), ("between", runs[1])] {
+        let keys_from = Some(keys.clone());
+        let wanted = Wanted { run: Some(run), to: house.at(to), shop_to: None, keys_from };
+        let lines = restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap();
+        let is_told = |line: &String| {
+            line.starts_with("BAD") && line.contains(&format!("customers' keys of {}", runs[2]))
+        };
+        assert!(lines.iter().any(is_told), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("stays erased")), "{lines:?}");
+        assert!(super::super::restore::fell_short(&lines).is_err());
+    }
+}
+
 /// Whoever was erased between the two was there again, without a word.
 #[test]
 fn a_restore_from_a_target_that_was_put_back_says_so_on_another_machine_too() {

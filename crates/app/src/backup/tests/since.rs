@@ -506,3 +506,44 @@ on_both!(a_restore_after_a_rotation_and_before_the_next_backup_says_what_opens_i
     super::super::restore::fell_short(&house.restore(None, "after").unwrap()).unwrap();
     opens("after");
 });
+
+// The directory was put back to before the epoch began, and its next backup wrote the older epochs over the only copy of that key: what was sealed
+// since opened by nothing any more.
+#[test]
+fn the_key_of_a_later_epoch_is_not_written_over() {
+    let house = House::new(Engine::Sqlite, "");
+    let copy = with_copy(&house);
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    super::rows::copied(&house.dir(), &house.at("older"));
+    house.vault(|standing| {
+        finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap();
+        keep(standing, bob(), "bob@shop.example");
+    });
+    let between = house.backup();
+    let later = std::fs::read(&copy).unwrap();
+    std::fs::remove_dir_all(house.dir()).unwrap();
+    super::rows::copied(&house.at("older"), &house.dir());
+    let again = || {
+        house.with(|opened| {
+            let own = section(&opened.loaded.config).unwrap();
+            let made = backups(&opened.data, own, Bars::none()).unwrap().taking_over();
+            now(opened, &made, &made.alone().unwrap()).map(drop).map_err(|why| why.to_string())
+        })
+    };
+    let refused = again().unwrap_err();
+    assert!(refused.contains("never had") && refused.contains("number 2"), "{refused}");
+    assert!(std::fs::read(&copy).unwrap() == later, "it is there still");
+    // What it opens comes back with it, from the run in between.
+    let keys = house.at("kept");
+    super::rows::copied(&house.dir().join("keys"), &keys.join("keys"));
+    std::fs::rename(&copy, keys.join("epochs.json")).unwrap();
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        let wanted =
+            Wanted { run: Some(between), to: house.at("back"), shop_to: None, keys_from: Some(keys.clone()) };
+        restore(&Beside::Nothing, &backups, &backups.alone().unwrap(), &wanted).unwrap();
+    });
+    again().unwrap();
+    assert!(copy.exists());
+}

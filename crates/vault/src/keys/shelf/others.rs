@@ -19,6 +19,18 @@ impl Shelf {
         Ok(theirs.iter().filter(|entry| !is_live(entry)).map(|entry| entry.epoch.0).collect())
     }
 
+    /// The epochs that another file has a key of and this one never had: of a later state of it, or of a copy that went its own way. In order.
+    pub fn never_had(&self, other: &Path) -> Result<Vec<u32>, Error> {
+        let other = Shelf::at(other);
+        fs::metadata(&other.0).map_err(|why| other.failed(&why))?;
+        let (own, theirs) = (self.text()?, other.text()?.epochs);
+        let is_other = |entry: &Entry| match own.epochs.iter().find(|one| one.epoch == entry.epoch) {
+            Some(one) => one.begun_at != entry.begun_at,
+            None => entry.epoch.0 > own.last,
+        };
+        Ok(theirs.iter().filter(|entry| is_other(entry)).map(|entry| entry.epoch.0).collect())
+    }
+
     /// Whether it has the key of the epoch that was the current one then. By what clocks said: where none has ended yet there is no other.
     pub fn has_epoch_of(&self, at: Timestamp) -> Result<bool, Error> {
         let live = self.text()?.epochs;
