@@ -536,10 +536,12 @@ impl SessionExchange for Crossing {
                 true => (body.bytes.into(), body.complete),
                 false => long::read(headers, body),
             };
-            match self.inward(headers, Seen { bytes: &bytes, complete }).await {
-                Ok(passage) => passage,
-                Err(error) => self.broken(&error),
+            let passed = self.inward(headers, Seen { bytes: &bytes, complete }).await;
+            let passage = passed.unwrap_or_else(|error| self.broken(&error));
+            if matches!(passage, Passage::Instead(_)) {
+                self.take_try_back();
             }
+            passage
         })
     }
 

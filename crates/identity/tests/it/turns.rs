@@ -236,3 +236,33 @@ both_engines!(an_answer_of_the_shops_front_is_no_word_of_the_shops, MIGRATIONS, 
         assert!(!open(&mut thief, "/account").await.body.contains(SECRET));
     }
 });
+
+// The shop was down: whoever tried again and again had to wait when it was back, and solved a puzzle for guesses that nobody had made.
+both_engines!(a_sign_in_that_never_reached_the_shop_is_no_guess, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let wrong = "user=ella&password=not+yet";
+    let mut honest = visitor(&behind).await;
+    for _ in 0..40 {
+        let tried = honest.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], wrong).await;
+        tried.unwrap_or_else(|answer| panic!("{answer:?}")).unanswered(Unanswered::NotSent);
+    }
+    // Nor is one that is refused here.
+    let form = honest.begin("POST", "/cart", &[PAGE, FORM, ("host", HOST)], "count=1").await.ok().unwrap();
+    form.hung_up();
+    shop.asked.lock().unwrap().clear();
+    for _ in 0..40 {
+        let barred = honest.send("POST", "/login", &[PAGE, FORM, ("host", HOST)], wrong).await;
+        assert_eq!(barred.status, 503, "{barred:?}");
+    }
+    assert!(!reached(&shop, &format!("POST {HOST}/login")));
+    // What the shop had, and broke off, may have been looked at.
+    for n in 0..6 {
+        let mut other = visitor(&behind).await;
+        let tried = other.begin("POST", "/login", &[PAGE, FORM, ("host", HOST)], wrong).await;
+        match tried {
+            Ok(tried) if n < 5 => tried.unanswered(Unanswered::BrokenOff),
+            Err(told) if n == 5 => assert_eq!(told.status, 429),
+            _ => panic!("{n}"),
+        }
+    }
+});

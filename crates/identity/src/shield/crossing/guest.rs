@@ -69,8 +69,6 @@ impl Crossing {
         if !self.guest.pages.contains(&mark(&page)) {
             return None;
         }
-        // The shop does not hear of it, so it is no try.
-        self.guard.identity.0.throttle.withdraw(&std::mem::take(&mut self.counted));
         self.cookies.extend(GUEST_COOKIE.clear());
         Some(self.instead(&Refusal::held(page.into())))
     }

@@ -127,6 +127,11 @@ impl Crossing {
         Key::Network(self.client.block())
     }
 
+    /// The shop did not hear of it, so it is no try.
+    pub(super) fn take_try_back(&mut self) {
+        self.guard.identity.0.throttle.withdraw(&std::mem::take(&mut self.counted));
+    }
+
     /// The shop took the password.
     pub(super) fn was_right(&mut self) {
         self.guard.identity.0.throttle.succeeded(&std::mem::take(&mut self.counted));

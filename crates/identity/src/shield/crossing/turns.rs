@@ -110,6 +110,7 @@ impl Crossing {
     pub(super) fn note_unanswered(&mut self, why: Unanswered) {
         match why {
             Unanswered::NotSent => {
+                self.take_try_back();
                 self.is_attached = false;
                 self.turn = Turn::default();
             }
