@@ -90,6 +90,7 @@ impl Serves for Fell {
             }
             ("POST", "/login") if body.contains("front=504") => say(504, "the front is out of patience"),
             ("POST", "/login") => say(200, "wrong"),
+            ("GET", page) if page.contains("front=504") => say(504, "the front is out of patience"),
             ("GET", "/account") if who.as_deref() == Some(ADDRESS) => say(200, SECRET),
             (_, "/logout") => {
                 known.as_ref().and_then(|sid| sessions.remove(sid));

@@ -237,6 +237,33 @@ both_engines!(an_answer_of_the_shops_front_is_no_word_of_the_shops, MIGRATIONS, 
     }
 });
 
+// Whoever waited for the question beside it had asked when the front's answer was there: that counted for the link, too.
+both_engines!(a_fronts_answer_to_a_link_is_no_word_of_the_shops_whoever_asked, MIGRATIONS, async |db| {
+    let (behind, shop) = fell(db);
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let mut thief = visitor(&behind).await;
+    let (mut first, mut second) = (beside(&thief), beside(&thief));
+    let lines = [PAGE, ("host", HOST)];
+    let one = first.begin("GET", &format!("/mugs/1{hash}"), &lines, "").await.ok().unwrap();
+    let two = second.begin("GET", &format!("/mugs/2{hash}"), &lines, "").await.ok().unwrap();
+    let link = thief.begin("GET", &format!("/quick?front=504&pw={hash}"), &lines, "").await.ok().unwrap();
+    let sent = link.sent().clone();
+    *shop.takes.lock().unwrap() = Duration::from_millis(100);
+    let before = shop.questions();
+    let told = tokio::join!(first.finish(one), second.finish(two), thief.finish(link));
+    assert_eq!(
+        (told.0.body.as_str(), told.1.body.as_str(), told.2.status.as_u16()),
+        ("welcome", "welcome", 504)
+    );
+    assert_eq!(shop.questions() - before, 3, "the link has one of its own");
+    *shop.takes.lock().unwrap() = Duration::ZERO;
+    shop.answer(&Method::POST, "/login", &sent, stolen().as_bytes());
+    assert!(shop.answer(&Method::GET, "/account", &sent, b"").body() == SECRET, "it opens there");
+    for _ in 0..3 {
+        assert!(!open(&mut thief, "/account").await.body.contains(SECRET));
+    }
+});
+
 // The shop was down: whoever tried again and again had to wait when it was back, and solved a puzzle for guesses that nobody had made.
 both_engines!(a_sign_in_that_never_reached_the_shop_is_no_guess, MIGRATIONS, async |db| {
     let (behind, shop) = fell(db);
