@@ -33,6 +33,8 @@ pub struct AddressFields {
 struct AddressPage {
     page: Page,
     email: String,
+    /// The shop keeps an address of its own for them.
+    is_shops: bool,
 }
 
 fn new_password(app: &App, view: &View) -> NewPasswordPage {
@@ -95,12 +97,13 @@ pub async fn password(
     }
 }
 
-fn address_form(app: &App, view: &View, email: String) -> AddressPage {
-    AddressPage { page: view.page(app, view.texts().s("address.title")), email }
+async fn address_form(app: &App, view: &View, email: String) -> Result<AddressPage, Failure> {
+    let is_shops = app.identity.is_password_of_shop(view.customer()?.customer).await?;
+    Ok(AddressPage { page: view.page(app, view.texts().s("address.title")), email, is_shops })
 }
 
 pub async fn address_page(State(app): State<App>, view: View) -> Result<Response, Failure> {
-    show(&address_form(&app, &view, String::new()), view.language)
+    show(&address_form(&app, &view, String::new()).await?, view.language)
 }
 
 pub async fn address(
@@ -111,7 +114,7 @@ pub async fn address(
     match app.identity.begin_change_address(&view.visit, view.customer()?, &fields.email).await {
         Ok(flow) => Ok(follow(Step::Challenge(Some(flow)))),
         Err(EnrolFault::Misfit(misfit)) => {
-            let mut page = address_form(&app, &view, fields.email);
+            let mut page = address_form(&app, &view, fields.email).await?;
             page.page = page.page.misfit(misfit);
             show_again(&page, view.language, StatusCode::UNPROCESSABLE_ENTITY)
         }

@@ -263,3 +263,24 @@ both_engines!(nobody_elses_address_is_written_to_by_asking_twice, MIGRATIONS, as
         assert_eq!(letters(&behind, LetterKind::AddressCode), letters_sent, "{address}");
     }
 });
+
+// A shop that is not followed (WordPress): codes went to a mailbox that its owner had given up, and the page that changes it was linked to nowhere.
+both_engines!(a_shops_customer_is_led_to_where_the_address_is_changed, MIGRATIONS, async |db| {
+    let behind = Behind::new(db, Elevation::Fresh);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let path = "/.storeward/account/address";
+    let centre = owner.browser.get("/.storeward/account").await;
+    assert!(centre.body.contains(&format!("href=\"{path}\"")), "{}", centre.body);
+    assert!(owner.browser.get(path).await.body.contains("change that one at the shop, too"));
+    owner
+        .browser
+        .post_from(path, path, &[("email", "new@people.example")])
+        .await
+        .leads_to("/.storeward/challenge");
+    let code = behind.bench.code(LetterKind::AddressCode);
+    owner.browser.prove("mail", &code).await.leads_to("/.storeward/account?done=address");
+    assert_eq!(behind.shop.email_of("42"), ADDRESS, "the shop's own stays as it is");
+    assert_eq!(code_goes_to(&behind).await, "new@people.example");
+});
