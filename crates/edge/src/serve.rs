@@ -207,6 +207,7 @@ impl<'a> Exchange<'a> {
         let outgoing = Forward { head: &head, method: &parts.method, asked_head, body, framing };
         let http_11 = parts.version == Version::HTTP_11;
         let forwarded = self.forward(outgoing, http_11).await;
+        let forwarded = forwarded.and_then(|told| self.as_asked(told, on_upgrade.is_some()));
         if let (Err(error), Some(session)) = (&forwarded, &mut session) {
             session.unanswered(error.unanswered());
         }
@@ -214,10 +215,6 @@ impl<'a> Exchange<'a> {
         self.flag_late(&parts.method);
         // inspect response, session, headers, leak.
         match outcome {
-            // A success would tell the client that its WebSocket is open.
-            Outcome::Response(response) if self.websocket.is_some() && response.head.status.is_success() => {
-                Err(Stopped::Upstream(UpstreamError::Response("response.websocket")))
-            }
             Outcome::Response(response) => {
                 let place = Answering {
                     route,
@@ -234,7 +231,7 @@ impl<'a> Exchange<'a> {
                     Some(instead) => Ok(instead),
                     None => self.switch(head, wire, client, &parts.headers, route),
                 },
-                None => Err(Stopped::Upstream(UpstreamError::Response("response.unasked_upgrade"))),
+                None => Err(Stopped::Upstream(UpstreamError::Unasked("response.unasked_upgrade"))),
             },
         }
     }
@@ -575,7 +572,8 @@ fn speaks_against(error: &UpstreamError, reused: bool) -> bool {
     match error {
         UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Timeout => true,
         UpstreamError::Broken(_) => !reused,
-        UpstreamError::Response(_) | UpstreamError::Body(_) | UpstreamError::NoneUp => false,
+        UpstreamError::Response(_) | UpstreamError::Unasked(_) => false,
+        UpstreamError::Body(_) | UpstreamError::NoneUp => false,
     }
 }
 

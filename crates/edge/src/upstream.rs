@@ -31,6 +31,8 @@ pub enum UpstreamError {
     Timeout,
     /// The response cannot be read in one way only; the code is stable.
     Response(&'static str),
+    /// It is an answer to something that nobody asked for: a WebSocket that is none, an upgrade. The code is stable.
+    Unasked(&'static str),
     /// The client's own body ended the exchange.
     Body(crate::body::BodyError),
 }
@@ -42,7 +44,7 @@ impl UpstreamError {
             UpstreamError::NoneUp | UpstreamError::Connect(_) | UpstreamError::ConnectTimeout => {
                 Unanswered::NotSent
             }
-            UpstreamError::Broken(_) => Unanswered::BrokenOff,
+            UpstreamError::Broken(_) | UpstreamError::Unasked(_) => Unanswered::BrokenOff,
             UpstreamError::Timeout | UpstreamError::Response(_) | UpstreamError::Body(_) => {
                 Unanswered::Unknown
             }
@@ -57,7 +59,7 @@ impl UpstreamError {
             UpstreamError::ConnectTimeout => "upstream.connect_timeout",
             UpstreamError::Broken(_) => "upstream.broken",
             UpstreamError::Timeout => "upstream.timeout",
-            UpstreamError::Response(code) => code,
+            UpstreamError::Response(code) | UpstreamError::Unasked(code) => code,
             UpstreamError::Body(_) => "request.body",
         }
     }
@@ -71,7 +73,9 @@ impl fmt::Display for UpstreamError {
             UpstreamError::ConnectTimeout => f.write_str("the shop did not accept the connection in time"),
             UpstreamError::Broken(e) => write!(f, "the shop's connection broke: {e}"),
             UpstreamError::Timeout => f.write_str("the shop did not answer in time"),
-            UpstreamError::Response(code) => write!(f, "the shop's response is not sound: {code}"),
+            UpstreamError::Response(code) | UpstreamError::Unasked(code) => {
+                write!(f, "the shop's response is not sound: {code}")
+            }
             UpstreamError::Body(e) => e.fmt(f),
         }
     }

@@ -273,7 +273,7 @@ pub trait SessionExchange {
 pub enum Unanswered {
     /// No server could be reached: not a byte of the request was sent.
     NotSent,
-    /// The shop ended the connection before its answer.
+    /// The shop ended the connection before its answer, or what it answered is none.
     BrokenOff,
     /// Anything else, such as an answer that is late: the shop may be at it still.
     Unknown,

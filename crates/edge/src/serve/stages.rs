@@ -1,6 +1,7 @@
 //! The steps of other domains: their pages on the shop's host, and the session between client and shop.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::body::{BodyError, ClientBody};
 use crate::canonical::Target;
 use crate::tunnel::Attendants;
 use crate::upstream::response::Head;
+use crate::upstream::{Outcome, Server, UpstreamError};
 
 impl Exchange<'_> {
     /// Answers from our own pages. The body is read whole: forms are small.
@@ -82,6 +84,23 @@ impl Exchange<'_> {
 }
 
 impl Exchange<'_> {
+    /// The answer, where it is one to what was asked: a success would tell the client that its WebSocket is open.
+    pub(super) fn as_asked(
+        &self,
+        (outcome, server): (Outcome, Arc<Server>),
+        asks_upgrade: bool,
+    ) -> Result<(Outcome, Arc<Server>), UpstreamError> {
+        match &outcome {
+            Outcome::Response(told) if self.websocket.is_some() && told.head.status.is_success() => {
+                Err(UpstreamError::Unasked("response.websocket"))
+            }
+            Outcome::Switched { .. } if !asks_upgrade => {
+                Err(UpstreamError::Unasked("response.unasked_upgrade"))
+            }
+            Outcome::Response(_) | Outcome::Switched { .. } => Ok((outcome, server)),
+        }
+    }
+
     /// Shows the head of a connection that becomes a tunnel, and asks who minds and hears it from then on.
     pub(super) async fn tell_switch(&mut self, session: &mut Session, head: &mut Head) -> Option<Answer> {
         crate::own_cookies::refuse(&mut head.headers);

@@ -10,7 +10,7 @@ use crate::harness::{TestEdge, wait_for};
 
 /// What became of each exchange.
 #[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Vec<String>>>);
+pub struct Ends(pub Arc<Mutex<Vec<String>>>);
 
 struct Exchange {
     ends: Ends,

@@ -1,9 +1,13 @@
 //! HTTP/2 as browsers speak it, and the shapes in which it would become another HTTP/1.1 request.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Version};
+use storeward_host::Stages;
 use storeward_testkit::{FakeShop, Reply};
 
+use crate::carried::Ends;
 use crate::frames::{self, END, END_HEADERS, GOAWAY, HEADERS, RESET, Raw, block, frame};
 use crate::harness::{TestEdge, wait_for};
 
@@ -289,6 +293,29 @@ async fn a_websocket_that_the_shop_does_not_open_is_not_open_and_every_step_look
     old.headers_mut().insert("sec-websocket-version", "8".parse().unwrap());
     assert_eq!(status(old).await, 400);
     assert!(!shop.asked().iter().any(|a| a.target().starts_with("/ws")), "nothing of these reached the shop");
+    edge.stop();
+}
+
+// The shop had answered, and the stage took it for something that the shop may be at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_hears_of_a_websocket_that_is_none() {
+    let shop = FakeShop::start(shop_of_websockets).await;
+    let ends = Ends::default();
+    let stages = Stages { own: None, session: Some(Arc::new(ends.clone())) };
+    let edge = TestEdge::staged(stages, &[shop.url()], "");
+    let mut sender = client(&edge).await;
+    assert_eq!(ask(&mut sender, request("GET", "/"), None).await.status, 200);
+    ends.0.lock().unwrap().clear();
+    for (path, end) in [("/plain", "/plain BrokenOff"), ("/wrong", "/wrong 101")] {
+        let mut ready = sender.clone().ready().await.unwrap();
+        let (response, _sending) = ready.send_request(connect(path), false).unwrap();
+        assert_eq!(response.await.unwrap().status().as_u16(), 503);
+        assert_eq!(wait_for(|| ends.0.lock().unwrap().pop()).await, end);
+    }
+    // Nobody asked for it.
+    let mut plain = edge.connect().await;
+    plain.send("GET /ws HTTP/1.1\r\nHost: shop.test\r\n\r\n").await;
+    assert_eq!(wait_for(|| ends.0.lock().unwrap().pop()).await, "/ws BrokenOff");
     edge.stop();
 }
 
