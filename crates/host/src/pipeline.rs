@@ -307,7 +307,8 @@ pub trait Minder {
         Going::On
     }
 
-    /// What the client says in a tunnel goes to the shop now: told before each piece of it. It must cost next to nothing.
+    /// What the client says in a tunnel goes to the shop now: told before each piece of it, but for what only keeps the connection open. It must cost
+    /// next to nothing.
     fn note_words(&self) {}
 
     /// Whether it may stay open. What cannot be asked does not stand.

@@ -157,6 +157,46 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, Fault> {
     }))
 }
 
+/// Whether what a client says holds a word: a Ping or a Pong (RFC 6455 5.5.2, 5.5.3), by which a connection is kept open, is none. From the first
+/// bytes on that are no frame of a client's, everything is one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words {
+    head: Vec<u8>,
+    left: usize,
+    is_word: bool,
+    is_lost: bool,
+}
+
+impl Words {
+    /// Goes on by so many bytes. Whether there is one among them.
+    pub(super) fn pass(&mut self, mut bytes: &[u8]) -> bool {
+        let mut says = self.is_lost;
+        while !bytes.is_empty() && !self.is_lost {
+            if self.left > 0 {
+                let skipped = self.left.min(bytes.len());
+                self.left -= skipped;
+                says |= self.is_word;
+                bytes = bytes.get(skipped..).unwrap_or_default();
+                continue;
+            }
+            let Some((byte, rest)) = bytes.split_first() else { break };
+            self.head.push(*byte);
+            bytes = rest;
+            match head(&self.head) {
+                Ok(None) => {}
+                Ok(Some(head)) => {
+                    self.is_word = !(matches!(head.opcode, 9 | 10) && head.is_final && head.payload <= 125);
+                    says |= self.is_word;
+                    self.left = head.payload;
+                    self.head.clear();
+                }
+                Err(_) => (self.is_lost, says) = (true, true),
+            }
+        }
+        says
+    }
+}
+
 /// Where the shop is in its own frames: nothing of ours may come into one.
 #[derive(Debug, Default)]
 pub(super) struct Boundary {

@@ -15,6 +15,7 @@ use storeward_host::{Going, Minder};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::frames::Words;
 use super::{SESSION_OVER, session_over};
 
 /// How often it is asked again whether the sign-in is decided.
@@ -102,11 +103,12 @@ impl<R: AsyncRead + Unpin> AsyncRead for Minded<R> {
 pub struct Told<W> {
     to: W,
     turn: Option<Turn>,
+    words: Words,
 }
 
 impl<W> Told<W> {
     pub fn new(to: W, minder: Option<Rc<dyn Minder>>) -> Self {
-        Told { to, turn: minder.map(|minder| Turn { minder, waits: None }) }
+        Told { to, turn: minder.map(|minder| Turn { minder, waits: None }), words: Words::default() }
     }
 }
 
@@ -116,10 +118,14 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Told<W> {
         if let Some(turn) = &mut this.turn {
             // In this order: an act that begins meanwhile knows of them, or they wait for it. A shop that takes no more may have kept them waiting
             // since they were read.
-            turn.minder.note_words();
+            if this.words.clone().pass(bytes) {
+                turn.minder.note_words();
+            }
             ready!(turn.poll(cx))?;
         }
-        Pin::new(&mut this.to).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut this.to).poll_write(cx, bytes))?;
+        this.words.pass(bytes.get(..written).unwrap_or_default());
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

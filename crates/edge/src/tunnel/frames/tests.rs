@@ -125,6 +125,35 @@ fn the_end_of_the_shops_frames_is_known() {
 }
 
 #[test]
+fn what_keeps_a_connection_open_is_no_word() {
+    let (ping, pong) = (frame(0x89, &[1; 125]), frame(0x8a, b""));
+    for (bytes, expected) in [
+        ([ping.clone(), pong.clone()].concat(), false),
+        ([pong.clone(), frame(0x81, b"log me in"), ping.clone()].concat(), true),
+        ([frame(0x02, b"log"), pong.clone()].concat(), true),
+        (frame(0x80, b""), true),
+        (frame(0x88, b""), true),
+        // None of a client's, or that a shop may read otherwise.
+        (frame(0x09, b"x"), true),
+        (frame(0xc9, b"x"), true),
+        (frame(0x89, &[1; 126]), true),
+        (vec![0x89, 0], true),
+        ([b"first".to_vec(), pong.clone()].concat(), true),
+    ] {
+        for step in [1, 7, bytes.len()] {
+            let mut words = Words::default();
+            let says = bytes.chunks(step).fold(false, |says, piece| says | words.pass(piece));
+            assert_eq!(says, expected, "{:?} by {step}", bytes.get(..8.min(bytes.len())));
+        }
+    }
+    // Each piece of a message is one, and what comes behind bytes that are no frame.
+    let mut words = Words::default();
+    let message = frame(0x81, &[1; 40]);
+    assert!(words.pass(&message[..20]) && words.pass(&message[20..]) && !words.pass(&ping));
+    assert!(words.pass(b"first") && words.pass(&ping));
+}
+
+#[test]
 fn close_frames_are_frames() {
     for fault in [Fault::Frames, Fault::TooLong, Fault::Refused] {
         let mut boundary = Boundary::default();
