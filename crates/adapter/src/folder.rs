@@ -2,7 +2,7 @@
 
 use crate::error::AdapterError;
 use crate::model::{Adapter, check_path};
-use crate::place::{self, ANYWHERE};
+use crate::place::{self, ANYWHERE, Place};
 
 impl Adapter {
     /// The same shop in a folder: everything that the file names lies below it. Places that are looked for everywhere stay.
@@ -71,6 +71,9 @@ impl Adapter {
             }
             let more: Vec<_> = self.staff.except.iter().filter_map(under).collect();
             self.staff.except.extend(more);
+            let there = |act: &Place| Some(Place { path: under(&act.path)?, ..act.clone() });
+            let more: Vec<_> = self.staff.acts.iter().filter_map(there).collect();
+            self.staff.acts.extend(more);
             self.staff.paths.push(name.to_owned());
             if let Some((before, last)) = name.rsplit_once('/').filter(|_| self.has_own_office()) {
                 self.staff.paths.push(format!("{before}{}/{last}", place::ANY_PART));
@@ -194,6 +197,12 @@ mod tests {
         }
         let presta = by_name("prestashop").unwrap().with_back_office(&["/admin123".to_owned()]).unwrap();
         assert!(presta.is_back_office(&presta.reading(&asked("GET", "/admin123/index.php"), &[])));
+        // What an exception leaves out is left out there, too.
+        let wordpress = by_name("wordpress").unwrap().with_back_office(&["/backend".to_owned()]).unwrap();
+        for (query, expected) in [(None, false), (Some("page=wc-settings"), true)] {
+            let profile = Asked { query, ..asked("GET", "/backend/profile.php") };
+            assert_eq!(wordpress.is_back_office(&wordpress.reading(&profile, &[])), expected, "{query:?}");
+        }
         for bad in ["/", "", "admin", "/a b?"] {
             assert!(by_name("magento").unwrap().with_back_office(&[bad.to_owned()]).is_err(), "{bad}");
         }

@@ -204,11 +204,13 @@ impl Adapter {
 impl Adapter {
     fn is_staffs_at(&self, reading: &Reading, path: &str, at: usize) -> bool {
         let covers = |places: &[String]| places.iter().any(|place| place::below_at(place, path, at));
-        let is_act = || {
-            let covers = |act: &place::Place| act.covers_at(&reading.methods, path, at, &reading.fields);
-            self.staff.acts.iter().any(covers)
-        };
-        (covers(&self.staff.paths) || is_act()) && !covers(&self.staff.except)
+        let covering = |act: &&place::Place| act.covers_at(&reading.methods, path, at, &reading.fields);
+        let mut acts = self.staff.acts.iter().filter(covering);
+        if !covers(&self.staff.except) {
+            return covers(&self.staff.paths) || acts.next().is_some();
+        }
+        // One that names the exception's own path is none of it.
+        acts.any(|act| self.staff.except.contains(&act.path))
     }
 }
 

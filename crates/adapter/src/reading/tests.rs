@@ -43,9 +43,14 @@ fn an_own_account_is_changed_by_no_other_spelling() {
         // Where WordPress leads customers who signed in.
         ("GET", "/wp-admin/profile.php", ""),
         ("GET", "/shop/wp-admin/profile.php?updated=1", ""),
+        ("GET", "/wp-admin/profile.php?newuseremail=9f86d081884c7d65", ""),
+        ("POST", "/wp-admin/admin-ajax.php?page=2", "action=load_more&page=2"),
+        ("GET", "/mugs?page=2", ""),
     ] {
         assert_eq!(judged(method, target, &[], form), (false, false), "{method} {target} {form}");
     }
+    // The profile's own form.
+    assert!(!judged("POST", "/wp-admin/profile.php", &[], "action=update&email=x").1);
 }
 
 #[test]
@@ -53,6 +58,12 @@ fn what_only_staff_may_is_guarded_in_the_rest_interface_too() {
     for (method, target, overrides, form) in [
         ("GET", "/wp-admin/users.php", &[][..], ""),
         ("GET", "/wp-admin/network/profile.php", &[], ""),
+        // WordPress opens any page of a plugin's by any of its own, and does any act of one.
+        ("GET", "/wp-admin/profile.php?page=wc-settings", &[], ""),
+        ("GET", "/shop/WP-Admin/Profile.php?%70age=wc-settings&updated=1", &[], ""),
+        ("POST", "/wp-admin/profile.php?page=wc-settings", &[], "save=1"),
+        ("GET", "/wp-admin/profile.php?import=wordpress", &[], ""),
+        ("GET", "/wp-admin/profile.php?action=duplicate_post", &[], ""),
         ("GET", "/wp-json/wp/v2/users?context=edit", &[], ""),
         ("GET", "/index.php/wp-json/wp/v2/users?context=edit", &[], ""),
         ("GET", "/?rest_route=/wp/v2/users&context=edit", &[], ""),
