@@ -56,7 +56,9 @@ impl Jar {
         }
         if self.open_acts.len() >= MOST {
             self.open_acts.remove(0);
-            self.unsaid.push(EVERYWHERE.to_owned());
+            if !self.unsaid.iter().any(|folder| folder == EVERYWHERE) {
+                self.unsaid.push(EVERYWHERE.to_owned());
+            }
         }
         self.open_acts.push(OpenAct { folder, until, asked: Vec::new() });
     }
@@ -146,5 +148,10 @@ mod tests {
         jar.note_asked("shop.example", at(0), 9);
         assert_eq!(jar.open_acts.len(), MOST);
         assert!(!jar.is_known_at("shop.example", "/", at(0)));
+        // It is written down with each of them, and was there once more each time.
+        for n in 0..20 {
+            jar.leave_open(&format!("/shelf-{n}/x"), at(0));
+        }
+        assert_eq!((jar.open_acts.len(), jar.unsaid.as_slice()), (MOST, &[EVERYWHERE.to_owned()][..]));
     }
 }
