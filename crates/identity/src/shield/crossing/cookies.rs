@@ -95,21 +95,20 @@ impl Crossing {
         headers: &mut HeaderMap,
         others: &[u8],
     ) -> Result<Passage, Error> {
-        for _ in 0..ASKS {
-            if self.attach(entry, headers, others) {
-                return Ok(Passage::On);
+        let mut asked = 0;
+        while !self.attach(entry, headers, others) {
+            if asked == ASKS || entry.lock().jar.is_known {
+                return Ok(self.again());
             }
-            if entry.lock().jar.is_known {
-                break;
-            }
+            asked += 1;
             if let Some(passage) = self.settle(entry).await? {
                 return Ok(passage);
             }
             if self.is_without || self.held.is_none() {
-                break;
+                return Ok(self.again());
             }
         }
-        Ok(self.again())
+        Ok(Passage::On)
     }
 
     /// On, and nobody looks who the shop takes it for: then nothing goes along by which the shop could.
