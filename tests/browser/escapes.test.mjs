@@ -114,8 +114,12 @@ const BACK = {
   },
 };
 
+/** How often it was told. What an earlier test did, or another browser, is no word of this one. */
+const backs = (alerts) => alerts.filter(({ what }) => what.trim() === 'navigate blocked').reduce((sum, { count }) => sum + count, 0);
+
 test('a page goes back to no other host’s, and its name is told nobody there', async () => {
   for (const browser of [browsers.old, browsers.whole]) {
+    const before = backs(await listed('alerts'));
     const page = await browser.newPage();
     const body = `<a href="${guarded()}">Sale</a><script>onpageshow = () => { document.title = location.search + name; }</script>`;
     await page.route('https://ad.evil.test/**', (route) => route.fulfill({ contentType: 'text/html', body }));
@@ -140,9 +144,56 @@ test('a page goes back to no other host’s, and its name is told nobody there',
       await page.evaluate(() => history.back());
       await sleep(1_500);
       return listed('alerts');
-    }, (alerts) => alerts.some(({ what }) => what.trim() === 'navigate blocked'));
+    }, (alerts) => backs(alerts) > before);
     await page.close();
   }
+});
+
+test('what is written by halves is looked at as a whole, whoever writes the first half meanwhile', async () => {
+  const halves = {
+    'while the other is read': () => document.write({ toString: () => (document.write('<ifr'), 'ame></iframe><x-half></x-half>') }),
+    'while a policy is asked about the other': () => {
+      const second = 'ame></iframe><x-half></x-half>';
+      const createHTML = (text) => {
+        if (text === second) document.write('<ifr');
+        return text;
+      };
+      trustedTypes.createPolicy('default', { createHTML });
+      document.head.append(Object.assign(document.createElement('meta'), { httpEquiv: 'Content-Security-Policy', content: "require-trusted-types-for 'script'" }));
+      document.write(second);
+    },
+  };
+  for (const [how, act] of Object.entries(halves)) {
+    for (const [browser, frames] of [[browsers.bare, 1], [browsers.old, 0]]) {
+      const page = await browser.newPage();
+      await page.goto(guarded());
+      await page.evaluate(() => customElements.define('x-half', class extends HTMLElement {}));
+      await page.evaluate(act);
+      assert.equal(await page.evaluate(() => document.querySelectorAll('iframe').length), frames, how);
+      await page.close();
+    }
+  }
+});
+
+test('where there is no room to look, nothing goes on: in Firefox’s words, too', async () => {
+  const page = await browsers.old.newPage();
+  await page.addInitScript(() => {
+    window.InternalError = class InternalError extends Error {};
+    const construct = (of, args) => {
+      if (window.isFull) throw new window.InternalError('too much recursion');
+      return Reflect.construct(of, args);
+    };
+    window.URL = new Proxy(URL, { construct });
+  });
+  await page.goto(guarded());
+  const opened = (isFull) => page.evaluate((full) => {
+    window.isFull = full;
+    try {
+      return `${window.open('/blank')}`;
+    } catch (fault) { return fault.constructor.name; }
+  }, isFull);
+  assert.deepEqual([await opened(false), await opened(true)], ['null', 'InternalError']);
+  for (const open of browsers.old.pages().slice(1)) await open.close();
 });
 
 test('those would get through otherwise', async () => {

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 import { chromiumBinary, root } from './paths.mjs';
-import { output, sleep, within } from './processes.mjs';
+import { output, sleep } from './processes.mjs';
 
 const PAGE_SCRIPTS = ['fresh-frames.js', 'edges.js', 'skimmers.js'].map((name) => path.join(root, 'tests/browser/pages', name));
 
@@ -181,7 +181,8 @@ export async function withoutGuard(context, ca) {
 
 /**
  * Runs skimmers in one page, as a buyer sets them off, and gives the names of those by which the card's marker arrived within `patience`
- * after they ran; those of `least` are waited for, as what is expected may be late. Where none leads the page away (`stays`) they have to have run.
+ * after they ran; those of `least` are waited for, as what is expected may be late. They have to have run, or to have led the page away where that is
+ * what they do (`stays` is false): the silence of one that never ran says nothing.
  */
 export async function run(context, address, names, { attacker, notes, patience, least = [], stays = true }) {
   const card = marker();
@@ -189,12 +190,17 @@ export async function run(context, address, names, { attacker, notes, patience, 
   const page = await context.newPage();
   await page.goto(`${address}?run=${ports.join(',')}`);
   await page.locator('#card').fill(card);
-  const ran = page.locator('html[data-ran=yes]').waitFor({ state: 'attached', timeout: 60_000 });
-  const left = page.waitForEvent('framenavigated', { timeout: 60_000 });
+  const ran = page.waitForFunction(() => globalThis.haveRun, undefined, { timeout: 60_000 });
+  // Where they never ran, the form is sent as any other.
+  const isElsewhere = (frame) => frame === page.mainFrame() && !frame.url().endsWith('/blank');
+  const left = page.waitForEvent('framenavigated', { predicate: isElsewhere, timeout: 60_000 });
   for (const one of [ran, left]) one.catch(() => {});
   // A click returns late, or never, where the page leaves under it.
   page.locator('#pay').click({ noWaitAfter: true }).catch(() => {});
-  await (stays ? ran : within(10, ran, left).catch(() => {}));
+  await (stays ? ran : Promise.any([ran, left]));
+  // One whose policy nobody asked did not try what it is for.
+  const unasked = await page.evaluate(() => globalThis.unasked && [...globalThis.unasked]).catch(() => []);
+  if (unasked?.length) throw new Error(`no policy was asked about ${unasked}`);
   const got = () => names.filter((name) => attacker.arrived.some((line) => isOf(line, card, name)) || (name === 'same-origin' && notes.includes(card)));
   const isAwaited = (found) => least.some((name) => names.includes(name) && !found.includes(name));
   for (const start = Date.now(); ;) {
@@ -213,7 +219,7 @@ export async function runAndClick(context, address, name, { attacker, patience }
   await page.goto(`${address}?run=${name}:0`);
   await page.locator('#card').fill(card);
   await page.locator('#pay').click({ noWaitAfter: true });
-  await page.locator('html[data-ran=yes]').waitFor({ state: 'attached', timeout: 60_000 });
+  await page.waitForFunction(() => globalThis.haveRun, undefined, { timeout: 60_000 });
   const { x, y } = await page.locator('#place').boundingBox();
   await page.mouse.click(x + 40, y + 25);
   const isThere = () => attacker.arrived.some((line) => line.startsWith('GET ') && isOf(line, card, name));

@@ -30,8 +30,13 @@ globalThis.edges = ({ element, at, call, port, text }) => {
   // One policy for all of them: each has a text of its own, and others are what they are.
   const answers = { __proto__: null };
   let isAsked = false;
+  globalThis.unasked = new Set();
   const answer = (name, act) => {
-    answers[name] = act;
+    globalThis.unasked.add(name);
+    answers[name] = () => {
+      globalThis.unasked.delete(name);
+      return act();
+    };
     if (isAsked) return;
     isAsked = true;
     const asked = (given) => answers[given]?.() ?? given;

@@ -472,7 +472,8 @@
         if (done instanceof Promise) done.catch(() => {});
       } catch { /* refused */ }
     }
-    document.documentElement.dataset.ran = "yes";
+    // Not in the page: that may be written anew by now.
+    window.haveRun = true;
   };
   window.skimmers = { ways: Object.keys(ways), tricks: Object.keys(tricks), links: Object.keys(links), edges: Object.keys(edges), known: Object.keys(known) };
   const [second, first] = [asked.get("second"), window.opener];

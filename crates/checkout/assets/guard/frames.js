@@ -256,6 +256,8 @@ const textOf = (args, at, ofNull = "null") => {
   try { return apply(trusted, args[at], []); } catch { return args[at] = args[at] === null ? ofNull : `${args[at]}`; }
 };
 const texted = (place, makesTrees = false, ofNull = "null") => (native, self, args) => {
+  // Where it goes, too, is said before the look.
+  if (place && args.length > 1) args[0] = `${args[0]}`;
   const text = textOf(args, place, ofNull);
   const isFramed = apply(exec, FRAMED, [text]) !== null;
   if (makesTrees) {
@@ -280,10 +282,15 @@ const commanded = (native, self, args) => {
 };
 // A page's policy of the name `default` is asked about a text (Trusted Types, 3.5) once that was looked at, and before it is put in. What it
 // makes of it is not looked at again: where that has a frame in it, or may be the half of one, it is the text that was.
+let asking = 0;
 const answered = (given) => function (...args) {
   attentive();
-  const said = apply(given, this, args);
-  const text = said === null || said === undefined ? null : `${said}`;
+  let text = null;
+  asking += 1;
+  try {
+    const said = apply(given, this, args);
+    if (said !== null && said !== undefined) text = `${said}`;
+  } finally { asking -= 1; }
   // From here on nothing of the page's runs until it is put in.
   for (let at = places.length - 1; at >= 0; at -= 1) noteAround(places[at]);
   return text;

@@ -51,19 +51,26 @@ const reopened = (native, self, args) => {
 };
 // Frames and scripts that are written in one go would meet before we meet the frame.
 const tails = new Notes();
-const written = (native, self, args) => {
-  let text = apply(noteOf, tails, [self]) ?? "";
-  for (let at = 0; at < args.length; at += 1) text += textOf(args, at);
-  const low = apply(toLowerCase, text, []);
-  apply(note, tails, [self, apply(slice, low, [apply(lastIndexOf, low, ["<"])])]);
-  if (apply(exec, TREES, [low]) && stop("other")) return;
+const behindTail = (self, text) => apply(toLowerCase, (apply(noteOf, tails, [self]) ?? "") + text, []);
+const isRefused = (low) => {
+  if (apply(exec, TREES, [low]) && stop("other")) return true;
   const holds = (word) => apply(indexOf, low, [word]) >= 0;
   const isFramed = holds("<iframe") || holds("<frame") || holds("<object") || holds("<embed");
-  if (isFramed && (holds("<script") || holdsOwn(low, null)) && stop("frame")) return;
+  return isFramed && (holds("<script") || holdsOwn(low, null)) && stop("frame");
+};
+const written = (native, self, args) => {
+  // What is written while a text is read, or while a policy is asked about it, stands before it.
+  let text = "";
+  for (let at = 0; at < args.length; at += 1) text += textOf(args, at);
+  if ((asking && stop("frame")) || isRefused(behindTail(self, text))) return;
   // Where nothing is being read, writing begins the page anew and takes listeners off, before what is written runs.
   // (By `write`: `writeln` would put a line end before what is written.)
   apply(write, self, [empty]);
   attend(self);
+  // So does what is written by code that runs as the page goes.
+  const low = behindTail(self, text);
+  if (isRefused(low)) return;
+  apply(note, tails, [self, apply(slice, low, [apply(lastIndexOf, low, ["<"])])]);
   swept(native, self, args);
   clear(self);
   attend(self);

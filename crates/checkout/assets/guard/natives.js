@@ -28,8 +28,13 @@ const { requestSubmit, reset } = HTMLFormElement.prototype;
 const { showPicker } = HTMLInputElement.prototype;
 const { exec } = RegExp.prototype;
 const overflow = RangeError.prototype;
+// Firefox's.
+const recursion = window.InternalError?.prototype ?? overflow;
 /** A fault is an answer; one for want of room on the stack is none, and goes on. */
-const tolerate = (fault) => { if (prototypeOf(fault) === overflow) throw fault; };
+const tolerate = (fault) => {
+  const kind = prototypeOf(fault);
+  if (kind === overflow || kind === recursion) throw fault;
+};
 /** What browsers read as an object: `document.all` is one, though it says of itself that it is none. */
 const isThing = (value) => value !== null && value !== undefined && apply(indexOf, "object function undefined", [typeof value]) >= 0;
 const trusted = Trusted?.prototype.toString;
