@@ -95,6 +95,20 @@ pub(crate) fn is_of_now(code: &str) -> bool {
     )
 }
 
+/// Whether the buyer's source of money gives none (Orders v2, "Errors"): nothing is wrong with the order or with us.
+pub(crate) fn is_declined(code: &str) -> bool {
+    matches!(
+        code,
+        "INSTRUMENT_DECLINED"
+            | "PAYER_ACCOUNT_LOCKED_OR_CLOSED"
+            | "PAYER_ACCOUNT_RESTRICTED"
+            | "PAYER_CANNOT_PAY"
+            | "PAYMENT_DENIED"
+            | "PAYMENT_SOURCE_DECLINED_BY_PROCESSOR"
+            | "TRANSACTION_REFUSED"
+    )
+}
+
 fn unreadable() -> Trouble {
     Trouble::Unsure("payments.unreadable".to_owned())
 }

@@ -194,7 +194,11 @@ impl Payments {
                     let before = sql::get(tx, held.payment)?;
                     // What the buyer agreed to was not taken: the page offers the ways to pay again.
                     let is_taking = matches!(held.operation, Operation::Capture | Operation::Authorize);
-                    if is_taking && before.state == State::Processing && before.attempt == held.attempt {
+                    let is_not_taken = is_taking && before.state == State::Processing;
+                    // An order of PayPal's that pays with what is kept takes the money as it is made.
+                    let is_opening = held.operation == Operation::Open && before.state == State::Created;
+                    let is_not_paid = is_opening && crate::paypal::is_declined(&code);
+                    if (is_not_taken || is_not_paid) && before.attempt == held.attempt {
                         let after = Payment { state: State::Declined, ..before.clone() };
                         return shared.finish(tx, &before, after, held.provider);
                     }

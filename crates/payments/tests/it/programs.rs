@@ -391,3 +391,35 @@ both_engines!(a_declined_means_is_tried_again_by_another_request, &migrations(),
     assert_eq!(post("m-1").await, "declined");
     assert_eq!(stand.shop.effects("capture").len(), 2);
 });
+
+// It answered `created`, as if nothing had been tried: PayPal says so of the order itself, which is not made then.
+both_engines!(a_means_that_paypal_declines_at_once_is_declined, &migrations(), async |db| {
+    let stand = stand(&db).await;
+    let key = stand.key(&[Act::Pay]).await;
+    let held = crate::kept::kept(&stand.shop, "4711", "N-1", Provider::PayPal).await;
+    let mut wanted = order("N-2");
+    wanted["method"] = held.id.as_str().into();
+    wanted["off_session"] = true.into();
+    let post = async |name: &str| {
+        let got = stand.call(&key, "POST", "/payments", name, Some(wanted.clone())).await;
+        assert_eq!(got.status, 201, "{}", got.body);
+        got.body["state"].as_str().unwrap().to_owned()
+    };
+    let fails = |code: &str| {
+        let fault = Fault::once(At::Paypal, What::Decline(code.to_owned()), "/v2/checkout/orders");
+        stand.shop.emulators.control.fault(Fault { method: "POST".to_owned(), ..fault });
+    };
+    // What is none of the buyer's doing declines nothing.
+    fails("PAYEE_ACCOUNT_RESTRICTED");
+    assert_eq!(post("n-1").await, "created");
+    fails("INSTRUMENT_DECLINED");
+    assert_eq!(post("n-2").await, "declined");
+    assert_eq!(crate::support::told(&db).await.iter().filter(|kind| **kind == "payment.declined").count(), 1);
+    // Sent again, with its answer lost, it is the same try.
+    db.raw("UPDATE api_answer SET status = NULL, headers = NULL, body = NULL");
+    db.clock.advance(Duration::from_secs(600));
+    assert_eq!(post("n-2").await, "declined");
+    assert_eq!(stand.shop.effects("capture").len(), 1);
+    assert_eq!(post("n-3").await, "captured");
+    books(&db).await;
+});
