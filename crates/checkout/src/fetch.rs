@@ -39,15 +39,13 @@ struct Way {
 }
 
 impl Checkout {
-    /// Fetches what is due; how many bodies came.
+    /// Fetches what is due by the hour; how many bodies came.
     pub async fn fetch_due(&self) -> Result<u32, Error> {
         let now = self.0.clock.now();
         let hours = u64::from(self.0.section.load().fetch_hours);
         let before = now.minus(Duration::from_secs(hours * 3_600));
-        // The shop's own first, and told before anybody else is waited for: others may be slow one after the other.
-        let own = self.fetch_own().await?;
         let due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
-        Ok(own.saturating_add(self.fetch(&due).await?))
+        self.fetch(&due).await
     }
 
     /// Fetches the shop's own files that stood in pages since they were fetched; how many bodies came.
