@@ -55,6 +55,8 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Checkout>, 
         Some(own) => own.with(&[PAGES], router),
         None => OwnPages::new(router, &[], &[]),
     };
+    let told = checkout.clone();
+    let own = own.telling(PAGES, Arc::new(move |uri| told.left_out_report(uri)));
     Ok((Some(checkout), Some(own)))
 }
 

@@ -36,7 +36,8 @@ const MOST_BYTES_OF_WIDER: usize = 16 * 1024 * 1024;
 const MOST_CLIENTS_OF_WIDER: usize = 256;
 /// Clients that are remembered for it.
 const MOST_CLIENTS: usize = 4_096;
-/// Messages that are being read, of one client and of all: each may be in memory as a whole.
+/// Messages that are taken apart, of one client and of all. The front door has read each whole by then: how many it holds before that, and
+/// for how long, its own limits say (`[limits]`: connections of one client and of all, requests of each, the time that a body may take).
 const MOST_OPEN_OF_ONE: usize = 16;
 const MOST_OPEN_OF_WIDER: usize = 64;
 const MOST_OPEN: usize = 256;
@@ -147,6 +148,13 @@ impl Checkout {
         Ok(routes(Routes::new(NoGate)).finish(desk, site).layer(before))
     }
 
+    /// A message was too long for the front door: if it was a report about a page of ours, it is counted as one that was left out.
+    pub fn left_out_report(&self, uri: &Uri) {
+        if page_of(self, uri).is_some() {
+            self.0.intake.dropped(1);
+        }
+    }
+
     /// Every route with its rule, one per line.
     pub fn access_table() -> String {
         let routes = routes(Routes::new(NoGate));
@@ -184,7 +192,7 @@ async fn before_it_is_read(State(desk): State<Desk>, request: Request, next: Nex
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    if desk.page(request.uri()).is_none() {
+    if page_of(&desk.checkout, request.uri()).is_none() {
         return StatusCode::NO_CONTENT.into_response();
     }
     let client = request.extensions().get::<ClientIp>().copied().unwrap_or_else(nobody);
@@ -203,18 +211,18 @@ fn nobody() -> ClientIp {
     ClientIp::new(std::net::Ipv4Addr::UNSPECIFIED.into())
 }
 
-impl Desk {
-    /// The page that a message is about.
-    fn page(&self, uri: &Uri) -> Option<Arc<str>> {
-        let query = uri.query().unwrap_or_default();
-        let key = query.split('&').find_map(|pair| pair.strip_prefix("k="))?;
-        self.checkout.0.page_of_report(key)
-    }
+/// The page that a message is about.
+fn page_of(checkout: &Checkout, uri: &Uri) -> Option<Arc<str>> {
+    let query = uri.query().unwrap_or_default();
+    let key = query.split('&').find_map(|pair| pair.strip_prefix("k="))?;
+    checkout.0.page_of_report(key)
+}
 
+impl Desk {
     fn hear(&self, client: Option<ClientIp>, uri: &Uri, headers: &HeaderMap, body: &[u8]) {
         let shared = &self.checkout.0;
         // Without a page of ours behind it it is nobody's report, and takes nobody's room.
-        let Some(page) = self.page(uri) else { return };
+        let Some(page) = page_of(&self.checkout, uri) else { return };
         let minute = shared.clock.now().seconds().div_euclid(60);
         let client = client.unwrap_or_else(nobody);
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,8 +20,8 @@ pub use chain::Chain;
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
     ASSERTION, Going, Later, Listener, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages,
-    PATIENCE, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, Unanswered,
-    rewritten,
+    PATIENCE, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, TooLong,
+    Unanswered, rewritten,
 };
 pub use stop::{Stop, Stopper};
 pub use threads::wake_behind_others;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use storeward_base::{ClientIp, RequestId, Timestamp};
 use storeward_web::axum::Router;
@@ -62,9 +62,14 @@ pub struct OwnPages {
     rooms: Arc<[Room]>,
     /// Where messages arrive whose signature decides.
     inboxes: Arc<[String]>,
+    /// Who is told of requests that were too long to be answered, by where their pages are.
+    refusals: Arc<[(String, TooLong)]>,
     /// Where answers are made; on the thread that asks without it.
     beside: Option<Handle>,
 }
+
+/// Hears where a request was sent whose body was longer than [`OWN_REQUEST_BYTES`]. It runs on the core that serves: it waits for nothing.
+pub type TooLong = Arc<dyn Fn(&Uri) + Send + Sync>;
 
 /// What one domain answers.
 #[derive(Clone)]
@@ -78,8 +83,13 @@ impl OwnPages {
     /// places of the shop's host, such as `/.well-known/security.txt`; `hosts` are sibling hosts that are ours
     /// altogether, in lower case, where `router` also answers what nobody else does.
     pub fn new(router: Router, paths: &[&str], hosts: &[String]) -> Self {
-        let none =
-            OwnPages { hosts: hosts.into(), rooms: Arc::default(), inboxes: Arc::default(), beside: None };
+        let none = OwnPages {
+            hosts: hosts.into(),
+            rooms: Arc::default(),
+            inboxes: Arc::default(),
+            refusals: Arc::default(),
+            beside: None,
+        };
         none.with(&[&[OWN_PREFIX], paths].concat(), router)
     }
 
@@ -98,6 +108,20 @@ impl OwnPages {
     pub fn with_inboxes(self, paths: &[&str]) -> Self {
         let further = paths.iter().map(|path| (*path).to_owned());
         OwnPages { inboxes: self.inboxes.iter().cloned().chain(further).collect(), ..self }
+    }
+
+    /// Tells of requests for these places that were too long: the router is asked of none of them.
+    #[must_use]
+    pub fn telling(self, path: &str, told: TooLong) -> Self {
+        let further = [(path.to_owned(), told)];
+        OwnPages { refusals: self.refusals.iter().cloned().chain(further).collect(), ..self }
+    }
+
+    /// A request was too long, and is refused.
+    pub fn too_long(&self, uri: &Uri) {
+        for (_, told) in self.refusals.iter().filter(|(path, _)| covers(path, uri.path())) {
+            told(uri);
+        }
     }
 
     /// Whether such messages arrive at this canonical path.
@@ -387,6 +411,18 @@ mod tests {
         let found = pages().answer(ask("/.storeward/hello")).await;
         assert_eq!((found.status(), found.body().as_ref()), (StatusCode::OK, &b"hello"[..]));
         assert_eq!(pages().answer(ask("/.storeward/other")).await.status(), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn what_was_too_long_is_told_to_whose_it_is() {
+        let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = Arc::clone(&heard);
+        let note = move |uri: &Uri| told.lock().expect("nobody panics in it").push(uri.to_string());
+        let pages = pages().telling("/.storeward/reports", Arc::new(note));
+        for uri in ["/.storeward/reports/one?k=1", "/.storeward/reportsman", "/.storeward/hello"] {
+            pages.too_long(&Uri::from_static(uri));
+        }
+        assert_eq!(*heard.lock().expect("nobody panics in it"), ["/.storeward/reports/one?k=1"]);
     }
 
     // A page that is made where the shop's pages are served keeps them waiting.

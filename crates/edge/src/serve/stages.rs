@@ -38,6 +38,9 @@ impl Exchange<'_> {
         };
         let (bytes, complete) = read.map_err(|error| self.stopped_by_body(error))?;
         if !complete {
+            if let OwnPlace::Pages(own) = place {
+                own.too_long(&parts.uri);
+            }
             return Err(Stopped::TooLarge);
         }
         let own = match place {

@@ -1,7 +1,7 @@
 //! The steps of other domains: own pages, and the session step between client and shop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -197,7 +197,11 @@ async fn own_pages_are_answered_here_and_never_reach_the_shop_or_its_rules() {
             get(|client: Extension<storeward_base::ClientIp>| async move { client.0.to_string() }),
         )
         .route("/.storeward/echo", post(|body: String| async { body }));
-    let stages = Stages { own: Some(OwnPages::new(router, &[], &[])), session: Some(Arc::new(Swap)) };
+    let too_long = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&too_long);
+    let own = OwnPages::new(router, &[], &[])
+        .telling("/.storeward/echo", Arc::new(move |_| drop(told.fetch_add(1, Ordering::SeqCst))));
+    let stages = Stages { own: Some(own), session: Some(Arc::new(Swap)) };
     let edge = TestEdge::staged(stages, &[shop.url()], "");
     assert_eq!(edge.get("/.storeward/hello").await.text(), "127.0.0.1");
     assert_eq!(edge.get("/%2estoreward/hello").await.status, 404, "a second spelling is no way to the shop");
@@ -208,7 +212,9 @@ async fn own_pages_are_answered_here_and_never_reach_the_shop_or_its_rules() {
     };
     assert_eq!(edge.ask(&post(length, password)).await.text(), password);
     let large = "x".repeat(600 * 1024);
+    assert_eq!(too_long.load(Ordering::SeqCst), 0);
     assert_eq!(edge.ask(&post(large.len(), &large)).await.status, 413);
+    assert_eq!(too_long.load(Ordering::SeqCst), 1, "whose it is knows of it");
     assert!(shop.asked().is_empty(), "{:?}", shop.asked());
     let records = edge.records();
     assert!(records.iter().all(|r| r.route.as_ref() == "own" && r.upstream.is_none()));
