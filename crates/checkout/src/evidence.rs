@@ -22,7 +22,7 @@ use crate::staff;
 /// The longest period, in days: what is told and decided is kept so long.
 const MOST_DAYS: i64 = 396;
 /// The form of the file. It changes with the names in it.
-const FORM: &str = "storeward-checkout-evidence/1";
+const FORM: &str = "storeward-checkout-evidence/2";
 
 /// From when until when; the end is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub(crate) struct Report {
     pub requirements: Vec<Requirement>,
     pub gaps: Vec<String>,
     pub scripts: Vec<ScriptPart>,
+    pub put_in: Vec<PutInPart>,
     pub decisions: Vec<DecisionPart>,
     pub alerts: Vec<AlertPart>,
     pub headers: Vec<HeaderPart>,
@@ -129,6 +130,22 @@ pub(crate) struct ScriptPart {
     pub by_provider: bool,
     pub approval: Option<ApprovalPart>,
     pub versions: Vec<VersionPart>,
+}
+
+/// Code that a script put into a page, by what browsers report: they name no hash of it, so there is no approval that could stand here.
+#[derive(Debug, Serialize)]
+pub(crate) struct PutInPart {
+    pub script: String,
+    pub what: String,
+    pub kind: &'static str,
+    pub page: String,
+    /// The file that put it in; nothing where it was code of the page, or browsers do not say.
+    pub put_in_by: Option<String>,
+    /// `revoked` where staff rejected it.
+    pub status: &'static str,
+    pub first_seen: String,
+    pub last_seen: String,
+    pub times: u64,
 }
 
 #[derive(Debug, Serialize)]

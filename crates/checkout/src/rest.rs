@@ -171,7 +171,7 @@ pub fn operations(checkout: Option<&Checkout>) -> Vec<Operation> {
             .says("For PCI DSS 4.0.1, 6.4.3 and 11.6.1, and SAQ A. Its SHA-256 goes into the ledger with the first bytes to the last: keep the body as it came. Who did what is named by ids.")
             .needs(Act::Scripts)
             .takes::<MakeReport>(json!({ "from": "2026-09-01", "until": "2026-11-30" }))
-            .gives_text(200, "application/json", "The report, of the form `storeward-checkout-evidence/1`.")
+            .gives_text(200, "application/json", "The report, of the form `storeward-checkout-evidence/2`.")
             .fails(422, "The period does not fit.")
             .repeats(Repeat::ByKey)
             .does(with(checkout, report)),

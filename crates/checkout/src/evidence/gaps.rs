@@ -67,8 +67,9 @@ fn requirements(report: &Report, bears: impl Fn(&str) -> Vec<usize>) -> Vec<Requ
             number: AUTHORISED,
             asks: "Each script of a payment page is authorised, its integrity is assured, and an inventory says why it is needed.",
             shown_by: format!(
-                "{} rows of the inventory, {approved} of them approved; {} decisions with owner and justification; hashes of each script.",
+                "{} rows of the inventory, {approved} of them approved, and {} of code that scripts put in, which nobody can approve; {} decisions with owner and justification; hashes of each script.",
                 report.scripts.len(),
+                report.put_in.len(),
                 report.decisions.len()
             ),
             gaps: bears(AUTHORISED),
@@ -100,7 +101,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 fn inventory(report: &Report, found: &mut Vec<(String, &'static [&'static str])>) {
     let of = |is: &dyn Fn(&super::ScriptPart) -> bool| report.scripts.iter().filter(|row| is(row)).count();
-    if report.scripts.is_empty() {
+    if report.scripts.is_empty() && report.put_in.is_empty() {
         found.push((
             "The inventory is empty: no paying page went out within the period, or the guard was off."
                 .to_owned(),
@@ -125,6 +126,7 @@ fn inventory(report: &Report, found: &mut Vec<(String, &'static [&'static str])>
             &[AUTHORISED],
         ));
     }
+    put_in(report, found);
     let providers = of(&|row| runs(row) && row.by_provider && row.approval.is_none());
     if providers > 0 {
         found.push((format!("{} of payment providers may run by the providers' published hosts (settings, providers), without an approval of its own.", counted(providers, "script", "scripts")), &[AUTHORISED]));
@@ -147,6 +149,21 @@ fn inventory(report: &Report, found: &mut Vec<(String, &'static [&'static str])>
         of(&|row| row.kind == "script" && row.approval.as_ref().is_some_and(|own| own.scope == "address"));
     if loose > 0 {
         found.push((format!("{} approved by address: browsers are not held to a hash of it, changes are told where it can be fetched or a browser reports its hash.", counted(loose, "script is", "scripts are")), &[AUTHORISED]));
+    }
+}
+
+/// Nobody can approve it, so it is counted by whether it runs. A page that is held stops it, whatever staff decided of the row.
+fn put_in(report: &Report, found: &mut Vec<(String, &'static [&'static str])>) {
+    let is_held = |page: &str| {
+        report.settings.pages.iter().any(|own| own.page == page && own.serves == "approved scripts only")
+    };
+    let runs = report.put_in.iter().filter(|row| !is_held(&row.page)).count();
+    if runs > 0 {
+        let what = format!(
+            "{} into pages that are not held to approved scripts: it runs there without an authorisation of its own, as browsers report it without a hash and nobody can give one (under put_in, with the script that did it). Let that script load a file, or the shop write the code into the page, and approve that; or hold the page, which stops it.",
+            counted(runs, "piece of code that a script put", "pieces of code that scripts put")
+        );
+        found.push((what, &[AUTHORISED]));
     }
 }
 

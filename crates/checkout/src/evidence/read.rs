@@ -6,7 +6,7 @@ use storeward_base::Timestamp;
 use storeward_store::{Error as StoreError, Reader};
 
 use super::{
-    AlertPart, ApprovalPart, CheckPart, DaysPart, DecisionPart, HeaderPart, Names, Period, Report,
+    AlertPart, ApprovalPart, CheckPart, DaysPart, DecisionPart, HeaderPart, Names, Period, PutInPart, Report,
     ScriptPart, SettingsPart, StoppedPart, VersionPart, Who, who,
 };
 use crate::config::CheckoutSection;
@@ -73,6 +73,7 @@ pub(super) fn parts(
         let days = found.checks.iter().filter(|one| one.what == what && one.done > 0);
         days.map(|one| one.day.as_str()).collect::<BTreeSet<_>>().len()
     };
+    let (put_in, scripts): (Vec<_>, Vec<_>) = found.scripts.into_iter().partition(|(row, _)| row.is_put_in());
     let days = DaysPart {
         in_period: (period.until.seconds() - period.from.seconds() + 86_399).div_euclid(86_400),
         with_a_page_compared: with("page"),
@@ -103,8 +104,8 @@ pub(super) fn parts(
         checks: checks(&found.checks, &addresses, period),
         days,
         stopped: stopped(found.counts),
-        scripts: found
-            .scripts
+        put_in: put_in.into_iter().map(|(row, _)| put_in_part(row)).collect(),
+        scripts: scripts
             .into_iter()
             .map(|(row, versions)| {
                 let by_provider = policy::needs_none(&row, (&section.providers, &section.leads_to), hosts);
@@ -140,6 +141,20 @@ fn script(row: Script, versions: Vec<Version>, by_provider: bool, names: &Names)
             .collect(),
         // Code has no address: what staff saw of it.
         address: if row.sample.is_empty() { row.address } else { format!("{}: {}", row.address, row.sample) },
+    }
+}
+
+fn put_in_part(row: Script) -> PutInPart {
+    PutInPart {
+        script: row.id.to_string(),
+        what: row.address,
+        kind: row.kind.word(),
+        page: row.page,
+        put_in_by: row.initiator,
+        status: row.status.word(),
+        first_seen: row.first_seen.rfc3339(),
+        last_seen: row.last_seen.rfc3339(),
+        times: row.seen,
     }
 }
 

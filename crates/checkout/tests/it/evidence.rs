@@ -129,6 +129,44 @@ both_engines!(the_ledger_knows_a_report_and_no_other, MIGRATIONS, async |db| {
     }
 });
 
+// It counted as scripts that nobody authorised, a gap that nobody could close.
+both_engines!(code_that_scripts_put_in_has_a_part_of_its_own, MIGRATIONS, async |db| {
+    let bench = Bench::new(db, "").await;
+    let key = bench.settled("<head><script>go('x')</script>").await.report_key();
+    bench.approve(&bench.row("inline").await, Scope::Exact).await;
+    let code = |file: &str, sample: &str| {
+        format!(
+            "{{\"type\":\"csp-violation\",\"body\":{{\"blockedURL\":\"inline\",\"disposition\":\"report\",\
+             \"documentURL\":\"https://shop.example/checkout\",\"effectiveDirective\":\"script-src-elem\",\
+             \"sourceFile\":\"{file}\",\"sample\":\"{sample}\"}}}}"
+        )
+    };
+    bench.post(&key, 1, code("https://tags.example/m.js", "tag(1)")).await;
+    bench.post(&key, 1, code("https://shop.example/checkout", "byThePage(1)")).await;
+    bench.checkout.settle().await.unwrap();
+    let report = json(&made(&bench, 30).await);
+    assert!(!has(&report, "authorised by nobody"), "{:?}", gaps(&report));
+    assert!(
+        has(&report, "2 pieces of code that scripts put into pages that are not held"),
+        "{:?}",
+        gaps(&report)
+    );
+    assert_eq!(report["scripts"].as_array().unwrap().len(), 1);
+    let by: Vec<&Value> = report["put_in"].as_array().unwrap().iter().map(|row| &row["put_in_by"]).collect();
+    assert!(by.contains(&&"https://tags.example/m.js".into()) && by.contains(&&Value::Null), "{by:?}");
+    // Whatever staff decide of the row it runs; where the page is held it does not.
+    for row in bench.scripts().await.iter().filter(|row| row.is_put_in()) {
+        bench.checkout.revoke(&row.id, STAFF).await.unwrap();
+    }
+    assert!(has(&json(&made(&bench, 30).await), "2 pieces of code that scripts put"));
+    bench.checkout.hold("/checkout", Hold::Enforce, STAFF).await.unwrap();
+    let held = made(&bench, 30).await;
+    assert!(!has(&json(&held), "code that scripts put"), "{:?}", gaps(&json(&held)));
+    assert!(
+        held.html.contains("Code that scripts put in (2)") && held.html.contains("tags.example/m.js</td>")
+    );
+});
+
 both_engines!(a_report_without_anything_says_so, MIGRATIONS, async |db| {
     let bench = Bench::new(db, "").await;
     let report = json(&made(&bench, 30).await);
