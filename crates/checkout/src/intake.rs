@@ -24,6 +24,8 @@ const MOST_CODE: usize = 300;
 const MOST_HEARD: usize = 200;
 /// What was heard of rows that are there already has a room of its own: it comes again and again, and would leave the others none.
 const MOST_RENEWED: usize = 500;
+/// Code that scripts put in, known or not: it keeps no file out, and no file keeps it out.
+const MOST_PUT_IN: usize = 400;
 const MOST_COUNTS: usize = 500;
 const MOST_PAGES: usize = 50;
 /// Networks that have to see the same where one client alone may have brought it about, and things of which that is counted.
@@ -79,10 +81,11 @@ pub(crate) struct Waiting {
     pub code: HashMap<ScriptId, Seen>,
     pub heard: HashMap<ScriptId, Seen>,
     pub renewed: HashMap<ScriptId, Seen>,
+    /// Code that scripts put in, and how it begins.
+    pub put_in: HashMap<ScriptId, Seen>,
+    pub put_in_begins: HashSet<String>,
     /// Hashes that browsers reported, by the file's row, and whether those of several networks did.
     pub hashes: HashMap<(ScriptId, String), bool>,
-    /// How code begins that scripts put in.
-    pub put_in: HashSet<String>,
     pub counts: HashMap<Counting, i64>,
     pub headers: HashMap<String, Headers>,
     pub unguarded: HashMap<(String, &'static str), Unguarded>,
@@ -178,6 +181,7 @@ impl Waiting {
             && self.code.is_empty()
             && self.heard.is_empty()
             && self.renewed.is_empty()
+            && self.put_in.is_empty()
             && self.hashes.is_empty()
             && self.counts.is_empty()
             && self.headers.is_empty()
@@ -404,26 +408,56 @@ impl Waiting {
             true => (&mut self.renewed, MOST_RENEWED),
             false => (&mut self.heard, MOST_HEARD),
         };
-        if let Some(seen) = room.get_mut(&id) {
-            seen.count += 1;
-        } else if room.len() < most {
-            let seen = Seen {
-                kind,
-                address,
-                sample: String::new(),
-                hash: None,
-                page: page.to_owned(),
-                initiator,
-                source: Source::Report,
-                count: 1,
-                may_arm: true,
-                bytes: None,
-                place: None,
-                begins: String::new(),
-            };
-            room.insert(id, seen);
-        } else {
+        let seen = Seen::heard(kind, address, (page, initiator), String::new());
+        self.dropped += u64::from(!again_or_new(room, most, id, seen));
+    }
+
+    /// Code that a script put in: how it begins, nothing where that tells it from no other.
+    fn hear_code(
+        &mut self,
+        (id, begins): (ScriptId, String),
+        kind: Kind,
+        address: String,
+        (page, initiator): (&str, Option<String>),
+    ) {
+        let seen = Seen::heard(kind, address, (page, initiator), begins.clone());
+        if !again_or_new(&mut self.put_in, MOST_PUT_IN, id, seen) {
             self.dropped += 1;
+        } else if !begins.is_empty() {
+            self.put_in_begins.insert(begins);
+        }
+    }
+}
+
+/// False where there is no room for it.
+fn again_or_new(room: &mut HashMap<ScriptId, Seen>, most: usize, id: ScriptId, seen: Seen) -> bool {
+    if let Some(before) = room.get_mut(&id) {
+        before.count += 1;
+        return true;
+    }
+    let has_room = room.len() < most;
+    if has_room {
+        room.insert(id, seen);
+    }
+    has_room
+}
+
+impl Seen {
+    /// What somebody said.
+    fn heard(kind: Kind, address: String, (page, initiator): (&str, Option<String>), begins: String) -> Seen {
+        Seen {
+            kind,
+            address,
+            sample: String::new(),
+            hash: None,
+            page: page.to_owned(),
+            initiator,
+            source: Source::Report,
+            count: 1,
+            may_arm: true,
+            bytes: None,
+            place: None,
+            begins,
         }
     }
 }

@@ -261,7 +261,8 @@ pub(crate) fn write(tx: &mut Tx<'_>, waiting: &Waiting) -> Result<(), StoreError
     // The same order each time, so that two writers never wait for each other.
     let mut scripts: Vec<(&ScriptId, &Seen)> = waiting.files.iter().chain(&waiting.code).collect();
     scripts.sort_unstable_by_key(|(id, _)| *id);
-    let mut heard: Vec<(&ScriptId, &Seen)> = waiting.heard.iter().chain(&waiting.renewed).collect();
+    let mut heard: Vec<(&ScriptId, &Seen)> =
+        waiting.heard.iter().chain(&waiting.renewed).chain(&waiting.put_in).collect();
     heard.sort_unstable_by_key(|(id, _)| *id);
     let mut left_out = waiting.dropped;
     for (id, seen) in scripts.into_iter().chain(heard.iter().copied()) {
@@ -324,6 +325,9 @@ impl Telling<'_, '_> {
                 self.hash(&row, hash, seen.source, seen.bytes)?;
             }
             self.begins(&row, seen)?;
+            if row.is_put_in() && seen.begins.is_empty() {
+                self.tell_again(id, seen)?;
+            }
             return Ok(true);
         }
         if let Some(mark) = self.changing(seen)? {
@@ -359,21 +363,48 @@ impl Telling<'_, '_> {
 
     /// Also of what was hearsay until it stood in a page.
     fn tell_new(&mut self, id: &ScriptId, seen: &Seen, room: Room) -> Result<(), StoreError> {
+        self.alert_new(id, seen, (Happens::Still, room))?;
+        self.tell_script_new(id, seen)
+    }
+
+    /// One row stands for code that is not told apart: whoever fills it first must not silence what comes later.
+    fn tell_again(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {
+        let happens = self.happens(&alert_id("script_new", id.as_str()))?;
+        if happens == Happens::Again && self.alert_new(id, seen, (happens, Room::Rest))? {
+            self.tell_script_new(id, seen)?;
+        }
+        Ok(())
+    }
+
+    fn alert_new(
+        &mut self,
+        id: &ScriptId,
+        seen: &Seen,
+        (happens, room): (Happens, Room),
+    ) -> Result<bool, StoreError> {
         let what = format!("{} on {}: {}", seen.kind.word(), seen.page, seen.address);
-        let alert = alert_id("script_new", id.as_str());
         let alert = NewAlert {
-            id: &alert,
+            id: &alert_id("script_new", id.as_str()),
             kind: "script_new",
             script: Some(id),
             source: seen.source,
             what: &what,
             seen: seen.count,
-            happens: Happens::Still,
+            happens,
             may_arm: seen.may_arm,
             room,
         };
-        sql::alert(self.tx, &alert)?;
-        self.tell_script_new(id, seen)
+        sql::alert(self.tx, &alert)
+    }
+
+    /// Of what is told anew on the next day where somebody closed its alert and it is so still: by then another one may make use of it.
+    fn happens(&mut self, alert: &str) -> Result<Happens, StoreError> {
+        let today = day_of(self.tx.now());
+        let closed = sql::alert_of(self.tx, alert)?.and_then(|alert| alert.closed_at);
+        Ok(match closed {
+            Some(at) if day_of(at) != today => Happens::Again,
+            _ => Happens::Still,
+        })
     }
 
     fn tell_script_new(&mut self, id: &ScriptId, seen: &Seen) -> Result<(), StoreError> {

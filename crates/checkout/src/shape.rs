@@ -15,6 +15,8 @@ const BEGINNING_CHARS: usize = 64;
 /// What a browser reports of code (CSP 3, "report-sample"), in units of UTF-16.
 const REPORTED_UNITS: usize = 40;
 const MARK_DIGITS: usize = 20;
+/// What begins shorter, as `var a = ` does, begins as much else: what stands behind its values tells it, too.
+const TELLING_CHARS: usize = 24;
 
 /// The shape; nothing where the code has none.
 pub fn of(code: &str) -> Option<String> {
@@ -67,8 +69,8 @@ pub fn beginning(code: &str) -> String {
     code.trim_start().chars().take_while(|sign| !is_value(*sign)).take(BEGINNING_CHARS).collect()
 }
 
-/// Fingerprints of how code begins, as browsers report it and before any value in it: some count the blanks before it, some do not. Empty
-/// where it begins with a value or a comment.
+/// Fingerprints of how code begins, as browsers report it and without any value in it: some count the blanks before it, some do not. Empty
+/// where nothing but values and comments stands there.
 pub fn begins(code: &str) -> String {
     let cut = [first_units(code.trim_start()), first_units(code)];
     let mut marks: Vec<String> = cut.into_iter().filter_map(mark).collect();
@@ -98,9 +100,42 @@ fn mark(cut: &str) -> Option<String> {
     let code =
         strict.map_or(code, |rest| rest.trim_start_matches(|sign: char| sign == ';' || sign.is_whitespace()));
     let text = beginning(code);
-    let text = text.trim_end();
-    let digits = sha256_hex(text.as_bytes());
-    (!text.is_empty()).then(|| digits.chars().take(MARK_DIGITS).collect())
+    let text = if text.trim_end().chars().count() < TELLING_CHARS { without_values(code) } else { text };
+    let text = text.trim();
+    let says_nothing = text.chars().all(|sign| matches!(sign, '"' | '0' | ';') || sign.is_whitespace());
+    (!says_nothing).then(|| sha256_hex(text.as_bytes()).chars().take(MARK_DIGITS).collect())
+}
+
+/// What stands beside strings, numbers and comments, also where it is cut off within one. It is compared and never approved, so it need not
+/// be read as browsers read it.
+fn without_values(code: &str) -> String {
+    let mut text = String::new();
+    let mut signs = code.chars().peekable();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '"' | '\'' | '`' => {
+                text.push('"');
+                while let Some(inner) = signs.next().filter(|inner| *inner != sign) {
+                    if inner == '\\' {
+                        signs.next();
+                    }
+                }
+            }
+            '/' if signs.next_if_eq(&'/').is_some() => skip_line(&mut signs),
+            '/' if signs.next_if_eq(&'*').is_some() => drop(skip_comment(&mut signs)),
+            digit if digit.is_ascii_digit() => {
+                text.push('0');
+                while signs.next_if(|next| next.is_alphanumeric() || *next == '.').is_some() {}
+            }
+            blank if blank.is_whitespace() => {
+                if !text.ends_with(' ') {
+                    text.push(' ');
+                }
+            }
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 fn ends_in_a_word(shape: &str) -> bool {
@@ -224,13 +259,35 @@ mod tests {
         }
         assert!(!is_of("window.checkout = steal() || {}; start()"));
         // Before a value, so that it is the same with each view.
-        assert_eq!(begins("var token = 'a1';"), begins("var token = 'b2'; more()"));
-        assert_eq!(reported("var token = 'a1").as_deref(), Some(begins("var token = 'b2';").as_str()));
+        assert_eq!(
+            begins("window.checkoutTokens.first = 'a1';"),
+            begins("window.checkoutTokens.first = 12; go()")
+        );
         assert_eq!(reported("'use strict';\nsteal()"), reported("steal()"));
         assert_ne!(reported("'use strict'; steal()"), reported("'use strict'; start()"));
-        for none in ["", "  ", "// steal()", "4242424242424242", "\"use strict\";", "'a'"] {
+        for none in ["", "  ", "// steal()", "4242424242424242", "\"use strict\";", "'a'", "/* steal("] {
             assert_eq!((reported(none), begins(none).as_str()), (None, ""), "{none}");
         }
+    }
+
+    // Whatever began with the same word as code in the page was taken for it.
+    #[test]
+    fn a_word_alone_tells_no_code_from_another() {
+        let own = begins("var token = 'a1'; start(1)");
+        for (same, sample) in [
+            (true, "var token = 'b2'; start(23)"),
+            (true, "var token = `it\\`s`; start(0x1F) // go"),
+            (false, "var token = 'a1'; steal(1)"),
+            (false, "var token = 'a1' + steal(1)"),
+            (false, "var tokens = 'a1'; start(1)"),
+            (false, "var token = start('a1')"),
+        ] {
+            assert_eq!(reported(sample).as_deref() == Some(own.as_str()), same, "{sample}");
+        }
+        assert_ne!(reported("/* the shop's */ start()"), reported("/* the shop's */ steal()"));
+        // Of a value nothing is kept.
+        assert_eq!(reported("pay('4111111111111111')"), reported("pay('5555555555554444')"));
+        assert_eq!(reported("pay(4111111111111111, '12/"), reported("pay(4242, 'ann@example.com"));
     }
 
     // Two readers could find strings at different places: then there is nothing to be approved.

@@ -44,7 +44,8 @@ statements! {
     DUE_OF = columns!("WHERE kind = 'script' AND fetched_at <= $1 AND last_seen > fetched_at AND (scope IS NOT NULL OR source = 'page') \
         AND SUBSTR(address, 1, LENGTH($2)) = $2 ORDER BY fetched_at, id LIMIT $3");
     ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
-    COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard')";
+    COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard') \
+        AND CASE WHEN kind IN ('inline', 'handler') THEN 1 ELSE 0 END = $1";
     COUNT_FILES = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('page', 'fetch') \
         AND kind NOT IN ('inline', 'handler')";
     COUNT_OF_HOST = "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN scope IS NULL AND revoked_at IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT) \
@@ -217,9 +218,9 @@ fn count(reader: &mut Reader<'_>, sql: &str, values: &[storeward_store::Value]) 
     reader.query_one(sql, values, |row| row.get(0))
 }
 
-/// Rows that nobody approved or rejected and that were only reported.
-pub(crate) fn count_heard(reader: &mut Reader<'_>) -> Result<u64, StoreError> {
-    count(reader, COUNT_HEARD, &[])
+/// Rows that nobody approved or rejected and that were only reported: code that scripts put in, or all else.
+pub(crate) fn count_heard(reader: &mut Reader<'_>, is_code: bool) -> Result<u64, StoreError> {
+    count(reader, COUNT_HEARD, params![u32::from(is_code)])
 }
 
 /// Files that stood in pages and that nobody approved or rejected.

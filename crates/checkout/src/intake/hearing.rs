@@ -11,11 +11,11 @@ use crate::policy::Known;
 use crate::report::{PRECONNECT, Said};
 use crate::sql::Counting;
 
-/// What reports of one network may bring in a day that nobody had brought on it, and beside it hashes of files that are known; and networks
-/// of which that is counted; beyond them all others are one.
+/// What reports of one network may bring in a day that nobody had brought on it, and beside it code that scripts put in, and hashes of files
+/// that are known; and networks of which that is counted; beyond them all others are one.
 const MOST_OF_NETWORK: u32 = 100;
 const MOST_REPORTERS: usize = 4_096;
-/// Rows of what one script puts into one page; what is more has one.
+/// Rows of what one script puts into one page; what is more has one, which is told again each day.
 const MOST_PUT_IN: usize = 20;
 
 /// A message under way. What is known, and what came on that day already, costs nobody's room.
@@ -32,9 +32,10 @@ pub(super) struct Hearing<'a> {
 }
 
 /// As the inventory has it, without the scheme: it is no address.
-fn put_in(by: &str) -> String {
+fn put_in(by: &str, begins: &str) -> String {
     let by = by.split_once("://").map_or("a script", |(_, place)| place);
-    format!("code that {by} puts in (cannot be approved)")
+    let which = if begins.is_empty() { "any other code" } else { "code" };
+    format!("{which} that {by} puts in (cannot be approved)")
 }
 
 impl Hearing<'_> {
@@ -95,20 +96,20 @@ impl Hearing<'_> {
             id = id_of(&mark);
         }
         let is_known = self.known.rows.contains_key(&id);
-        let has_come = is_known || self.waiting.heard.contains_key(&id);
+        let has_come = is_known || self.waiting.put_in.contains_key(&id);
         let is_told =
             has_come || initiator.is_some() || begins.is_some_and(|begins| self.is_another(&begins));
-        if !is_told || !(has_come || self.may_hear(&id)) {
+        if !is_told || !(has_come || self.may_hear_code(&id)) {
             return;
         }
         self.is_new |= !is_known;
-        self.waiting.hear((id.clone(), is_known), kind, put_in(&by), (self.page, initiator));
-        if let Some(seen) = self.waiting.heard.get_mut(&id) {
-            seen.begins.clone_from(&mark);
-        }
-        if !mark.is_empty() {
-            self.waiting.put_in.insert(mark);
-        }
+        let address = put_in(&by, &mark);
+        self.waiting.hear_code((id, mark), kind, address, (self.page, initiator));
+    }
+
+    fn may_hear_code(&mut self, id: &ScriptId) -> bool {
+        let may = self.reporters.takes_code(self.network, self.day, id);
+        self.waiting.may_hear(may)
     }
 
     fn is_of_page(&self, begins: &str) -> bool {
@@ -119,7 +120,7 @@ impl Hearing<'_> {
     /// browsers tell it as the page's.
     fn is_another(&self, begins: &str) -> bool {
         !self.known.put_in.contains(begins)
-            && !self.waiting.put_in.contains(begins)
+            && !self.waiting.put_in_begins.contains(begins)
             && self.intake.lock_views().is_read(self.page)
     }
 
@@ -158,6 +159,8 @@ pub(super) struct Reporters {
 #[derive(Debug, Default)]
 struct Brought {
     things: u32,
+    /// A script that puts much into a page leaves what else the page does its room.
+    code: u32,
     /// A page with many files that were not fetched yet leaves what else it does its room.
     hashes: u32,
 }
@@ -166,6 +169,11 @@ impl Reporters {
     /// Whether a network may bring it: what came on that day already anybody may.
     pub fn takes(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
         self.takes_of((network, day), what, |brought| &mut brought.things)
+    }
+
+    /// The same of code that a script puts in.
+    fn takes_code(&mut self, network: Option<WiderNetwork>, day: i64, what: &ScriptId) -> bool {
+        self.takes_of((network, day), what, |brought| &mut brought.code)
     }
 
     /// The same of the hash of a file that is known.

@@ -35,6 +35,8 @@ const STAYS_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Rows that were only reported. A full room has room again a day after each came, whoever reports it still: else whoever filled it once
 /// would keep it by saying the same again. What goes and is reported again has a row, and an open alert, anew.
 const MOST_HEARD: u64 = 400;
+/// The same of code that scripts put in, beside them.
+const MOST_PUT_IN: u64 = 200;
 const HEARD_STAYS: Duration = Duration::from_secs(24 * 3600);
 /// Files that were asked for as if they were to run beside the pages: anybody can ask so for any file of the shop.
 const MOST_WORKERS: u64 = 20;
@@ -110,7 +112,10 @@ impl Telling<'_, '_> {
                 return Ok(None);
             }
             let before = self.tx.now().minus(HEARD_STAYS);
-            let has_room = sql::count_heard(self.tx)? < MOST_HEARD || sql::drop_heard(self.tx, before)?;
+            let is_code = matches!(seen.kind, Kind::Inline | Kind::Handler);
+            let most = if is_code { MOST_PUT_IN } else { MOST_HEARD };
+            let has_room =
+                sql::count_heard(self.tx, is_code)? < most || sql::drop_heard(self.tx, is_code, before)?;
             return Ok(has_room.then_some(Room::Rest));
         }
         if matches!(seen.kind, Kind::Inline | Kind::Handler) {

@@ -3,17 +3,15 @@
 use storeward_events::checkout as facts;
 use storeward_store::Error as StoreError;
 
-use super::{Telling, alert_id, day_of};
+use super::{Telling, alert_id};
 use crate::intake::Unguarded;
 use crate::model::Source;
-use crate::sql::{self, Happens};
 
 /// The kind of alerts that a page was not read whole, and how the reasons of it begin.
 pub(crate) const UNREAD: &str = "unread";
 const UNREAD_BEGINS: &str = "unread.";
 
 impl Telling<'_, '_> {
-    /// Told anew on the next day where somebody closed it and it is so still: by then another one may make use of it.
     pub(super) fn unguarded(&mut self, page: &str, reason: &str, seen: Unguarded) -> Result<(), StoreError> {
         let (kind, what) = match reason.strip_prefix(UNREAD_BEGINS) {
             Some(why) => (
@@ -25,13 +23,7 @@ impl Telling<'_, '_> {
             }
         };
         let about = format!("{page}\n{reason}");
-        let today = day_of(self.tx.now());
-        let closed = sql::alert_of(self.tx, &alert_id(kind, &about))?.and_then(|alert| alert.closed_at);
-        let happens = match closed {
-            Some(at) if day_of(at) != today => Happens::Now,
-            _ => Happens::Still,
-        };
-        let how = (happens, seen.may_arm);
+        let how = (self.happens(&alert_id(kind, &about))?, seen.may_arm);
         if self.alert_of(how, kind, (None, Source::Page), &about, (&what, seen.count))? {
             self.tell(facts::Unguarded { page: page.to_owned(), reason: reason.to_owned() })?;
         }

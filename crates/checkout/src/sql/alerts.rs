@@ -67,8 +67,10 @@ pub(crate) struct NewAlert<'a> {
 pub(crate) enum Happens {
     /// It is so, as it may have been before: one that staff have closed stays closed.
     Still,
-    /// It became so now: they are told again.
+    /// It became so now: they are told again, where Storeward saw it itself.
     Now,
+    /// It is so still on a later day than the one on which they closed it: they are told again, whoever says so.
+    Again,
 }
 
 /// Whether it is news: never told, told by others only and now seen by Storeward itself, or happening again. One for which there is no
@@ -82,7 +84,7 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
     if count(tx, FIND_ALERT, params![alert.id])? > 0 {
         if alert.source.is_own() {
             let renewed = match alert.happens {
-                Happens::Now => ALERT_ANEW,
+                Happens::Now | Happens::Again => ALERT_ANEW,
                 Happens::Still => ALERT_OURS,
             };
             let values = params![alert.id, alert.source.word(), alert.seen, is_armed, now, room.word()];
@@ -95,7 +97,8 @@ pub(crate) fn alert(tx: &mut Tx<'_>, alert: &NewAlert<'_>) -> Result<bool, Store
         }
         tx.execute(ALERT_AGAIN, params![alert.id, alert.seen, now])?;
         // Nobody looked at one that only made room.
-        let is_back = count(tx, COUNT_PUT_OUT, params![alert.id])? > 0 && has_room(tx, alert, room)?;
+        let comes_back = alert.happens == Happens::Again || count(tx, COUNT_PUT_OUT, params![alert.id])? > 0;
+        let is_back = comes_back && has_room(tx, alert, room)?;
         return Ok(is_back && tx.execute(ALERT_BACK, params![alert.id, now])? == 1);
     }
     if !has_room(tx, alert, room)? {

@@ -17,6 +17,7 @@ statements! {
     LEAST_SO = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND page = $1 AND place = $2 AND is_changing = 0 \
         ORDER BY last_seen, id LIMIT 1";
     LEAST_HEARD = "SELECT id FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard') \
+        AND CASE WHEN kind IN ('inline', 'handler') THEN 1 ELSE 0 END = $2 \
         AND first_seen < $1 ORDER BY CASE WHEN last_seen < $1 THEN 0 ELSE 1 END, first_seen, id LIMIT 1";
     DROP = "DELETE FROM checkout_script WHERE id = $1";
     STAYS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_version WHERE script = $1 AND hash = $2 AND first_seen <= $3";
@@ -47,8 +48,8 @@ pub(crate) fn drop_so(tx: &mut Tx<'_>, page: &str, mark: &str) -> Result<(), Sto
 }
 
 /// The same of what was only reported, first before a moment: what was not reported since then goes first, else the oldest.
-pub(crate) fn drop_heard(tx: &mut Tx<'_>, before: Timestamp) -> Result<bool, StoreError> {
-    let found = tx.query_optional(LEAST_HEARD, params![before], |row| id(row, 0))?;
+pub(crate) fn drop_heard(tx: &mut Tx<'_>, is_code: bool, before: Timestamp) -> Result<bool, StoreError> {
+    let found = tx.query_optional(LEAST_HEARD, params![before, u32::from(is_code)], |row| id(row, 0))?;
     found.map_or(Ok(false), |found| drop_row(tx, &found).map(|()| true))
 }
 

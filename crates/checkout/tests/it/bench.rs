@@ -180,6 +180,19 @@ impl Bench {
         self.checkout.scripts(None, 500).await.unwrap()
     }
 
+    /// However many there are.
+    pub async fn scripts_all(&self) -> Vec<Script> {
+        let mut rows: Vec<Script> = Vec::new();
+        loop {
+            let after = rows.last().map(|row| row.id.clone());
+            let part = self.checkout.scripts(after, 500).await.unwrap();
+            if part.is_empty() {
+                return rows;
+            }
+            rows.extend(part);
+        }
+    }
+
     pub async fn row(&self, address: &str) -> Script {
         self.scripts().await.into_iter().find(|row| row.address == address).unwrap()
     }

@@ -92,15 +92,7 @@ both_engines!(whatever_fills_the_rooms_a_foreign_file_is_told, MIGRATIONS, async
         }
         bench.settled(&body).await;
     }
-    let mut rows: Vec<Script> = Vec::new();
-    loop {
-        let after = rows.last().map(|row| row.id.clone());
-        let part = bench.checkout.scripts(after, 500).await.unwrap();
-        if part.is_empty() {
-            break;
-        }
-        rows.extend(part);
-    }
+    let rows = bench.scripts_all().await;
     let files = rows.iter().filter(|row| row.kind == Kind::Script).count();
     assert!(files == 300 && rows.len() < 700, "{files} of {}", rows.len());
     let said = close_all(&bench).await;
