@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use storeward_base::{BackupId, Timestamp};
 
 use crate::engine::{Alone, Backups, OWN};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::order::Order;
 use crate::owner::Whose;
 use crate::repository::{Missing, Part, Pruning, Snapshot};
-use crate::staging::ROOT;
 use crate::{Error, Tell};
 
 /// Backups of the plan's own ledger of whose data or files the target lacks something that their manifests name, and when they were made.
@@ -66,10 +65,10 @@ impl Backups {
             return Ok(Vec::new());
         }
         let files = self.repo(Part::Files, Missing::Refuse)?;
-        let ids: Vec<&str> = whole.iter().map(|one| one.id.as_str()).collect();
-        let manifests = files.read_files(&ids, &format!("{ROOT}/{}", manifest::NAME))?;
+        let indexed = files.indexed()?;
         let mut lacking = Vec::new();
-        for (one, bytes) in whole.into_iter().zip(manifests) {
+        for one in whole {
+            let bytes = indexed.manifest(one);
             let read = bytes.and_then(|bytes| Manifest::read(&bytes, self.plan().ledger.as_ref()));
             if read.is_err() {
                 files.answers()?;

@@ -322,8 +322,7 @@ impl Backups {
     ) -> Result<Manifest, Error> {
         let snapshot = listing.own(Part::Files, run).last().ok_or_else(|| Error::NoRun(run.to_string()))?;
         let files = self.repo(Part::Files, Missing::Refuse)?;
-        let bytes = files.read_file(&snapshot.id, &format!("{ROOT}/{}", manifest::NAME))?;
-        let manifest = Manifest::read(&bytes, key)?;
+        let manifest = Manifest::read(&files.indexed()?.manifest(snapshot)?, key)?;
         if manifest.run != run {
             return Err(Error::Damaged("a manifest stands in another run's place".to_owned()));
         }

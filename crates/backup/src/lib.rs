@@ -27,6 +27,7 @@ mod owner;
 mod place;
 pub mod postgres;
 mod progress;
+mod reading;
 mod repository;
 mod restoring;
 pub mod retention;

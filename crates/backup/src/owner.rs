@@ -12,11 +12,10 @@ use storeward_seal::fingerprint::sha256_hex;
 
 use crate::engine::{Alone, Backups, Frozen, OWN};
 use crate::listing::Listing;
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::order::{Dated, Order};
 use crate::repository::{Missing, Part, Pruning, Repo, Snapshot};
 use crate::retention::too_old;
-use crate::staging::ROOT;
 use crate::{Error, Tell};
 
 /// What a run left that was cut off, and is no use to anybody, goes after so long.
@@ -133,11 +132,10 @@ impl Backups {
         let unmarked: Vec<&Snapshot> = in_files.iter().filter(is_unmarked).collect();
         let mut by_manifest = BTreeMap::new();
         if !unmarked.is_empty() {
-            let ids: Vec<&str> = unmarked.iter().map(|snapshot| snapshot.id.as_str()).collect();
             let files = self.repo(Part::Files, Missing::Refuse)?;
-            let manifests = files.read_files(&ids, &format!("{ROOT}/{}", manifest::NAME))?;
-            for (snapshot, bytes) in unmarked.into_iter().zip(manifests) {
-                let whose = bytes.map_or(Whose::Unknown, |bytes| signed_by(&bytes, key));
+            let indexed = files.indexed()?;
+            for snapshot in unmarked {
+                let whose = indexed.manifest(snapshot).map_or(Whose::Unknown, |bytes| signed_by(&bytes, key));
                 by_manifest.extend(snapshot.run.map(|run| (run, whose)));
             }
         }
@@ -218,8 +216,7 @@ impl Backups {
         all.sort_by_key(|one| Reverse(one.number));
         let is_signed = |one: &&Snapshot| {
             let manifest = self.repo(Part::Files, Missing::Refuse).and_then(|files| {
-                let bytes = files.read_file(&one.id, &format!("{ROOT}/{}", manifest::NAME))?;
-                Manifest::read(&bytes, Some(key))
+                Manifest::read(&files.indexed()?.manifest(one)?, Some(key))
             });
             manifest.is_ok_and(|manifest| Some(manifest.run) == one.run && manifest.number == one.number)
         };

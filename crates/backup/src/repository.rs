@@ -4,18 +4,16 @@
 mod as_others;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use bytesize::ByteSize;
 use rustic_core::jiff::Zoned;
-use rustic_core::repofile::{Chunker, IndexFile, MasterKey, Metadata, NodeType, SnapshotFile, SnapshotId};
+use rustic_core::repofile::{Chunker, IndexFile, MasterKey, SnapshotFile, SnapshotId};
 use rustic_core::{
     BackupOptions, CheckOptions, CheckResults, ConfigOptions, Credentials, FileType, Id, KeyOptions,
-    LimitOption, LsOptions, OpenStatus, ParentOptions, PathList, ProgressBars, PruneOptions,
+    LimitOption, OpenStatus, ParentOptions, PathList, PruneOptions,
     ReadSubsetOption, RepairIndexOptions, Repository, RepositoryBackends, RepositoryOptions, RusticError,
     SnapshotOptions,
 };
@@ -23,12 +21,10 @@ use storeward_base::{BackupId, Secret, Timestamp};
 use storeward_seal::fingerprint::sha256_hex;
 
 use crate::Error;
-use crate::allowed::Allowed;
 use crate::backend::{Backend, name};
 use crate::owner::Mark;
 use crate::place::Place;
 use crate::progress::Bars;
-use crate::writing::{HashedFile, Small, Was, below, finish, leads_nowhere_else, relative};
 use crate::{Before, Tell, listing, order};
 
 /// Databases are cut at fixed places: their pages stay where they are, and what is cut by content shifts with each change (measured:
@@ -124,23 +120,6 @@ pub struct Snapshot {
     pub added_bytes: u64,
 }
 
-/// How much was read out.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct WhatCame {
-    pub files: u64,
-    /// Files, folders and links that were somebody else's and are now whose read them out.
-    pub of_others: u64,
-}
-
-/// A file that was read out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadOut {
-    /// As it is called in the snapshot, without a slash before it.
-    pub path: PathBuf,
-    pub size: u64,
-    pub sha256: String,
-}
-
 pub(crate) struct Repo {
     part: Part,
     place: Arc<dyn Place>,
@@ -148,6 +127,8 @@ pub(crate) struct Repo {
     bars: Bars,
     #[cfg(test)]
     lists: std::sync::atomic::AtomicU64,
+    #[cfg(test)]
+    indexes: std::sync::atomic::AtomicU64,
 }
 
 impl Repo {
@@ -176,7 +157,19 @@ impl Repo {
             bars,
             #[cfg(test)]
             lists: Default::default(),
+            #[cfg(test)]
+            indexes: Default::default(),
         })
+    }
+
+    pub(crate) fn bars(&self) -> &Bars {
+        &self.bars
+    }
+
+    /// Where tests count.
+    pub(crate) fn note_index(&self) {
+        #[cfg(test)]
+        self.indexes.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Anew each time: what another program wrote meanwhile counts.
@@ -325,103 +318,6 @@ impl Repo {
         Ok(missing)
     }
 
-    /// Writes what a snapshot holds below `to`, as far as it may hold it. Bounded memory: one file after the other, one piece after the other.
-    /// Files are their owner's alone where the snapshot does not say more; nothing is written outside of `to`.
-    pub(crate) fn read_out(
-        &self,
-        (snapshot, allowed): (&str, &Allowed),
-        to: &Path,
-        each: impl FnMut(&ReadOut),
-    ) -> Result<u64, Error> {
-        Ok(self.read((snapshot, allowed), to, |_| Was::default(), each, |_, why| Err(why))?.files)
-    }
-
-    /// The same, with owners and times. Files and folders that the target does not give, though it is there, are handed to `lost`, which
-    /// says whether it goes on.
-    pub(crate) fn read_out_most(
-        &self,
-        snapshot: &str,
-        to: &Path,
-        each: impl FnMut(&ReadOut),
-        lost: impl FnMut(&Path, Error) -> Result<(), Error>,
-    ) -> Result<WhatCame, Error> {
-        let was = |meta: &Metadata| Was {
-            owner: meta.uid.zip(meta.gid),
-            at: meta.mtime.map(|at| (at.as_second(), at.subsec_nanosecond())),
-        };
-        self.read((snapshot, &Allowed::All), to, was, each, lost)
-    }
-
-    fn read(
-        &self,
-        (snapshot, allowed): (&str, &Allowed),
-        to: &Path,
-        was: impl Fn(&Metadata) -> Was,
-        mut each: impl FnMut(&ReadOut),
-        mut lost: impl FnMut(&Path, Error) -> Result<(), Error>,
-    ) -> Result<WhatCame, Error> {
-        let repo = self.repository()?;
-        let repo = self.asked(|| repo.to_indexed())?;
-        let root = self.asked(|| repo.node_from_snapshot_path(snapshot, |_| true))?;
-        let flat = LsOptions::default().recursive(false);
-        let progress = self.bars.progress(rustic_core::ProgressType::Bytes, "reading out");
-        let (mut folders, mut links) = (Vec::new(), Vec::new());
-        let mut open = vec![(PathBuf::new(), root)];
-        let mut came = WhatCame::default();
-        // Folder by folder: one that cannot be read hides no other.
-        while let Some((above, folder)) = open.pop() {
-            let nodes = match self.asked(|| repo.ls(&folder, &flat)?.collect::<Result<Vec<_>, _>>()) {
-                Ok(nodes) => nodes,
-                Err(why) => {
-                    self.answers()?;
-                    lost(&above, why)?;
-                    continue;
-                }
-            };
-            for (name, node) in nodes {
-                let path = above.join(name);
-                let target = below(to, &path)?;
-                leads_nowhere_else(to, &target)?;
-                let mode = node.meta.mode.unwrap_or(0o600) & 0o777;
-                match &node.node_type {
-                    NodeType::Dir => {
-                        allowed.folder(&relative(&path))?;
-                        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&target);
-                        made.map_err(|why| Error::at(&target, &why))?;
-                        folders.push((target, mode, was(&node.meta)));
-                        open.push((path, node));
-                    }
-                    NodeType::File => {
-                        let most = allowed.file(&relative(&path))?;
-                        let mut file = HashedFile::create(&target, most)?;
-                        if let Err(why) = self.asked(|| repo.dump(&node, &mut file)) {
-                            let why = file.given_up(&target, why)?;
-                            self.answers()?;
-                            lost(&path, why)?;
-                            continue;
-                        }
-                        let (size, sha256) = file.finish(&target, mode)?;
-                        progress.inc(size);
-                        came.files += 1;
-                        came.of_others += u64::from(!was(&node.meta).give_back(&target));
-                        each(&ReadOut { path: relative(&path), size, sha256 });
-                    }
-                    NodeType::Symlink { .. } => {
-                        allowed.other(&relative(&path))?;
-                        links.push((node.node_type.to_link().to_path_buf(), target, was(&node.meta)));
-                    }
-                    // Devices, pipes and sockets are made by whoever uses them.
-                    NodeType::Dev { .. } | NodeType::Chardev { .. } | NodeType::Fifo | NodeType::Socket => {
-                        allowed.other(&relative(&path))?;
-                    }
-                }
-            }
-        }
-        came.of_others += finish(to, &folders, links)?;
-        progress.finish();
-        Ok(came)
-    }
-
     /// Whether the target is there: what it does not give is lost then, and else a line broke, or a disk is gone.
     pub(crate) fn answers(&self) -> Result<(), Error> {
         match self.place.length(&name(FileType::Config, &Id::default()))? {
@@ -439,29 +335,6 @@ impl Repo {
             true => Ok(()),
             false => Err(Error::Damaged(format!("another snapshot lies under the name of {}", snapshot.id))),
         }
-    }
-
-    /// One small file of a snapshot.
-    pub(crate) fn read_file(&self, snapshot: &str, path: &str) -> Result<Vec<u8>, Error> {
-        self.read_files(&[snapshot], path)?.pop().unwrap_or_else(|| Err(Error::NoRun(snapshot.to_owned())))
-    }
-
-    /// The same small file of each snapshot, or why it cannot be read.
-    pub(crate) fn read_files(
-        &self,
-        snapshots: &[&str],
-        path: &str,
-    ) -> Result<Vec<Result<Vec<u8>, Error>>, Error> {
-        let repo = self.repository()?;
-        let repo = self.asked(|| repo.to_indexed())?;
-        let read = |snapshot: &&str| {
-            self.asked(|| {
-                let mut bytes = Small(Vec::new());
-                let node = repo.node_from_snapshot_path(&format!("{snapshot}:{path}"), |_| true)?;
-                repo.dump(&node, &mut bytes).map(|()| bytes.0)
-            })
-        };
-        Ok(snapshots.iter().map(read).collect())
     }
 
     /// Takes snapshots away, and what only they needed. Nothing goes where what the others need is not all there.
@@ -537,7 +410,9 @@ fn told(place: &str, why: Box<RusticError>) -> Error {
     let mut words = line(&why.to_string());
     let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(why.as_ref());
     while let Some(cause) = source {
-        if let Some(own) = cause.downcast_ref::<Error>() {
+        // What a writer says is in an error of its own.
+        let within = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(own) = cause.downcast_ref::<Error>().or(within.and_then(|own| own.downcast_ref())) {
             return own.clone();
         }
         let more = line(&cause.to_string());

@@ -13,8 +13,8 @@ use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
 use crate::order::Order;
 use crate::owner::{Known, Whose};
-use crate::repository::{Missing, Part, ReadOut, Snapshot};
-use crate::staging::ROOT;
+use crate::reading::ReadOut;
+use crate::repository::{Missing, Part, Snapshot};
 
 /// What is read out, and by what it is held.
 #[derive(Clone, Copy, Debug)]
@@ -95,8 +95,7 @@ impl Backups {
             if let Some(repo) = self.perhaps(part)? {
                 let allowed = Allowed::by(&manifest, part);
                 for snapshot in listing.own(part, run) {
-                    let tree = format!("{}:{ROOT}", snapshot.id);
-                    repo.read_out((&tree, &allowed), to, |file| out.note(part, file))?;
+                    repo.read_out((snapshot, &allowed), to, |file| out.note(part, file))?;
                 }
             }
             out.compare(part, &manifest)?;
@@ -134,7 +133,7 @@ impl Backups {
                     lost.note(path);
                     Ok(())
                 };
-                let came = files.read_out_most(&snapshot.id, shop, |_| {}, go_on)?;
+                let came = files.read_out_most(&snapshot, shop, |_| {}, go_on)?;
                 restored.shop_files += came.files;
                 restored.shop_of_others += came.of_others;
             }
@@ -197,9 +196,8 @@ impl Backups {
             return Ok((None, None));
         };
         let mut out = Out::default();
-        let tree = format!("{}:{ROOT}", newest.id);
         let mut read = |allowed: &Allowed| {
-            keys.read_out((&tree, allowed), to, |file| out.note(Part::Keys, file)).map(drop)
+            keys.read_out((newest, allowed), to, |file| out.note(Part::Keys, file)).map(drop)
         };
         let read = match self.manifest(listing, run, key) {
             Ok(manifest) => has_number(newest, &manifest)

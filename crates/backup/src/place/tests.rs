@@ -1,5 +1,6 @@
 //! What every kind of place has to do.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,14 +68,10 @@ pub(crate) fn keeps_a_repository(place: Arc<dyn Place>) {
     assert_eq!(again.snapshots().unwrap().len(), 2);
     let to = folder.path().join("to");
     let mut found = Vec::new();
-    again
-        .read_out((&format!("{}:{}", first.id, staging::ROOT), &Allowed::All), &to, |file| {
-            found.push(file.clone())
-        })
-        .unwrap();
+    again.read_out((&first, &Allowed::All), &to, |file| found.push(file.clone())).unwrap();
     assert_eq!(std::fs::read(to.join("sub/large")).unwrap(), bytes);
     assert_eq!(found.len(), 2);
-    assert_eq!(again.read_file(&first.id, "/storeward/small").unwrap(), b"a shop");
+    assert_eq!(again.indexed().unwrap().small(&first, Path::new("/storeward/small")).unwrap(), b"a shop");
     assert_eq!(again.check(Reading::All).unwrap(), Vec::<String>::new());
     let wrong = Secret::new("six other words, all wrong".to_owned());
     let refused = Repo::open(Part::Databases, Arc::clone(&place), &wrong, Missing::Refuse, Bars::none());

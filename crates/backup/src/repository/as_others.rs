@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use rustic_core::{FileType, PackedId};
 use storeward_base::BackupId;
 
 use super::Repo;
+use crate::backend::name;
 use crate::order;
 use crate::owner::Mark;
 
@@ -58,6 +60,29 @@ impl Repo {
         }
         repo.save_snapshots(of_run).unwrap();
         repo.delete_snapshots(&ids).unwrap();
+    }
+
+    /// As whoever has the target alone does it: the bytes of a piece in the place of another, which only fit where both are as long. Whether they do.
+    pub(crate) fn lay_over<T: PackedId>(&self, piece: &T, other: &T) -> bool {
+        let repo = self.repository().unwrap().to_indexed().unwrap();
+        let [piece, other] = [piece, other].map(|id| repo.get_index_entry(id).unwrap());
+        let (place, from) = (piece.location, other.location);
+        if (place.length, place.uncompressed_length) != (from.length, from.uncompressed_length) {
+            return false;
+        }
+        let [pack, others] = [piece.pack, other.pack].map(|id| name(FileType::Pack, &id));
+        let (place, from, length) = (place.offset as usize, from.offset as usize, place.length as usize);
+        let bytes = self.place.read(&others).unwrap().slice(from..from + length);
+        let mut changed = self.place.read(&pack).unwrap().to_vec();
+        changed[place..place + length].copy_from_slice(&bytes);
+        self.place.remove(&pack).unwrap();
+        self.place.write(&pack, &[changed.into()]).unwrap();
+        true
+    }
+
+    /// How often its index was read to read something out.
+    pub(crate) fn indexes(&self) -> u64 {
+        self.indexes.load(Ordering::SeqCst)
     }
 
     /// How often its snapshots were listed.

@@ -102,7 +102,7 @@ fn of_a_database_that_was_put_away_often_hardly_anything_is_fetched_twice() {
     let again = open(Missing::Refuse);
     place.fetched.store(0, Ordering::SeqCst);
     let to = folder.path().join("to");
-    again.read_out((&format!("{}:{}", last.id, staging::ROOT), &Allowed::All), &to, |_| {}).unwrap();
+    again.read_out((&last, &Allowed::All), &to, |_| {}).unwrap();
     assert_eq!(std::fs::read(to.join("shop.sqlite")).unwrap(), bytes);
     let (fetched, size) = (place.fetched.load(Ordering::SeqCst), u64::try_from(bytes.len()).unwrap());
     assert!(fetched < 3 * size, "{fetched} bytes for {size}");

@@ -10,6 +10,7 @@ use crate::drill::{Looked, Trial};
 use crate::owner::Mark;
 use crate::repository::{Missing, Moment, Part};
 use crate::staging::ROOT;
+use crate::writing::relative;
 
 /// A house with one run, and what came of its restore and of its drill once somebody changed a part of it.
 fn forged(part: Part, change: impl Fn(&Path)) -> (House, Result<Restored, Error>, bool) {
@@ -19,7 +20,7 @@ fn forged(part: Part, change: impl Fn(&Path)) -> (House, Result<Restored, Error>
     let repo = backups.repo(part, Missing::Refuse).unwrap();
     let was = backups.snapshots(part).unwrap().into_iter().find(|one| one.label == "storeward").unwrap();
     let tree = house.at("tree");
-    repo.read_out((&format!("{}:{ROOT}", was.id), &Allowed::All), &tree, |_| {}).unwrap();
+    repo.read_out((&was, &Allowed::All), &tree, |_| {}).unwrap();
     change(&tree);
     let moment = Moment { run: run_of(1), at: was.made_at, ledger: Mark::of(&house.key), number: None };
     repo.keep("storeward", &moment, &[tree], Some(Path::new(ROOT))).unwrap();
@@ -99,4 +100,58 @@ fn the_shops_files_are_those_that_were_signed() {
     let back = read_out(&backups, &alone, run_of(1), &house.at("back"), Some(&shop), Some(&house.key));
     let refused = back.unwrap_err().to_string();
     assert!(refused.contains("are others") && !shop.join("index.php").exists(), "{refused}");
+}
+
+/// A house whose shop has two files, and what its restore says of the shop's once a piece of the thief's lies in the place of the shop's own: nothing at the
+/// target but a pack is changed, and no password is needed.
+fn with_a_thiefs_piece(is_folder: bool) -> (House, crate::Lost) {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    let file = house.at("shop/index.php");
+    let write = |seed: u64| {
+        let entropy: &dyn storeward_base::Entropy = &SeededEntropy::new(seed);
+        std::fs::write(&file, entropy.bytes::<8_192>()).unwrap();
+        // Folders say it, and lie in as many bytes then.
+        let at = std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(at).unwrap();
+    };
+    std::fs::write(house.at("shop/readme"), "read me").unwrap();
+    write(1);
+    house.run(&backups, 1).unwrap();
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
+    let all = backups.snapshots(Part::Files).unwrap();
+    let was = all.into_iter().find(|one| one.label == "shop").unwrap();
+    let moment = Moment { run: run_of(9), at: was.made_at, ledger: Mark::of(&house.key), number: None };
+    let is_laid = |seed: u64| {
+        write(seed);
+        let made = files.keep("elsewhere", &moment, &[house.at("shop")], None).unwrap();
+        let indexed = files.indexed().unwrap();
+        let [own, thiefs] = [&was, &made].map(|one| match is_folder {
+            true => indexed.node(one, &house.at("shop")).unwrap(),
+            false => indexed.node(one, &file).unwrap(),
+        });
+        match is_folder {
+            true => files.lay_over(&own.subtree.unwrap(), &thiefs.subtree.unwrap()),
+            false => files.lay_over(&own.content.unwrap()[0], &thiefs.content.unwrap()[0]),
+        }
+    };
+    assert!((2..400).any(is_laid), "none was as long as the other");
+    let backups = house.backups(&house.at("target"));
+    let (alone, shop) = (backups.alone().unwrap(), house.at("shop-back"));
+    let back = read_out(&backups, &alone, run_of(1), &house.at("back"), Some(&shop), Some(&house.key));
+    let lost = back.unwrap().shop_lost;
+    (house, lost)
+}
+
+/// What lay where the index leads was the shop's: whoever has the target had their bytes run in the shop.
+#[test]
+fn a_piece_that_is_not_what_its_name_says_is_in_no_restored_shop() {
+    for is_folder in [false, true] {
+        let (house, lost) = with_a_thiefs_piece(is_folder);
+        let name = if is_folder { house.at("shop") } else { house.at("shop/index.php") };
+        assert_eq!((lost.count, &lost.names[0]), (1, &relative(&name)));
+        let back = |name: &str| house.at("shop-back").join(relative(&house.at(name)));
+        assert!(!back("shop/index.php").exists(), "{is_folder}");
+        assert_eq!(back("shop/readme").exists(), !is_folder);
+    }
 }

@@ -275,7 +275,7 @@ fn a_target_that_goes_away_in_the_middle_ends_the_restore_and_loses_nothing() {
             lost += 1;
             Ok(())
         };
-        let ended = files.read_out_most(&of_shop.id, &to, goes, note);
+        let ended = files.read_out_most(&of_shop, &to, goes, note);
         assert!(matches!(ended, Err(Error::Target { .. })), "{ended:?}");
         assert_eq!(lost, 0);
         if is_broken {
