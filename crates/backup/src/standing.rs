@@ -211,8 +211,11 @@ pub fn due(facts: &Facts, rhythm: Rhythm, now: Timestamp) -> Option<Due> {
     }
     made?;
     let drilled = facts.last_drill.as_ref().map(|drill| drill.begun_at);
+    let has_failed = facts.last_drill.as_ref().is_some_and(|drill| !drill.code.is_empty());
     let passed = facts.last_passed.as_ref().map(|drill| drill.begun_at);
-    (is_over(passed, rhythm.drill) && is_over(drilled, 6 * HOUR)).then_some(Due::Drill)
+    // One that failed is tried again also where another passed shortly before it: until one passes, the failure is shown.
+    let is_due = has_failed || is_over(passed, rhythm.drill);
+    (is_due && is_over(drilled, 6 * HOUR)).then_some(Due::Drill)
 }
 
 #[cfg(test)]
@@ -321,6 +324,10 @@ mod tests {
         let failed = Facts { last_drill: drill(721, "backup.damaged"), ..facts(720, 0) };
         check(&failed, 726, None);
         check(&failed, 727, Some(Due::Drill));
+        // Also where one had passed an hour before: it was shown as failed until the next week.
+        let failed = Facts { last_drill: drill(731, "backup.damaged"), ..facts(730, 730) };
+        check(&failed, 736, None);
+        check(&failed, 737, Some(Due::Drill));
         // Nothing to try yet, and a clock that was set back.
         let first = Facts { last: run(0, Some("backup.target")), ..Facts::default() };
         check(&first, 0, None);
