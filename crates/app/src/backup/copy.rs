@@ -147,7 +147,8 @@ pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>) -> Done 
     if shelf.exists() {
         is_nothing_newer(copy, &shelf)?;
     }
-    newest::note(copy, &newest::Newest { run: begin.run, made_at: begin.at, number }, &begin.key)?;
+    let newest = newest::Newest { run: begin.run, made_at: begin.at, number, entries: begin.entries };
+    newest::note(copy, &newest, &begin.key)?;
     if !shelf.exists() {
         return Ok(());
     }

@@ -30,12 +30,26 @@ pub struct Newest {
     /// Where it is known here: later runs have higher ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// How many entries the ledger had when it began, where it is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
 }
 
 impl Newest {
     pub fn dated(&self) -> Dated {
-        Dated { run: Some(self.run), at: self.made_at, number: self.number, entries: None }
+        Dated { run: Some(self.run), at: self.made_at, number: self.number, entries: self.entries }
     }
+}
+
+/// Whether the ledger was shorter when one began, where both say it. Numbers may have gone back: whoever has the target makes one that is far ahead,
+/// and hides the runs that count on from it.
+fn began_before(one: Dated, other: Dated) -> bool {
+    one.entries.zip(other.entries).is_some_and(|(one, other)| one < other)
+}
+
+/// Whether a run that was taken came before the newest that was made, by its number or by the ledger: one that does not agree was written at.
+fn is_older(taken: Dated, newest: Dated, known: Option<&Known>) -> bool {
+    began_before(taken, newest) || !is_later(taken, newest, known)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,7 +62,12 @@ struct Signed {
 pub fn told(opened: &Opened) -> Done<Option<Newest>> {
     let now = opened.clock.now();
     let facts = opened.db.read_blocking(move |reader| Facts::read(reader, now)).context("the database")?;
-    Ok(facts.last_good.map(|good| Newest { run: good.run, made_at: good.begun_at, number: None }))
+    Ok(facts.last_good.map(|good| Newest {
+        run: good.run,
+        made_at: good.begun_at,
+        number: None,
+        entries: None,
+    }))
 }
 
 /// What is missing at the target, in words; nothing where the newest is there and, if it has customers' keys, these are where others have theirs.
@@ -83,7 +102,7 @@ pub fn passed_over(
 ) -> Option<String> {
     let newest = newest.filter(|newest| taken.run != Some(newest.run))?;
     let there = runs.iter().find(|run| run.run == newest.run)?;
-    let is_older = (what == DATA || there.has_keys) && !is_later(taken, newest.dated(), known);
+    let is_older = (what == DATA || there.has_keys) && is_older(taken, newest.dated(), known);
     is_older.then(|| {
         let way_out = match what == DATA {
             true => format!("--run {} takes it", newest.run),
@@ -160,7 +179,10 @@ pub fn instead_of_a_copys(
 
 /// What is said where keys are laid of a run that is later than the newest that was noted.
 pub fn later(noted: Option<&Newest>, laid: &Newest) -> Option<String> {
-    let is_later = |noted: &&Newest| is_later(laid.dated(), noted.dated(), None);
+    let is_later = |noted: &&Newest| {
+        let (laid, noted) = (laid.dated(), noted.dated());
+        is_later(laid, noted, None) && !began_before(laid, noted)
+    };
     let noted = noted.filter(|noted| laid.run != noted.run).filter(is_later)?;
     let Newest { run, made_at, .. } = laid;
     Some(format!(
@@ -229,5 +251,33 @@ pub fn of_folder(folder: &Path, key: &LogKey) -> Note {
         Err(_) => Note::Damaged,
         Ok(signed) if statement::holds(key, KIND, &signed.newest, &signed.signature) => Note::Own,
         Ok(_) => Note::Anothers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A forged number was counted on from by a run that somebody hid; put back, it was later than all that came after it.
+    #[test]
+    fn a_run_that_is_ahead_by_its_number_alone_is_not_the_later_one() {
+        let at = |seconds| Timestamp::from_seconds(1_700_000_000 + seconds);
+        let one = |run: u32, number: u64, entries: Option<u64>| Newest {
+            run: BackupId::from_bits(u128::from(run)),
+            made_at: at(i64::from(run)),
+            number: Some(number),
+            entries,
+        };
+        let (hidden, noted) = (one(1, (1 << 32) + 11, Some(10)), one(2, 20, Some(20)));
+        assert!(is_older(hidden.dated(), noted.dated(), None));
+        assert_eq!(later(Some(&noted), &hidden), None);
+        // A copy's, and what a version before this noted.
+        assert!(!is_older(one(3, 21, Some(20)).dated(), noted.dated(), None));
+        assert!(later(Some(&noted), &one(3, 21, Some(20))).is_some());
+        let of_before = Newest { entries: None, ..noted.clone() };
+        assert!(!is_older(hidden.dated(), of_before.dated(), None));
+        let text = serde_json::to_string(&of_before).unwrap();
+        assert!(!text.contains("entries"), "{text}");
+        assert_eq!(serde_json::from_str::<Newest>(&text).unwrap(), of_before);
     }
 }

@@ -78,8 +78,12 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     }
     lines.extend(of_a_copy.into_iter().chain(unread).map(|words| format!("BAD   {words}")));
     // The keys are the newest there are, whichever run is asked for, and need not be of a run whose data is there.
-    let laid = |(run, made_at)| newest::Newest { run, made_at, number: restored.keys_number };
-    let of_data = newest::Newest { run, made_at: chosen.made_at, number: chosen.number };
+    let laid = |(run, made_at)| {
+        let (number, entries) = (restored.keys_number, restored.keys_entries);
+        newest::Newest { run, made_at, number, entries }
+    };
+    let (made_at, entries) = (chosen.made_at, restored.manifest.entries);
+    let of_data = newest::Newest { run, made_at, number: chosen.number, entries };
     let made = match beside {
         Beside::Opened(opened) => newest::told(opened)?,
         Beside::Nothing => noted.clone(),

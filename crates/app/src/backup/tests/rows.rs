@@ -222,8 +222,8 @@ on_both!(an_older_run_in_the_place_of_the_newest_is_told, |house: House| {
         let key = LogKey::from_seed(&opened.data.keys().unwrap().ledger);
         let dated = |run| backups.manifest_of(run, Some(&key)).unwrap().dated();
         let noted = |run| {
-            let storeward_backup::Dated { at, number, .. } = dated(run);
-            Some(newest::Newest { run, made_at: at, number })
+            let storeward_backup::Dated { at, number, entries, .. } = dated(run);
+            Some(newest::Newest { run, made_at: at, number, entries })
         };
         let here = (newest::told(opened).unwrap(), known.as_ref());
         for (made, known) in [here, (noted(second), None)] {
