@@ -9,7 +9,7 @@ use storeward_base::{BackupId, DrillId, Fault, Timestamp};
 use storeward_seal::{LogKey, statement};
 
 use crate::engine::{Alone, Backups};
-use crate::listing::Listing;
+use crate::listing::{Listing, Sums};
 use crate::manifest::{Manifest, Rows};
 use crate::owner::Known;
 use crate::repository::{Missing, Part};
@@ -96,15 +96,15 @@ pub struct Trial<'a> {
 }
 
 impl Backups {
-    /// Restores a run into the scratch folder, lets `open` open it, and compares. What fails is in the report: a drill is never
-    /// an error.
+    /// Restores a run into the scratch folder, lets `open` open it, with what lay at the targets then, and compares. What fails is in the
+    /// report: a drill is never an error.
     pub fn drill(
         &self,
         alone: &Alone,
         trial: Trial<'_>,
         run: Option<BackupId>,
         key: &LogKey,
-        open: impl FnOnce(&Path, &Manifest) -> Result<Looked, Error>,
+        open: impl FnOnce(&Listing, &Path, &Manifest) -> Result<Looked, Error>,
     ) -> Report {
         let mut report = Report {
             v: 1,
@@ -135,7 +135,7 @@ impl Backups {
         trial: Trial<'_>,
         run: Option<BackupId>,
         key: &LogKey,
-        open: impl FnOnce(&Path, &Manifest) -> Result<Looked, Error>,
+        open: impl FnOnce(&Listing, &Path, &Manifest) -> Result<Looked, Error>,
         report: &mut Report,
     ) -> Result<(), Error> {
         let scratch = &self.plan().scratch;
@@ -168,12 +168,19 @@ impl Backups {
             let says = "those at the target are of no run that has a signed manifest: nobody can tell when they were put away";
             report.findings.push(Finding::failed("keys", says));
         }
+        // One that was cut off behind its keys has nothing beside them.
+        let is_later = |run: BackupId| !is_unsigned && listing.own(Part::Files, run).next().is_some();
+        if has_keys && restored.keys_unsigned.is_some_and(|(run, _)| is_later(run)) {
+            let says = "later ones than the newest that are signed are at the target, and no signed manifest names them: somebody wrote there, or \
+                        that manifest is damaged";
+            report.findings.push(Finding::failed("keys", says));
+        }
         (report.files, report.bytes) = (restored.files, restored.bytes);
         let says = format!("Storeward's own {} files are what was put away, byte for byte", restored.files);
         report.findings.push(Finding::held("checksums", says));
         report.findings.push(Finding::held("signature", "the manifest is signed by the ledger's key"));
         self.tell(Step::Began("opening"));
-        let looked = open(&to, &restored.manifest)?;
+        let looked = open(listing, &to, &restored.manifest)?;
         report.recovery_ms = Some(millis(began.elapsed()));
         self.tell(Step::Ended);
         report.findings.extend(looked.findings);
@@ -201,12 +208,14 @@ impl Backups {
         let ids: Vec<&str> = shop.iter().map(|snapshot| snapshot.id.as_str()).collect();
         let (faults, is_all) = files.check_some(&ids, SHOP_READ_BYTES)?;
         self.tell(Step::Ended);
-        let count: u64 = shop.iter().map(|snapshot| snapshot.files).sum();
+        let what = match Sums::of(&shop.iter().collect::<Vec<_>>()) {
+            Some(Sums { files, .. }) => format!("{files} files of the shop"),
+            None => "the shop's files".to_owned(),
+        };
         Ok(Some(match (faults.len(), is_all) {
-            (0, true) => Finding::held("shop", format!("{count} files of the shop, every byte was read")),
+            (0, true) => Finding::held("shop", format!("{what}, every byte was read")),
             (0, false) => {
-                let says =
-                    format!("{count} files of the shop, every piece is there; 1 GiB, by lot, was read");
+                let says = format!("{what}, every piece is there; 1 GiB, by lot, was read");
                 Finding::held("shop", says)
             }
             (faults, _) => {

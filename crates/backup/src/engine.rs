@@ -10,10 +10,9 @@ use std::time::Duration;
 use storeward_base::{BackupId, Secret, SystemClock, Timestamp};
 use storeward_seal::LogKey;
 
-use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
 use crate::needed;
-use crate::owner::{Known, Mark, Whose};
+use crate::owner::{Known, Mark};
 use crate::place::local::Local;
 use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
@@ -241,7 +240,8 @@ impl Backups {
         let mut unread = 0;
         if !sources.shop_paths.is_empty() {
             let there = sources.count_shop_files();
-            let made = files.keep(SHOP, &moment, &sources.shop_paths, None)?;
+            let before = self.shop_before(&files, &begin.key);
+            let made = files.keep_since(before.as_ref(), (SHOP, &moment), &sources.shop_paths, None)?;
             unread = there.saturating_sub(made.files);
             kept.push(made);
         }
@@ -291,65 +291,10 @@ impl Backups {
         Ok(faults)
     }
 
-    /// Own runs whose manifest is not what the ledger's key signed, or does not say what their tags say.
-    fn forged(&self) -> Result<Vec<String>, Error> {
-        let (Some(key), Some(_)) = (&self.plan.ledger, self.perhaps(Part::Files)?) else {
-            return Ok(Vec::new());
-        };
-        let listing = self.list()?;
-        let own = listing.runs.iter().filter(|run| run.whose == Whose::Own);
-        let found = own.filter_map(|run| {
-            let manifest = self.manifest(&listing, run.run, Some(key)).and_then(|manifest| {
-                let mut all = Part::ALL.iter().flat_map(|part| listing.own(*part, run.run));
-                let is_as_signed = all.all(|one| one.number == manifest.number);
-                if is_as_signed { Ok(()) } else { Err(another_number(&manifest)) }
-            });
-            Some(format!("{} of {}: {}", run.run, run.made_at, manifest.err()?))
-        });
-        Ok(found.collect())
-    }
-
-    /// What a run holds.
-    pub fn manifest_of(&self, run: BackupId, key: Option<&LogKey>) -> Result<Manifest, Error> {
-        self.manifest(&self.list()?, run, key)
-    }
-
-    pub(crate) fn manifest(
-        &self,
-        listing: &Listing,
-        run: BackupId,
-        key: Option<&LogKey>,
-    ) -> Result<Manifest, Error> {
-        let snapshot = listing.own(Part::Files, run).last().ok_or_else(|| Error::NoRun(run.to_string()))?;
-        let files = self.repo(Part::Files, Missing::Refuse)?;
-        let manifest = Manifest::read(&files.indexed()?.manifest(snapshot)?, key)?;
-        if manifest.run != run {
-            return Err(Error::Damaged("a manifest stands in another run's place".to_owned()));
-        }
-        has_number(snapshot, &manifest)?;
-        Ok(manifest)
-    }
-
     /// Every snapshot there is, for whoever looks closely.
     pub fn snapshots(&self, part: Part) -> Result<Vec<Snapshot>, Error> {
         self.repo(part, Missing::Refuse)?.snapshots()
     }
-}
-
-/// What is signed is the manifest: whoever has the password writes tags. One that makes a run look newer than it is is refused; one that makes it look
-/// older keeps nobody from taking it by its name.
-pub(crate) fn has_number(snapshot: &Snapshot, manifest: &Manifest) -> Result<(), Error> {
-    match snapshot.number <= manifest.number {
-        true => Ok(()),
-        false => Err(another_number(manifest)),
-    }
-}
-
-fn another_number(manifest: &Manifest) -> Error {
-    Error::Damaged(format!(
-        "{} bears another number than its signed manifest: somebody wrote at it",
-        manifest.run
-    ))
 }
 
 /// Whether retention stands still.

@@ -20,15 +20,33 @@ pub struct Run {
     pub made_at: Timestamp,
     /// Later runs have higher ones; nothing where it was made before there were numbers.
     pub number: Option<u64>,
-    pub files: u64,
-    pub bytes: u64,
-    pub added_bytes: u64,
+    /// Nothing where one of its snapshots does not say it, such as what restic copied.
+    pub sums: Option<Sums>,
     /// Whether customers' keys of the same moment are still there.
     pub has_keys: bool,
     pub has_shop: bool,
     /// For the plan's ledger.
     pub whose: Whose,
     pub(crate) mark: Option<Mark>,
+}
+
+/// How much a run put away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sums {
+    pub files: u64,
+    pub bytes: u64,
+    pub added_bytes: u64,
+}
+
+impl Sums {
+    pub(crate) fn of(snapshots: &[&Snapshot]) -> Option<Self> {
+        let sum = |of: fn(&Snapshot) -> u64| snapshots.iter().map(|one| of(one)).sum();
+        snapshots.iter().all(|one| one.is_counted).then(|| Sums {
+            files: sum(|one| one.files),
+            bytes: sum(|one| one.bytes),
+            added_bytes: sum(|one| one.added_bytes),
+        })
+    }
 }
 
 /// The snapshots of each part, the oldest first.
@@ -39,6 +57,8 @@ pub struct Listing {
     pub(crate) files: Vec<Snapshot>,
     pub(crate) databases: Vec<Snapshot>,
     pub(crate) keys: Vec<Snapshot>,
+    /// Of Storeward's own files, under the name of a run whose signed manifest is in another one.
+    strangers: Vec<Snapshot>,
 }
 
 /// What it is of. restic knows no labels, and what it copies has none.
@@ -52,6 +72,12 @@ pub(crate) fn label_of(file: &SnapshotFile) -> String {
 }
 
 impl Listing {
+    /// Of the files alone.
+    pub(crate) fn of_files(files: Vec<Snapshot>) -> Self {
+        let (runs, databases, keys, strangers) = Default::default();
+        Listing { runs, files, databases, keys, strangers }
+    }
+
     pub(crate) fn of(&self, part: Part) -> &[Snapshot] {
         match part {
             Part::Files => &self.files,
@@ -60,8 +86,17 @@ impl Listing {
         }
     }
 
+    /// Of the plan's ledger.
+    pub(crate) fn own_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(|run| run.whose == Whose::Own)
+    }
+
+    pub(crate) fn has_strangers(&self, run: BackupId) -> bool {
+        self.strangers.iter().any(|one| one.run == Some(run))
+    }
+
     /// Storeward's own of a run.
-    pub(crate) fn own(&self, part: Part, run: BackupId) -> impl Iterator<Item = &Snapshot> {
+    pub(crate) fn own(&self, part: Part, run: BackupId) -> impl DoubleEndedIterator<Item = &Snapshot> {
         self.of(part).iter().filter(move |one| one.label == OWN && one.run == Some(run))
     }
 
@@ -105,25 +140,28 @@ impl Backups {
         let files = self.repo(Part::Files, Missing::Refuse)?.snapshots()?;
         let (databases, keys) = (self.snapshots_of(Part::Databases)?, self.snapshots_of(Part::Keys)?);
         let owners = self.owners(&files, self.plan().ledger.as_ref())?;
-        let mut runs = Vec::new();
+        let (files, strangers) = self.without_strangers(files)?;
+        let mut runs: Vec<Run> = Vec::new();
         for own in files.iter().filter(|snapshot| snapshot.label == OWN) {
             let Some(run) = own.run else { continue };
+            if let Some(same) = runs.iter_mut().find(|same| same.run == run && same.mark == own.ledger) {
+                same.number = same.number.max(own.number);
+                continue;
+            }
             let beside = files.iter().chain(&databases).filter(|snapshot| snapshot.run == Some(run));
             let beside: Vec<&Snapshot> = beside.collect();
             runs.push(Run {
                 run,
                 made_at: own.made_at,
                 number: own.number,
-                files: beside.iter().map(|snapshot| snapshot.files).sum(),
-                bytes: beside.iter().map(|snapshot| snapshot.bytes).sum(),
-                added_bytes: beside.iter().map(|snapshot| snapshot.added_bytes).sum(),
+                sums: Sums::of(&beside),
                 has_keys: keys.iter().any(|snapshot| snapshot.run == Some(run)),
                 has_shop: beside.iter().any(|snapshot| snapshot.label == SHOP),
                 whose: owners.whose(own),
                 mark: own.ledger.clone(),
             });
         }
-        Ok(Listing { runs, files, databases, keys })
+        Ok(Listing { runs, files, databases, keys, strangers })
     }
 
     /// The run that is meant: the newest of one's own where none is named, by its number. Of those without one, what a clock that was ahead dated

@@ -24,6 +24,8 @@ const TAG: &str = "ledger-";
 /// So far a number may be ahead that nothing signed bears out: no ledger grows by as much between two backups, and four thousand million of them
 /// do not reach the end of numbers.
 const MOST_AHEAD: u64 = 1 << 32;
+/// Manifests that are read for the highest number that one bears out: behind so many forged ones it is known by its tag.
+const MOST_READ: usize = 64;
 /// Hexadecimal digits of a mark: enough that no two are alike by chance.
 const DIGITS: usize = 16;
 
@@ -214,13 +216,14 @@ impl Backups {
             all.iter().chain(&keys).filter(|one| is_own(one)).filter_map(|one| one.number).collect();
         all.retain(|one| one.label == OWN && is_own(one));
         all.sort_by_key(|one| Reverse(one.number));
+        let files = if all.is_empty() { None } else { Some(self.repo(Part::Files, Missing::Refuse)?) };
+        let indexed = files.as_ref().and_then(|files| files.indexed().ok());
         let is_signed = |one: &&Snapshot| {
-            let manifest = self.repo(Part::Files, Missing::Refuse).and_then(|files| {
-                Manifest::read(&files.indexed()?.manifest(one)?, Some(key))
-            });
-            manifest.is_ok_and(|manifest| Some(manifest.run) == one.run && manifest.number == one.number)
+            let bytes = indexed.as_ref().and_then(|indexed| indexed.manifest(one).ok());
+            let manifest = bytes.and_then(|bytes| Manifest::read(&bytes, Some(key)).ok());
+            manifest.is_some_and(|manifest| Some(manifest.run) == one.run && manifest.number == one.number)
         };
-        let signed = all.iter().find(is_signed).and_then(|one| one.number);
+        let signed = all.iter().take(MOST_READ).find(is_signed).and_then(|one| one.number);
         let base = signed.map_or(entries, |last| entries.max(last.saturating_add(1)));
         let ahead = tags.into_iter().filter(|tag| *tag >= base && tag - base <= MOST_AHEAD).max();
         Ok(ahead.map_or(base, |tag| tag.saturating_add(1)))

@@ -2,6 +2,7 @@
 //! likes. So each piece is held against its name here, the SHA-256 of what is in it (restic, "Repository Format"): down from the tree that is asked
 //! for, nothing comes but what was put away under it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -43,8 +44,8 @@ impl Repo {
         Ok(Indexed { repo: self, index: self.asked(|| repo.to_indexed())? })
     }
 
-    /// Writes what a snapshot of Storeward's own holds below `to`, as far as it may hold it. Bounded memory: one file after the other, one piece after the other.
-    /// Files are their owner's alone where the snapshot does not say more; nothing is written outside of `to`.
+    /// Writes what a snapshot of Storeward's own holds below `to`, as far as it may hold it. Bounded memory: one file after the other, one
+    /// piece after the other. Files are their owner's alone where the snapshot does not say more; nothing is written outside of `to`.
     pub(crate) fn read_out(
         &self,
         (snapshot, allowed): (&Snapshot, &Allowed),
@@ -147,6 +148,10 @@ pub(crate) struct Indexed<'a> {
 }
 
 impl Indexed<'_> {
+    pub(crate) fn answers(&self) -> Result<(), Error> {
+        self.repo.answers()
+    }
+
     /// The manifest in a snapshot of Storeward's own files, as it lies there.
     pub(crate) fn manifest(&self, snapshot: &Snapshot) -> Result<Vec<u8>, Error> {
         self.small(snapshot, &Path::new(ROOT).join(manifest::NAME))
@@ -179,6 +184,16 @@ impl Indexed<'_> {
         let read = serde_json::from_slice::<Tree>(&bytes);
         read.map(|tree| tree.nodes)
             .map_err(|_| Error::Damaged("a folder in it is written as none is".to_owned()))
+    }
+
+    /// Whether every folder in a snapshot is there and is what its name says.
+    pub(crate) fn folders_hold(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let (mut open, mut seen) = (vec![self.node(snapshot, Path::new(""))?], BTreeSet::new());
+        while let Some(folder) = open.pop() {
+            let below = self.folder(&folder)?.into_iter();
+            open.extend(below.filter(|node| node.subtree.is_some_and(|tree| seen.insert(tree))));
+        }
+        Ok(())
     }
 
     /// What is in a file. What was written before an error is to be thrown away.

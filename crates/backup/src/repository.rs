@@ -13,9 +13,8 @@ use rustic_core::jiff::Zoned;
 use rustic_core::repofile::{Chunker, IndexFile, MasterKey, SnapshotFile, SnapshotId};
 use rustic_core::{
     BackupOptions, CheckOptions, CheckResults, ConfigOptions, Credentials, FileType, Id, KeyOptions,
-    LimitOption, OpenStatus, ParentOptions, PathList, PruneOptions,
-    ReadSubsetOption, RepairIndexOptions, Repository, RepositoryBackends, RepositoryOptions, RusticError,
-    SnapshotOptions,
+    LimitOption, OpenStatus, ParentOptions, PathList, PruneOptions, ReadSubsetOption, RepairIndexOptions,
+    Repository, RepositoryBackends, RepositoryOptions, RusticError, SnapshotOptions,
 };
 use storeward_base::{BackupId, Secret, Timestamp};
 use storeward_seal::fingerprint::sha256_hex;
@@ -115,6 +114,8 @@ pub struct Snapshot {
     /// Later runs have higher ones; nothing where it was made before there were numbers.
     pub number: Option<u64>,
     pub made_at: Timestamp,
+    /// Whether it says how much was put away: what restic copied says nothing.
+    pub is_counted: bool,
     pub files: u64,
     pub bytes: u64,
     pub added_bytes: u64,
@@ -182,11 +183,22 @@ impl Repo {
         asked(&self.place.shown(), work)
     }
 
-    /// Puts what lies at `paths` away, under `as_path` where one is given.
+    /// Puts what lies at `paths` away, under `as_path` where one is given. Every file is read.
     pub(crate) fn keep(
         &self,
         label: &str,
         moment: &Moment,
+        paths: &[PathBuf],
+        as_path: Option<&Path>,
+    ) -> Result<Snapshot, Error> {
+        self.keep_since(None, (label, moment), paths, as_path)
+    }
+
+    /// The same; what is untouched since an earlier snapshot, by its length, times and inode, is not read again.
+    pub(crate) fn keep_since(
+        &self,
+        before: Option<&Snapshot>,
+        (label, moment): (&str, &Moment),
         paths: &[PathBuf],
         as_path: Option<&Path>,
     ) -> Result<Snapshot, Error> {
@@ -208,7 +220,11 @@ impl Repo {
                 None => options.to_snapshot(),
             }
         })?;
-        let parents = ParentOptions::default();
+        // Never the one that looks newest: whoever has the password adds one in which the files seem untouched and are others.
+        let parents = match before {
+            Some(before) => ParentOptions::default().parents(vec![before.id.clone()]),
+            None => ParentOptions::default().force(true),
+        };
         let backup = BackupOptions::default().as_path(as_path.map(Path::to_path_buf)).parent_opts(parents);
         let repo = self.repository()?;
         let made = self.asked(|| repo.to_indexed_ids()?.backup(&backup, &source, snapshot))?;
@@ -237,6 +253,7 @@ impl Repo {
             ledger: file.tags.iter().find_map(|tag| Mark::read(tag)),
             number: file.tags.iter().find_map(|tag| order::read_tag(tag)),
             made_at: Timestamp::from_micros(file.time.timestamp().as_microsecond()),
+            is_counted: file.summary.is_some(),
             files: summary.total_files_processed,
             bytes: summary.total_bytes_processed,
             added_bytes: summary.data_added_packed,

@@ -8,13 +8,13 @@ use storeward_seal::LogKey;
 
 use crate::Error;
 use crate::allowed::{self, Allowed};
-use crate::engine::{Alone, Backups, has_number};
+use crate::engine::{Alone, Backups};
 use crate::listing::Listing;
 use crate::manifest::{self, Manifest};
 use crate::order::Order;
 use crate::owner::{Known, Whose};
-use crate::reading::ReadOut;
-use crate::repository::{Missing, Part, Snapshot};
+use crate::reading::{Indexed, ReadOut};
+use crate::repository::{Missing, Part, Repo, Snapshot};
 
 /// What is read out, and by what it is held.
 #[derive(Clone, Copy, Debug)]
@@ -88,21 +88,14 @@ impl Backups {
     pub fn restore(&self, _alone: &Alone, asked: &Asked<'_>) -> Result<Restored, Error> {
         let Asked { listing, run, to, key, .. } = *asked;
         let files = self.repo(Part::Files, Missing::Refuse)?;
-        let manifest = self.manifest(listing, run, key)?;
-        let newest = self.newest_keys(asked)?;
-        let mut out = Out::default();
-        for part in [Part::Databases, Part::Files] {
-            if let Some(repo) = self.perhaps(part)? {
-                let allowed = Allowed::by(&manifest, part);
-                for snapshot in listing.own(part, run) {
-                    repo.read_out((snapshot, &allowed), to, |file| out.note(part, file))?;
-                }
-            }
-            out.compare(part, &manifest)?;
-        }
+        let indexed = files.indexed()?;
+        let manifest = listing.manifest(&indexed, run, key)?;
+        let newest = self.newest_keys(asked, &indexed)?;
+        let databases = self.lay_signed(Part::Databases, (listing, to), &manifest)?;
+        let own = self.lay_signed(Part::Files, (listing, to), &manifest)?;
         let mut restored = Restored {
-            files: out.files,
-            bytes: out.bytes,
+            files: databases.files + own.files,
+            bytes: databases.bytes.saturating_add(own.bytes),
             manifest,
             keys_of: None,
             keys_at: None,
@@ -117,10 +110,10 @@ impl Backups {
             shop_lost: Lost::default(),
         };
         if let Some(Newest { taken: newest, passed, unsigned }) = newest {
-            (restored.keys_of, restored.keys_lack) = self.restore_keys(asked, &newest)?;
+            (restored.keys_of, restored.keys_lack) = self.restore_keys(asked, &indexed, &newest)?;
             (restored.keys_at, restored.keys_number) = (Some(newest.made_at), newest.number);
             (restored.keys_passed, restored.keys_unsigned) = (passed, unsigned);
-            let manifest = newest.run.and_then(|run| self.manifest(listing, run, key).ok());
+            let manifest = newest.run.and_then(|run| listing.manifest(&indexed, run, key).ok());
             restored.keys_entries = manifest.and_then(|manifest| manifest.entries);
             let of_data = restored.manifest.dated();
             let order = Order { now: asked.now, known: asked.known };
@@ -143,7 +136,7 @@ impl Backups {
 
     /// The newest of the same ledger's: `run` is what they go with. Without a key, marks alone tell whose they are, and of a run without one
     /// nobody can tell. Beside it what was passed over and may be later.
-    fn newest_keys(&self, asked: &Asked<'_>) -> Result<Option<Newest>, Error> {
+    fn newest_keys(&self, asked: &Asked<'_>, files: &Indexed<'_>) -> Result<Option<Newest>, Error> {
         let Asked { listing, run, key, known, now, .. } = *asked;
         let order = Order { now, known };
         let made = order.sorted(listing.keys.clone(), Snapshot::dated);
@@ -154,21 +147,27 @@ impl Backups {
         if key.is_none() && is_unclear {
             return Ok(None);
         }
-        let fits = |one: &Snapshot| {
-            let may_be = key.is_some() && (mark.is_none() || one.ledger.is_none());
-            (may_be || one.ledger == mark) && owners.whose(one) != Whose::Another
-        };
+        let fits =
+            |one: &Snapshot| (key.is_some() || one.ledger == mark) && owners.whose(one) != Whose::Another;
         let last = known.and_then(|known| known.last(in_files.iter().chain(&made)));
         let is_strange = |one: &Snapshot| {
             one.run != Some(run) && known.is_some_and(|known| known.is_others(one.dated(), last))
         };
-        let (strange, made): (Vec<Snapshot>, Vec<Snapshot>) =
+        let (strange, mut made): (Vec<Snapshot>, Vec<Snapshot>) =
             made.into_iter().filter(fits).partition(is_strange);
-        // Whoever has the password writes tags: only a manifest, which is signed and says its number, says when they were put away.
-        let has_manifest =
-            |one: &Snapshot| one.run.is_some_and(|run| listing.own(Part::Files, run).next().is_some());
-        let (signed, unsigned): (Vec<Snapshot>, Vec<Snapshot>) = made.into_iter().partition(has_manifest);
-        let made = if signed.is_empty() { unsigned.clone() } else { signed };
+        // Whoever has the password writes tags: only a manifest, which is signed and says its number, says when they were put away. From the
+        // newest down to the first that has one: garbage keeps none from being laid.
+        let mut unsigned = Vec::new();
+        while let Some(one) = made.pop() {
+            if listing.is_signed(files, &one, key)? {
+                made.push(one);
+                break;
+            }
+            unsigned.insert(0, one);
+        }
+        if made.is_empty() {
+            made.clone_from(&unsigned);
+        }
         let own = made.iter().rfind(|one| one.run == Some(run)).cloned();
         let Some(newest) = order.newest(made.clone(), Snapshot::dated) else { return Ok(None) };
         // Keys that are older than the data open nobody who came between.
@@ -189,22 +188,19 @@ impl Backups {
     fn restore_keys(
         &self,
         asked: &Asked<'_>,
+        files: &Indexed<'_>,
         newest: &Snapshot,
     ) -> Result<(Option<BackupId>, Option<String>), Error> {
         let Asked { listing, to, key, .. } = *asked;
         let (Some(keys), Some(run)) = (self.perhaps(Part::Keys)?, newest.run) else {
             return Ok((None, None));
         };
-        let mut out = Out::default();
-        let mut read = |allowed: &Allowed| {
-            keys.read_out((newest, allowed), to, |file| out.note(Part::Keys, file)).map(drop)
-        };
-        let read = match self.manifest(listing, run, key) {
-            Ok(manifest) => has_number(newest, &manifest)
-                .and_then(|()| read(&Allowed::by(&manifest, Part::Keys)))
-                .and_then(|()| out.compare(Part::Keys, &manifest)),
+        let read = match listing.manifest(files, run, key) {
+            Ok(manifest) => manifest
+                .bears_out(newest)
+                .and_then(|()| self.lay_signed(Part::Keys, (listing, to), &manifest).map(drop)),
             // No other has one: whoever reads it is told.
-            Err(Error::NoRun(_)) => read(&Allowed::Unsigned),
+            Err(Error::NoRun(_)) => lay(&keys, (newest, &Allowed::Unsigned), to, |_| Ok(())).map(drop),
             Err(other) => Err(other),
         };
         match read {
@@ -213,13 +209,51 @@ impl Backups {
             Err(why @ Error::Io { .. }) => Err(why),
             Err(why) => {
                 keys.answers()?;
-                self.repo(Part::Files, Missing::Refuse)?.answers()?;
-                for (_, path) in out.found.keys() {
-                    let laid = to.join(path);
-                    std::fs::remove_file(&laid).map_err(|why| Error::at(&laid, &why))?;
-                }
+                files.answers()?;
                 Ok((None, Some(why.to_string())))
             }
+        }
+    }
+
+    /// Storeward's own of a part, from the last of the snapshots under the run's name that holds what its signed manifest says.
+    fn lay_signed(
+        &self,
+        part: Part,
+        (listing, to): (&Listing, &Path),
+        manifest: &Manifest,
+    ) -> Result<Out, Error> {
+        let allowed = Allowed::by(manifest, part);
+        let mut laid = Out::default().compare(part, manifest).map(|()| Out::default());
+        let repo = self.perhaps(part)?;
+        for snapshot in listing.own(part, manifest.run).rev().filter(|one| manifest.names(one)) {
+            let Some(repo) = &repo else { break };
+            laid = lay(repo, (snapshot, &allowed), to, |out| out.compare(part, manifest));
+            if matches!(laid, Ok(_) | Err(Error::Io { .. })) {
+                break;
+            }
+        }
+        laid
+    }
+}
+
+/// Reads Storeward's own out of one snapshot. Where that is not as it should be nothing of it stays.
+fn lay(
+    repo: &Repo,
+    (snapshot, allowed): (&Snapshot, &Allowed),
+    to: &Path,
+    holds: impl FnOnce(&Out) -> Result<(), Error>,
+) -> Result<Out, Error> {
+    let mut out = Out::default();
+    let read = repo.read_out((snapshot, allowed), to, |file| out.note(snapshot.part, file));
+    match read.and_then(|_| holds(&out)) {
+        Ok(()) => Ok(out),
+        Err(why @ Error::Io { .. }) => Err(why),
+        Err(why) => {
+            for (_, path) in out.found.keys() {
+                let laid = to.join(path);
+                std::fs::remove_file(&laid).map_err(|why| Error::at(&laid, &why))?;
+            }
+            Err(why)
         }
     }
 }

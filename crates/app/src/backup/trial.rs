@@ -39,13 +39,11 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
     };
     // Before it: what the drill finds in itself is whole also where the target was put back.
     let newest = newest::told(opened)?.filter(|_| run.is_none());
-    // Where the target does not answer, the drill says so itself.
-    let strange = backups.list().ok().filter(|_| run.is_none()).and_then(|listing| {
-        newest::of_a_copy(backups, &listing, known.as_ref(), trial.at).unwrap_or_default()
-    });
-    let report = backups.drill(alone, trial, run, &key, |to, manifest| {
+    let report = backups.drill(alone, trial, run, &key, |listing, to, manifest| {
         let mut looked = look(opened, to, manifest)?;
-        looked.findings.extend(strange.map(|words| Finding::failed("copy", words)));
+        if run.is_none() {
+            looked.findings.extend(copy(newest::of_a_copy(backups, listing, known.as_ref(), trial.at)));
+        }
         looked.findings.extend(newest.map(|newest| match newest.run == manifest.run {
             true => Finding::held("newest", "it is the newest that was made, as the ledger has it"),
             // It was cut off before its end was written, or is the one that this directory was restored from.
@@ -90,6 +88,14 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
         tx.append(Actor::System, None, fact.clone()).map(drop)
     })?;
     Ok(report)
+}
+
+/// What another copy of the directory made, or why that cannot be told.
+fn copy(found: Done<Option<String>>) -> Option<Finding> {
+    let words = found.unwrap_or_else(|why| {
+        Some(format!("whether another copy backs up here cannot be told: {}", why.what()))
+    });
+    words.map(|words| Finding::failed("copy", words))
 }
 
 fn is_own(manifest: &Manifest, known: Option<&Known>) -> bool {
@@ -355,6 +361,17 @@ fn look_through(copy: &Opened, has_keys: bool, looked: &mut Looked) -> Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure;
+
+    /// What kept it from being told was taken for "there is none", and the drill passed.
+    #[test]
+    fn that_a_copy_cannot_be_told_is_no_word_that_there_is_none() {
+        let found = copy(Err(Failure::new("the index is gone"))).unwrap();
+        assert!(!found.held && found.says.ends_with("cannot be told: the index is gone"), "{found:?}");
+        assert!(
+            copy(Ok(None)).is_none() && copy(Ok(Some("one".to_owned()))).is_some_and(|found| !found.held)
+        );
+    }
 
     #[test]
     fn another_database_on_the_same_server() {

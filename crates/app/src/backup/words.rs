@@ -204,13 +204,10 @@ fn list(at: &Directory, json: bool) -> Done {
             Whose::Another => "  ANOTHER Storeward's: its ledger's key is not the one here",
             Whose::Unknown => "  (whose it is cannot be told)",
         };
+        let [files, bytes, added] = sums(run);
         say(format!(
-            "{}  {}  {:>7} files  {:>10}  {:>10} new  {with}{whose}",
-            run.made_at,
-            run.run,
-            run.files,
-            size(run.bytes),
-            size(run.added_bytes)
+            "{}  {}  {files:>7} files  {bytes:>10}  {added:>10} new  {with}{whose}",
+            run.made_at, run.run
         ))?;
     }
     if runs.is_empty() {
@@ -241,10 +238,17 @@ fn named(lines: &[String]) -> Done {
     }
 }
 
+/// How many files, of how many bytes, and how many of these were new then.
+fn sums(run: &Run) -> [String; 3] {
+    let unknown = || ["–"; 3].map(str::to_owned);
+    run.sums.map_or_else(unknown, |sums| [sums.files.to_string(), size(sums.bytes), size(sums.added_bytes)])
+}
+
 fn as_json(run: &Run) -> serde_json::Value {
+    let Run { sums, .. } = run;
     serde_json::json!({
-        "run": run.run.to_string(), "made_at": run.made_at.to_string(), "files": run.files, "bytes": run.bytes,
-        "added_bytes": run.added_bytes, "keys": run.has_keys, "shop": run.has_shop,
+        "run": run.run.to_string(), "made_at": run.made_at.to_string(), "files": sums.map(|sums| sums.files),
+        "bytes": sums.map(|sums| sums.bytes), "added_bytes": sums.map(|sums| sums.added_bytes), "keys": run.has_keys, "shop": run.has_shop,
         "own": run.whose == Whose::Own,
     })
 }

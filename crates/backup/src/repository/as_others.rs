@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rustic_core::{FileType, PackedId};
 use storeward_base::BackupId;
 
-use super::Repo;
+use super::{Repo, Snapshot};
 use crate::backend::name;
 use crate::order;
 use crate::owner::Mark;
@@ -36,12 +36,15 @@ impl Repo {
         self.retag(run, |tag| (tag == run.to_string()).then(|| to.to_string()));
     }
 
-    /// As `restic copy` makes them: without a label, and so with another id.
+    /// As `restic copy` makes them: without a label and what was counted, and so with another id.
     pub(crate) fn copied(&self) {
         let repo = self.repository().unwrap();
         let mut all = repo.get_all_snapshots().unwrap();
         let ids: Vec<_> = all.iter().map(|snapshot| snapshot.id).collect();
-        all.iter_mut().for_each(|snapshot| snapshot.label.clear());
+        for snapshot in &mut all {
+            snapshot.label.clear();
+            snapshot.summary = None;
+        }
         repo.save_snapshots(all).unwrap();
         repo.delete_snapshots(&ids).unwrap();
     }
@@ -78,6 +81,12 @@ impl Repo {
         self.place.remove(&pack).unwrap();
         self.place.write(&pack, &[changed.into()]).unwrap();
         true
+    }
+
+    /// The snapshot since which nothing was read again that was untouched.
+    pub(crate) fn parent_of(&self, snapshot: &Snapshot) -> Option<String> {
+        let found = self.repository().unwrap().get_snapshots(&[&snapshot.id]).unwrap();
+        found[0].parent.map(|parent| parent.to_hex().as_str().to_owned())
     }
 
     /// How often its index was read to read something out.

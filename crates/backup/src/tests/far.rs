@@ -125,7 +125,27 @@ fn what_there_is_is_listed_once() {
     assert_eq!(lists(), before.map(|count| count + 1));
     let trial = Trial { drill: DrillId::from_bits(1), at: now, known: None };
     let report =
-        backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, _| Ok(Looked::default()));
+        backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, _, _| Ok(Looked::default()));
     assert!(report.findings.iter().any(|one| one.what == "shop" && one.held), "{report:?}");
     assert_eq!(lists(), before.map(|count| count + 2));
+}
+
+/// For each manifest the whole index was read anew.
+#[test]
+fn the_index_is_read_once_for_all_manifests() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    for hour in 1..5 {
+        house.run_noted(&backups, hour, Some(u64::from(hour) * 10)).unwrap();
+    }
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
+    // So that more than one is looked at before one bears its number out.
+    for hour in 1..3 {
+        files.renumber(run_of(hour), u64::MAX);
+    }
+    let before = files.indexes();
+    assert_eq!(backups.number(&house.key, 5).unwrap(), 41);
+    assert_eq!(files.indexes(), before + 1);
+    assert_eq!(backups.forged().unwrap().len(), 2);
+    assert_eq!(files.indexes(), before + 2);
 }

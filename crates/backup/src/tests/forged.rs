@@ -28,7 +28,7 @@ fn forged(part: Part, change: impl Fn(&Path)) -> (House, Result<Restored, Error>
     let backups = house.backups(&house.at("target"));
     let restored = asked(&backups, run_of(1), &house.at("back"), (Some(&house.key), None, 900));
     let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(900), known: None };
-    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
+    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, _, manifest| {
         Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
     });
     let held = report.findings.iter().filter(|finding| finding.what != "rows").all(|finding| finding.held);
@@ -153,5 +153,97 @@ fn a_piece_that_is_not_what_its_name_says_is_in_no_restored_shop() {
         let back = |name: &str| house.at("shop-back").join(relative(&house.at(name)));
         assert!(!back("shop/index.php").exists(), "{is_folder}");
         assert_eq!(back("shop/readme").exists(), !is_folder);
+        // The next backup takes no word of a folder that is not its own for what is untouched.
+        let backups = house.backups(&house.at("target"));
+        let of_shop = |run| {
+            let all = backups.snapshots(Part::Files).unwrap().into_iter();
+            all.filter(|one| one.label == "shop").find(|one| one.run == Some(run_of(run))).unwrap()
+        };
+        house.run(&backups, 3).unwrap();
+        let parent = backups.repo(Part::Files, Missing::Refuse).unwrap().parent_of(&of_shop(3));
+        assert_eq!(parent, (!is_folder).then(|| of_shop(1).id));
     }
+}
+
+/// Garbage of a high number was taken for the newest run, and no customers' keys were laid.
+#[test]
+fn what_nobody_signed_keeps_no_keys_from_being_laid() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    house.run_noted(&backups, 2, Some(20)).unwrap();
+    let garbage = house.at("garbage");
+    std::fs::create_dir(&garbage).unwrap();
+    std::fs::write(garbage.join("backup.json"), "noise").unwrap();
+    let moment = Moment { run: run_of(9), at: at_hour(1), ledger: Mark::of(&house.key), number: Some(1_000) };
+    for part in [Part::Files, Part::Keys] {
+        let repo = backups.repo(part, Missing::Refuse).unwrap();
+        repo.keep("storeward", &moment, std::slice::from_ref(&garbage), Some(Path::new(ROOT))).unwrap();
+    }
+    let restored = asked(&backups, run_of(2), &house.at("back"), (Some(&house.key), None, 900)).unwrap();
+    let unsigned = restored.keys_unsigned.map(|(run, _)| run);
+    assert_eq!((restored.keys_of, restored.keys_lack, unsigned), (Some(run_of(2)), None, Some(run_of(9))));
+    let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(900), known: None };
+    let alone = backups.alone().unwrap();
+    let report = backups.drill(&alone, trial, Some(run_of(2)), &house.key, |_, _, _| Ok(Looked::default()));
+    assert!(report.findings.iter().any(|one| one.what == "keys" && !one.held), "{report:?}");
+}
+
+/// What somebody added under the tags of a run spoke for it and lay in its way: nothing at the target has to be deleted for that.
+#[test]
+fn what_was_added_under_the_name_of_a_run_is_named_and_not_laid() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    house.run_noted(&backups, 2, Some(20)).unwrap();
+    for (part, name) in
+        [(Part::Files, "note"), (Part::Files, "backup.json"), (Part::Keys, "vault/keys.sqlite")]
+    {
+        let repo = backups.repo(part, Missing::Refuse).unwrap();
+        let is_own = |one: &crate::Snapshot| one.label == "storeward" && one.run == Some(run_of(1));
+        let was = backups.snapshots(part).unwrap().into_iter().find(is_own).unwrap();
+        let tree = house.at(&format!("tree/{name}"));
+        repo.read_out((&was, &Allowed::All), &tree, |_| {}).unwrap();
+        let file = tree.join(name);
+        let length = std::fs::metadata(&file).unwrap().len();
+        std::fs::write(&file, vec![b'x'; usize::try_from(length).unwrap()]).unwrap();
+        for number in [None, Some(10), Some(99)] {
+            let moment = Moment { run: run_of(1), at: at_hour(3), ledger: Mark::of(&house.key), number };
+            repo.keep("storeward", &moment, std::slice::from_ref(&tree), Some(Path::new(ROOT))).unwrap();
+        }
+    }
+    let backups = house.backups(&house.at("target"));
+    assert_eq!(runs(&backups), [(run_of(1), Whose::Own), (run_of(2), Whose::Own)]);
+    assert_eq!(find(&backups, None, 900).unwrap().run, run_of(2));
+    let restored = asked(&backups, run_of(1), &house.at("back"), (Some(&house.key), None, 900)).unwrap();
+    assert_eq!((restored.keys_of, restored.keys_lack), (Some(run_of(2)), None));
+    for (name, own) in [("note", "of house 1"), ("vault/keys.sqlite", "keys of house 1")] {
+        assert_eq!(std::fs::read_to_string(house.at("back").join(name)).unwrap(), own);
+    }
+    let faults = backups.verify(crate::Reading::Structure).unwrap();
+    assert!(faults.iter().any(|fault| fault.starts_with(&run_of(1).to_string())), "{faults:?}");
+}
+
+/// Files that seemed untouched since a snapshot of the thief's were theirs in the next signed backup.
+#[test]
+fn the_shops_files_are_held_against_a_signed_backup_alone() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    std::fs::write(house.at("shop/index.php"), "the shop's").unwrap();
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
+    let of_run = |hour: u32| {
+        let all = backups.snapshots(Part::Files).unwrap().into_iter();
+        all.filter(|one| one.label == "shop").find(|one| one.run == Some(run_of(hour))).unwrap()
+    };
+    let was = of_run(1);
+    // Under the name of a run of one's own, and of none.
+    for run in [1, 9] {
+        let moment =
+            Moment { run: run_of(run), at: at_hour(2), ledger: Mark::of(&house.key), number: Some(10) };
+        std::fs::write(house.at("shop/index.php"), format!("the thief's {run}")).unwrap();
+        files.keep("shop", &moment, &[house.at("shop")], None).unwrap();
+    }
+    house.run_noted(&backups, 3, Some(30)).unwrap();
+    assert_eq!(files.parent_of(&of_run(3)), Some(was.id));
 }

@@ -330,9 +330,10 @@ fn a_number_that_is_not_the_signed_one_is_refused() {
     assert!(found == run_of(1) && refused.contains("another number"), "{refused}");
     let faults = backups.verify(crate::repository::Reading::Structure).unwrap();
     assert!(faults.iter().any(|fault| fault.contains("another number")), "{faults:?}");
-    // The whole one comes back, and none of the old one's keys with it.
+    // The whole one comes back, and its keys, and not the old one's with it.
     let restored = read_out(run_of(2), &house.at("own")).unwrap();
-    assert!(restored.keys_of.is_none() && restored.keys_lack.is_some(), "{restored:?}");
+    let unsigned = restored.keys_unsigned.map(|(run, _)| run);
+    assert_eq!((restored.keys_of, unsigned), (Some(run_of(2)), Some(run_of(1))));
 }
 
 /// The highest number that there is was signed into the next run, and into each after it: from then on all went by clocks.

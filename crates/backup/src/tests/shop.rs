@@ -26,7 +26,7 @@ fn shops_pack(target: &Path) -> PathBuf {
 /// What the drill says of the shop's files, or why it did not come so far.
 fn drilled(backups: &Backups, house: &House) -> Finding {
     let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(100), known: None };
-    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
+    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, _, manifest| {
         Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
     });
     let of_shop = report.findings.iter().find(|finding| finding.what == "shop" || finding.what == "restore");
@@ -554,6 +554,7 @@ fn a_copy_by_restic_comes_back() {
         repo.copied();
     }
     let backups = house.backups(&house.at("target"));
+    assert_eq!(backups.list().unwrap().runs[0].sums, None, "0 files were said");
     let restored = read_out(
         &backups,
         &backups.alone().unwrap(),
@@ -565,7 +566,7 @@ fn a_copy_by_restic_comes_back() {
     .unwrap();
     assert_eq!((restored.shop_files, restored.keys_of), (3, Some(run_of(1))));
     let trial = Trial { drill: DrillId::from_bits(1), at: at_hour(2), known: None };
-    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, manifest| {
+    let report = backups.drill(&backups.alone().unwrap(), trial, None, &house.key, |_, _, manifest| {
         Ok(Looked { heartbeat: manifest.heartbeat.clone(), ..Looked::default() })
     });
     assert!(report.findings.iter().all(|finding| finding.held || finding.what == "rows"), "{report:?}");
