@@ -57,8 +57,12 @@ impl Backups {
     /// Runs of which the manifest names what is not there as a whole, or of which it cannot be read itself. Customers' keys have days of their
     /// own.
     fn lacking_snapshots(&self, broken: &Broken) -> Result<Vec<(BackupId, Timestamp)>, Error> {
-        let named = |one: &Snapshot| format!("{}/{}", one.part.folder(), one.id);
-        let there: BTreeSet<String> = broken.own.iter().flat_map(|(_, all)| all).map(named).collect();
+        // What `restic copy` made of one has another id. Two runs may hold the same.
+        let named = |one: &Snapshot| {
+            let (run, folder) = (one.run, one.part.folder());
+            [&one.id, &one.tree].map(|name| (run, format!("{folder}/{name}")))
+        };
+        let there: BTreeSet<_> = broken.own.iter().flat_map(|(_, all)| all).flat_map(named).collect();
         let of_keys = format!("{}/", Part::Keys.folder());
         let whole: Vec<&Snapshot> = broken.whole().collect();
         if whole.is_empty() {
@@ -73,8 +77,13 @@ impl Backups {
             if read.is_err() {
                 files.answers()?;
             }
-            let is_there = |name: &String| name.starts_with(&of_keys) || there.contains(name);
-            if !read.is_ok_and(|manifest| manifest.snapshots.iter().all(is_there)) {
+            let is_there =
+                |name: &String| name.starts_with(&of_keys) || there.contains(&(one.run, name.clone()));
+            let is_whole = |manifest: Manifest| match manifest.trees.is_empty() {
+                true => manifest.snapshots.iter().all(is_there),
+                false => manifest.trees.iter().all(is_there),
+            };
+            if !read.is_ok_and(is_whole) {
                 lacking.extend(one.run.map(|run| (run, one.made_at)));
             }
         }

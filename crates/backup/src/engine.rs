@@ -18,7 +18,7 @@ use crate::place::s3::{S3, S3Account};
 use crate::place::sftp::Sftp;
 use crate::place::{Place, Within};
 use crate::progress::{Bars, Step};
-use crate::repository::{Missing, Moment, NOT_TO_ITS_END, Part, Reading, Repo, Snapshot};
+use crate::repository::{Missing, Moment, NOT_TO_ITS_END, Part, Pruning, Reading, Repo, Snapshot};
 use crate::retention::Keep;
 use crate::sources::{Sources, stage};
 use crate::staging::{ROOT, Staging};
@@ -258,7 +258,12 @@ impl Backups {
         let wanted = staged.files.iter().filter(|file| file.part == Part::Files.folder()).count();
         let made = files.keep(OWN, &moment, &[staged.of(Part::Files)], Some(Path::new(ROOT)))?;
         kept.push(made);
-        whole(&kept, &staged, wanted)?;
+        if let Err(why) = whole(&kept, &staged, wanted) {
+            // With its manifest it would count as a backup that came to its end.
+            let own: Vec<String> = kept.pop().map(|one| one.id).into_iter().collect();
+            files.forget(&own, Pruning::Thrifty)?;
+            return Err(why);
+        }
         Ok(Made {
             read_bytes: kept.iter().map(|snapshot| snapshot.bytes).sum(),
             added_bytes: kept.iter().map(|snapshot| snapshot.added_bytes).sum(),

@@ -100,6 +100,16 @@ impl Listing {
         self.of(part).iter().filter(move |one| one.label == OWN && one.run == Some(run))
     }
 
+    /// What a signed manifest names of a part, as `folder/tree`, and is not there.
+    pub(crate) fn lacking<'m>(&self, manifest: &'m Manifest, part: Part) -> Option<&'m str> {
+        let folder = format!("{}/", part.folder());
+        let is_there =
+            |tree: &str| self.of(part).iter().any(|one| one.run == Some(manifest.run) && one.tree == tree);
+        let named =
+            manifest.trees.iter().filter_map(|name| Some((name, name.strip_prefix(folder.as_str())?)));
+        named.into_iter().find(|(_, tree)| !is_there(tree)).map(|(name, _)| name.as_str())
+    }
+
     /// The shop's files of a run: the snapshots that its signed manifest names, or copies of them, and no others.
     pub(crate) fn shop_of(&self, manifest: &Manifest) -> Result<Vec<Snapshot>, Error> {
         let folder = format!("{}/", Part::Files.folder());

@@ -152,6 +152,10 @@ impl Backups {
                 if !own().all(|one| one.number == manifest.number) {
                     return Err(another_number(&manifest));
                 }
+                self.shop_of(&listing, &manifest)?;
+                if let Some(gone) = listing.lacking(&manifest, Part::Databases) {
+                    return Err(Error::Damaged(format!("{gone} of this backup is gone, or is another")));
+                }
                 let is_alone = own().all(|one| manifest.names(one)) && !listing.has_strangers(run.run);
                 if is_alone { Ok(()) } else { Err(strange(run.run)) }
             });

@@ -106,8 +106,8 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     }
     step()?;
     since::tell(beside, data, &restored, is_erased, &mut lines)?;
-    advise(data, wanted, &restored, &mut lines);
     open::restored::mark(data)?;
+    advise(data, wanted, &restored, &mut lines);
     if let Beside::Opened(opened) = beside {
         let fact = BackupRestored { run, files: restored.files + restored.shop_files };
         super::write(opened, move |tx| tx.append(Actor::Operator, None, fact.clone()).map(drop))?;

@@ -219,6 +219,9 @@ fn a_run_whose_manifest_names_what_is_not_there_is_no_whole_one() {
     let found = || backups.broken(&alone, &quiet).unwrap();
     let lacking = || found().runs.into_keys().collect::<Vec<_>>();
     assert_eq!(lacking(), [run_of(2)]);
+    // `verify` said that each byte holds.
+    let told = backups.verify(Reading::All).unwrap();
+    assert!(told.len() == 1 && told[0].contains(&run_of(2).to_string()), "{told:?}");
     lose_snapshot(&backups, &target, Part::Files, "shop", 3);
     assert_eq!(lacking(), [run_of(2), run_of(3)]);
     drop(alone);
@@ -555,6 +558,8 @@ fn a_copy_by_restic_comes_back() {
     }
     let backups = house.backups(&house.at("target"));
     assert_eq!(backups.list().unwrap().runs[0].sums, None, "0 files were said");
+    let broken = backups.broken(&backups.alone().unwrap(), &|_| Ok(())).unwrap();
+    assert!(broken.runs.is_empty(), "it lacks nothing, and was named to be deleted: {broken:?}");
     let restored = read_out(
         &backups,
         &backups.alone().unwrap(),

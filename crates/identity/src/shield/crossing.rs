@@ -568,10 +568,8 @@ impl SessionExchange for Crossing {
         body: Seen<'a>,
     ) -> Later<'a, Passage> {
         Box::pin(async move {
-            match self.outward(status, headers, body).await {
-                Ok(passage) => passage,
-                Err(error) => self.broken(&error),
-            }
+            let passed = self.outward(status, headers, body).await;
+            passed.unwrap_or_else(|error| self.broken(&error))
         })
     }
 
