@@ -199,8 +199,12 @@ async fn own_pages_are_answered_here_and_never_reach_the_shop_or_its_rules() {
         .route("/.storeward/echo", post(|body: String| async { body }));
     let too_long = Arc::new(AtomicUsize::new(0));
     let told = Arc::clone(&too_long);
-    let own = OwnPages::new(router, &[], &[])
-        .telling("/.storeward/echo", Arc::new(move |_| drop(told.fetch_add(1, Ordering::SeqCst))));
+    let own = OwnPages::new(router, &[], &[]).telling(
+        "/.storeward/echo",
+        Arc::new(move |_| {
+            told.fetch_add(1, Ordering::SeqCst);
+        }),
+    );
     let stages = Stages { own: Some(own), session: Some(Arc::new(Swap)) };
     let edge = TestEdge::staged(stages, &[shop.url()], "");
     assert_eq!(edge.get("/.storeward/hello").await.text(), "127.0.0.1");
