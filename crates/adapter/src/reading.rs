@@ -199,6 +199,17 @@ impl Adapter {
             || !self.routed.is_empty() || self.staff.acts.iter().any(|act| !act.query.is_empty());
         (reading.is_partial && is_by_field()) || reading.paths.iter().any(is_staffs)
     }
+
+    /// The same while nobody can tell who is of the staff: what changes an account below the back office's paths is theirs then, exception or not
+    /// (WordPress's profile changes whomever its form names, where the one who sends it may).
+    pub fn may_be_back_office(&self, reading: &Reading) -> bool {
+        let is_below = |path: &String| {
+            let path = place::folded(path);
+            let covers = |at| self.staff.paths.iter().any(|place| place::below_at(place, &path, at));
+            place::starts(&path).any(covers)
+        };
+        self.is_back_office(reading) || (self.is_sensitive(reading) && reading.paths.iter().any(is_below))
+    }
 }
 
 impl Adapter {

@@ -51,6 +51,21 @@ fn an_own_account_is_changed_by_no_other_spelling() {
     }
     // The profile's own form.
     assert!(!judged("POST", "/wp-admin/profile.php", &[], "action=update&email=x").1);
+    // It names whom it changes. Where nobody can tell who is of the staff, that may be anybody.
+    let wordpress = by_name("wordpress").unwrap();
+    let unsure = |method, path, query| {
+        let asked = Asked { method, path, query, content_type: FORM, authorization: None };
+        wordpress.may_be_back_office(&wordpress.reading(&asked, &[]))
+    };
+    assert!(unsure("POST", "/wp-admin/profile.php", None) && unsure("GET", "/wp-admin/users.php", None));
+    for (method, path, query) in [
+        ("GET", "/wp-admin/profile.php", None),
+        ("POST", "/wp-admin/admin-ajax.php", None),
+        ("POST", "/my-account/edit-account/", None),
+        ("POST", "/", Some("wc-ajax=add_to_cart")),
+    ] {
+        assert!(!unsure(method, path, query), "{method} {path}");
+    }
 }
 
 #[test]
@@ -63,6 +78,7 @@ fn what_only_staff_may_is_guarded_in_the_rest_interface_too() {
         ("GET", "/shop/WP-Admin/Profile.php?%70age=wc-settings&updated=1", &[], ""),
         ("POST", "/wp-admin/profile.php?page=wc-settings", &[], "save=1"),
         ("GET", "/wp-admin/profile.php?import=wordpress", &[], ""),
+        ("GET", "/wp-admin/profile.php?user_id=2", &[], ""),
         ("GET", "/wp-admin/profile.php?action=duplicate_post", &[], ""),
         ("GET", "/wp-json/wp/v2/users?context=edit", &[], ""),
         ("GET", "/index.php/wp-json/wp/v2/users?context=edit", &[], ""),

@@ -250,7 +250,7 @@ impl Crossing {
         }
         self.read_form(headers, body);
         // An adapter that does not fit sees nobody come in.
-        if guard.is_blind() && guard.adapter.is_back_office(&self.reading) {
+        if guard.is_blind() && guard.adapter.may_be_back_office(&self.reading) {
             return Ok(self.instead(&closed()));
         }
         if let Some(passage) = self.shut_office(headers) {
@@ -483,7 +483,7 @@ impl Crossing {
             return_to,
             may_follow,
             renamed: self.renamed.as_ref().filter(|_| may_follow),
-            guards_staff: self.guard.adapter.is_back_office(&self.reading),
+            guards_staff: self.guard.adapter.may_be_back_office(&self.reading),
             leaves: self.is_sign_out(),
             password: self.password.as_ref(),
         })

@@ -13,7 +13,7 @@ use crate::shield::answers::{Refusal, Wants};
 use crate::shield::decide::Act;
 use crate::shield::handles::Entry;
 use crate::shield::jar::{Phase, Rights};
-use crate::shield::section::{OfficeGuard, WhenUnclear};
+use crate::shield::section::{OfficeGuard, WhenUnclear, WhenUnsaid};
 use crate::state::ReturnTo;
 
 impl Crossing {
@@ -148,6 +148,15 @@ impl Crossing {
         None
     }
 
+    /// Where the owner has whoever is not told to be of the staff be a customer, that is no reason to let them change others.
+    fn is_for_staff(&self) -> bool {
+        let adapter = &self.guard.adapter;
+        match self.guard.section.rights_unsaid {
+            WhenUnsaid::Customers => adapter.may_be_back_office(&self.reading),
+            WhenUnsaid::Staff => adapter.is_back_office(&self.reading),
+        }
+    }
+
     fn is_new(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.is_new)
     }
@@ -209,8 +218,7 @@ impl Crossing {
             return Ok(Some(self.instead(&Refusal::unclear())));
         };
         let is_of_staff = rights == Rights::Staff;
-        let is_staffs =
-            !self.is_by_gate && (guard.adapter.is_back_office(&self.reading) || is_of_staff) && !leaves;
+        let is_staffs = !self.is_by_gate && (self.is_for_staff() || is_of_staff) && !leaves;
         let acts = [(is_sensitive, Act::Sensitive), (is_staffs, Act::BackOffice)];
         let back = self.own_place().or_else(|| self.referer.clone()).or_else(|| ReturnTo::parse("/"));
         let Some(back) = back else { return Ok(None) };
