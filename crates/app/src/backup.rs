@@ -220,9 +220,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
         known: newest::known(opened)?,
     };
-    // Once this one is there the newest is, and nobody would see that those before it are gone. A target that does not open is told below.
-    let gone =
-        backups.list().ok().map(|there| newest::held(opened, backups, &there.runs)).transpose()?.flatten();
+    let gone = gone_before(opened, backups)?;
     let (run, beat) = (begin.run, begin.heartbeat.clone());
     write(opened, move |tx| {
         tx.commit_silent("the backup itself is told when it is over");
@@ -329,6 +327,16 @@ fn look_for_an_attack(opened: &Opened, run: BackupId) -> Done {
 /// One that cannot be read is begun anew: it says nothing of an attack.
 fn remembered<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
     fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// What the target lacks of what was put away there last, in words. Once the next one is there that is the newest, and nobody would see that those
+/// before it are gone. A target that does not open is told by whoever writes to it.
+fn gone_before(opened: &Opened, backups: &Backups) -> Done<Option<String>> {
+    match backups.list() {
+        Ok(there) => newest::held(opened, backups, &there.runs),
+        Err(storeward_backup::Error::NoRepository { .. }) => newest::held(opened, backups, &[]),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Refuses to call a backup good before which the target had lost what was put away there last.
