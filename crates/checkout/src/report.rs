@@ -40,8 +40,11 @@ pub(crate) enum Said {
         begins: Option<String>,
         is_enforced: bool,
     },
-    /// The hash of a file as a browser received it (`report-sha256`), in base64.
-    Hash { address: String, hash: String },
+    /// The hash of a file as a browser received it (`report-sha256`), in base64; none where the page may not read the file.
+    Hash { address: String, hash: Option<String> },
+    /// Of a file that is called like a browser's own addition: one of these did it, or a script that gave itself such a name
+    /// (`//# sourceURL=`). Who did it is not said.
+    Doubted(Box<Said>),
     /// The guard's word.
     Guard { how: How, channel: &'static str, host: String, path: String },
 }
@@ -220,9 +223,14 @@ impl NewReport {
 
 impl OldReport {
     fn said(&self, about: About<'_>) -> Option<Said> {
-        if is_noise(&self.blocked_uri) || is_noise(&self.source_file) {
+        if is_noise(&self.blocked_uri) {
             return None;
         }
+        let what = self.what(about)?;
+        Some(if is_noise(&self.source_file) { Said::Doubted(Box::new(what)) } else { what })
+    }
+
+    fn what(&self, about: About<'_>) -> Option<Said> {
         let directive = match self.effective_directive.as_str() {
             "" => self.violated_directive.as_str(),
             named => named,
@@ -250,7 +258,7 @@ impl OldReport {
     }
 
     fn initiator(&self, about: About<'_>) -> Option<String> {
-        let file = Some(self.source_file.as_str()).filter(|file| file.contains("://"));
+        let file = Some(self.source_file.as_str()).filter(|file| file.contains("://") && !is_noise(file));
         // The guard does for others what they ask of the page: who that was is not told.
         file.and_then(|file| about.address(file)).filter(|file| !about.is_guard(file))
     }
@@ -306,18 +314,20 @@ impl HashReport {
         if is_noise(&self.address) || !matches!(self.destination.as_str(), "script" | "") {
             return None;
         }
-        let hash = self.hash.strip_prefix("sha256-")?;
-        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_');
-        if hash.len() != 44 || !hash.bytes().all(is_base64) {
-            return None;
-        }
-        let hash = hash.replace('-', "+").replace('_', "/");
+        let hash = if self.hash.is_empty() { None } else { Some(self.sha256()?) };
         let address = about.address(&self.address)?;
         // The guard's tag names its hash, and nobody has to approve it.
         if about.is_guard(&address) {
             return None;
         }
         Some(Said::Hash { address, hash })
+    }
+
+    fn sha256(&self) -> Option<String> {
+        let hash = self.hash.strip_prefix("sha256-")?;
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_');
+        let is_whole = hash.len() == 44 && hash.bytes().all(is_base64);
+        is_whole.then(|| hash.replace('-', "+").replace('_', "/"))
     }
 }
 

@@ -6,13 +6,14 @@ use std::hash::{BuildHasher, Hash};
 use storeward_base::WiderNetwork;
 
 use super::{Asker, Intake, Waiting};
+use crate::address;
 use crate::model::{Kind, ScriptId};
 use crate::policy::Known;
 use crate::report::{PRECONNECT, Said};
 use crate::sql::Counting;
 
-/// What reports of one network may bring in a day that nobody had brought on it, and beside it code that scripts put in, and hashes of files
-/// that are known; and networks of which that is counted; beyond them all others are one.
+/// What reports of one network may bring in a day that nobody had brought on it, and beside it code that scripts put in, hashes of files
+/// that are known, and what may be an addition's of the browser; and networks of which that is counted; beyond them all others are one.
 const MOST_OF_NETWORK: u32 = 100;
 const MOST_REPORTERS: usize = 4_096;
 /// Rows of what one script puts into one page; what is more has one, which is told again each day.
@@ -38,8 +39,40 @@ fn put_in(by: &str, begins: &str) -> String {
     format!("{which} that {by} puts in (cannot be approved)")
 }
 
+/// The last two parts of a host's name, or what stands in an address's place.
+fn domain(address: &str) -> &str {
+    match address::host(address) {
+        "" => address,
+        host => {
+            let dots = host.rmatch_indices('.').nth(1);
+            dots.and_then(|(at, _)| host.get(at + 1..)).unwrap_or(host)
+        }
+    }
+}
+
 impl Hearing<'_> {
     pub fn take(&mut self, said: Said) {
+        match said {
+            Said::Doubted(said) if self.is_of_several(&said) => self.hear(*said, true),
+            Said::Doubted(_) => self.waiting.noise += 1,
+            said => self.hear(said, false),
+        }
+    }
+
+    /// Whether clients of several networks said the same: an addition is one visitor's, and what was put into the page is everybody's.
+    fn is_of_several(&mut self, said: &Said) -> bool {
+        let what = match said {
+            // Another name of one's own domain for each visitor costs nothing.
+            Said::Violation { kind, address, .. } => format!("{kind:?}\n{}", domain(address)),
+            Said::Code { kind, begins, .. } => format!("{kind:?}\n\n{}", begins.as_deref().unwrap_or("")),
+            Said::Hash { .. } | Said::Guard { .. } | Said::Doubted(_) => return false,
+        };
+        let what = format!("doubted\n{}\n{what}", self.page);
+        let asker = Asker { network: self.network, is_plain: false };
+        self.reporters.takes_doubted(self.network, self.day, &what) && self.intake.is_of_several(&what, asker)
+    }
+
+    fn hear(&mut self, said: Said, is_doubted: bool) {
         match said {
             Said::Violation { kind, address, initiator, is_enforced } => {
                 self.violation((kind, address), initiator, is_enforced);
@@ -47,7 +80,8 @@ impl Hearing<'_> {
             Said::Code { kind, initiator, begins, is_enforced } => {
                 let how = if is_enforced { "blocked" } else { "seen" };
                 self.waiting.count(Counting::of_violation(how, kind, "inline"));
-                self.code(kind, initiator, begins);
+                let is_put_in = is_doubted || initiator.is_some();
+                self.code(kind, (initiator, is_put_in), begins);
             }
             Said::Hash { address, hash } => self.hash(address, hash),
             Said::Guard { how, channel, host, path } => {
@@ -61,6 +95,8 @@ impl Hearing<'_> {
                     self.waiting.count(counting);
                 }
             }
+            // Of a doubt there is none.
+            Said::Doubted(_) => {}
         }
     }
 
@@ -82,7 +118,7 @@ impl Hearing<'_> {
     }
 
     /// Code that stood in the page the page itself tells; what a script puts into it nobody but browsers.
-    fn code(&mut self, kind: Kind, initiator: Option<String>, begins: Option<String>) {
+    fn code(&mut self, kind: Kind, (initiator, is_put_in): (Option<String>, bool), begins: Option<String>) {
         if begins.as_ref().is_some_and(|begins| self.is_of_page(begins)) {
             return;
         }
@@ -97,8 +133,7 @@ impl Hearing<'_> {
         }
         let is_known = self.known.rows.contains_key(&id);
         let has_come = is_known || self.waiting.put_in.contains_key(&id);
-        let is_told =
-            has_come || initiator.is_some() || begins.is_some_and(|begins| self.is_another(&begins));
+        let is_told = has_come || is_put_in || begins.is_some_and(|begins| self.is_another(&begins));
         if !is_told || !(has_come || self.may_hear_code(&id)) {
             return;
         }
@@ -124,7 +159,7 @@ impl Hearing<'_> {
             && self.intake.lock_views().is_read(self.page)
     }
 
-    fn hash(&mut self, address: String, hash: String) {
+    fn hash(&mut self, address: String, hash: Option<String>) {
         let id = ScriptId::of(Kind::Script, &address);
         let Some(held) = self.known.rows.get(&id) else {
             if !self.waiting.files.contains_key(&id) && self.may_hear(&id) {
@@ -133,9 +168,7 @@ impl Hearing<'_> {
             }
             return;
         };
-        if held.as_deref() == Some(&hash) {
-            return;
-        }
+        let Some(hash) = hash.filter(|hash| held.as_deref() != Some(hash.as_str())) else { return };
         let may = self.reporters.takes_hash(self.network, self.day, &(&id, &hash));
         if self.waiting.may_hear(may) {
             self.is_new = true;
@@ -163,6 +196,8 @@ struct Brought {
     code: u32,
     /// A page with many files that were not fetched yet leaves what else it does its room.
     hashes: u32,
+    /// What may be the browser's own addition's is much, and is new with each of them.
+    doubted: u32,
 }
 
 impl Reporters {
@@ -179,6 +214,11 @@ impl Reporters {
     /// The same of the hash of a file that is known.
     fn takes_hash(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
         self.takes_of((network, day), what, |brought| &mut brought.hashes)
+    }
+
+    /// The same of what may be the browser's own addition's.
+    fn takes_doubted(&mut self, network: Option<WiderNetwork>, day: i64, what: &impl Hash) -> bool {
+        self.takes_of((network, day), what, |brought| &mut brought.doubted)
     }
 
     fn takes_of(

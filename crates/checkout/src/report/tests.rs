@@ -52,7 +52,6 @@ fn noise_is_counted_and_nothing_else() {
         "7",
         "{}",
         r#"{"csp-report":{"effective-directive":"script-src","blocked-uri":"chrome-extension://abc/x.js"}}"#,
-        r#"{"csp-report":{"effective-directive":"script-src","blocked-uri":"inline","source-file":"moz-extension"}}"#,
         r#"{"csp-report":{"effective-directive":"connect-src","blocked-uri":"https://translate.googleapis.com/element"}}"#,
         r#"{"csp-report":{"effective-directive":"script-src","blocked-uri":"https://gc.kis.v2.scr.kaspersky-labs.com/x"}}"#,
         r#"{"csp-report":{"effective-directive":"img-src","blocked-uri":"about"}}"#,
@@ -75,6 +74,25 @@ fn noise_is_counted_and_nothing_else() {
     assert_eq!(evil.said.len(), 1);
 }
 
+// A script may call itself so: who did it is not said, and that it was done is.
+#[test]
+fn what_is_called_an_addition_is_doubted() {
+    for file in
+        ["moz-extension", "chrome-extension://abc/x.js", "about:blank", "https://translate.google.com/a.js"]
+    {
+        let of = |directive: &str, url: &str| {
+            heard(&format!(
+                r#"{{"csp-report":{{"effective-directive":"{directive}","blocked-uri":"{url}","source-file":"{file}"}}}}"#
+            ))
+            .said
+        };
+        let expected = Said::Doubted(Box::new(violation(Kind::Connect, "https://evil.example")));
+        assert_eq!(of("connect-src", "https://evil.example/x"), [expected], "{file}");
+        assert!(matches!(&of("script-src", "inline")[..], [Said::Doubted(_)]), "{file}");
+        assert_eq!(of("connect-src", "chrome-extension://abc/x"), [], "{file}");
+    }
+}
+
 #[test]
 fn a_hash_is_read_in_both_spellings() {
     let of = |hash: &str| {
@@ -84,7 +102,7 @@ fn a_hash_is_read_in_both_spellings() {
         heard(&text).said
     };
     let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-    let expected = Said::Hash { address: "https://cdn.example/a.js".to_owned(), hash: hash.to_owned() };
+    let expected = Said::Hash { address: "https://cdn.example/a.js".to_owned(), hash: Some(hash.to_owned()) };
     assert_eq!(of(hash), std::slice::from_ref(&expected));
     assert_eq!(of("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU="), [expected]);
 }

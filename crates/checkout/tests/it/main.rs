@@ -1,6 +1,7 @@
 //! The guard of paying pages, on both databases.
 #![allow(clippy::unwrap_used)] // a test fails by panicking, in its helpers too
 
+mod additions;
 mod approvals;
 mod bench;
 mod crossing;
