@@ -1,5 +1,6 @@
 //! Bodies of scripts, fetched as a browser would get them, and hashed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use storeward_base::{Fault, Timestamp};
@@ -8,6 +9,7 @@ use storeward_outbound::{AllowList, Client, Destination, Limits, Options, Outbou
 use storeward_seal::encoding::base64;
 use storeward_seal::fingerprint::sha256;
 use storeward_store::Error as StoreError;
+use tokio::task::JoinSet;
 
 use crate::address;
 use crate::error::Error;
@@ -16,8 +18,15 @@ use crate::keep::{self, Body, Fetched};
 use crate::model::Script;
 use crate::sql;
 
-/// Of one round, and of each of the shop's hosts beside them; the next comes within half a minute, of the shop's own sooner.
-const MOST_AT_ONCE: u32 = 20;
+/// Of one round; the next comes within half a minute.
+const MOST_OF_ROUND: u32 = 20;
+/// The same of each of the shop's hosts; the next comes sooner.
+const MOST_OWN_OF_ROUND: u32 = 100;
+/// Files that are fetched at the same moment: others' hosts are asked for one after the other, the shop a little faster.
+const OTHERS_AT_ONCE: usize = 1;
+const OWN_AT_ONCE: usize = 4;
+/// What was fetched is written after so many: a server that answers late keeps no other's change waiting.
+const WRITTEN_TOGETHER: usize = 20;
 /// The shop's own scripts cost nobody else anything: those that stand in pages now are held against the approved ones this often, so
 /// that a change is told within a minute, whatever browsers say.
 const OWN_AGAIN: Duration = Duration::from_secs(12);
@@ -44,29 +53,47 @@ impl Checkout {
         let now = self.0.clock.now();
         let hours = u64::from(self.0.section.load().fetch_hours);
         let before = now.minus(Duration::from_secs(hours * 3_600));
-        let due = self.0.db.read(move |reader| sql::due(reader, before, MOST_AT_ONCE, now)).await?;
-        self.fetch(&due).await
+        let due = self.0.db.read(move |reader| sql::due(reader, before, MOST_OF_ROUND, now)).await?;
+        self.fetch(&due, OTHERS_AT_ONCE).await
     }
 
     /// Fetches the shop's own files that stood in pages since they were fetched; how many bodies came.
     pub async fn fetch_own(&self) -> Result<u32, Error> {
         let now = self.0.clock.now();
-        self.fetch(&self.own_in_use(now).await?).await
+        self.fetch(&self.own_in_use(now).await?, OWN_AT_ONCE).await
     }
 
-    /// One after the other; how many bodies came.
-    async fn fetch(&self, rows: &[Script]) -> Result<u32, Error> {
-        let mut all = Vec::new();
-        for row in rows {
-            let outcome = self.0.body(row).await.map_err(|code| code.chars().take(60).collect());
-            all.push(Fetched { id: row.id.clone(), outcome });
-        }
-        let came = all.iter().filter(|one| one.outcome.is_ok()).count();
-        if !all.is_empty() {
+    /// How many bodies came.
+    async fn fetch(&self, rows: &[Script], at_once: usize) -> Result<u32, Error> {
+        let mut came = 0;
+        for part in rows.chunks(WRITTEN_TOGETHER) {
+            let all = self.bodies(part, at_once).await;
+            came += all.iter().filter(|one| one.outcome.is_ok()).count();
             self.0.db.write(move |tx| keep::write_fetched(tx, &all)).await?;
             self.refresh().await?;
         }
         Ok(u32::try_from(came).unwrap_or(u32::MAX))
+    }
+
+    async fn bodies(&self, rows: &[Script], at_once: usize) -> Vec<Fetched> {
+        let mut rows = rows.iter().cloned();
+        let mut under_way = JoinSet::new();
+        let mut all = Vec::new();
+        loop {
+            for row in rows.by_ref().take(at_once.saturating_sub(under_way.len())) {
+                let shared = Arc::clone(&self.0);
+                under_way.spawn(async move {
+                    let outcome = shared.body(&row).await.map_err(|code| code.chars().take(60).collect());
+                    Fetched { id: row.id, outcome }
+                });
+            }
+            let Some(one) = under_way.join_next().await else { break };
+            // One that broke is due again with the next round.
+            all.extend(one.ok());
+        }
+        // The same order each time, so that two writers never wait for each other.
+        all.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        all
     }
 
     /// The shop's own that stood in pages since they were fetched.
@@ -78,7 +105,7 @@ impl Checkout {
         let read = self.0.db.read(move |reader| -> Result<_, StoreError> {
             let mut all = Vec::new();
             for host in &hosts {
-                all.extend(sql::due_of(reader, host, before, MOST_AT_ONCE, now)?);
+                all.extend(sql::due_of(reader, host, before, MOST_OWN_OF_ROUND, now)?);
             }
             Ok(all)
         });

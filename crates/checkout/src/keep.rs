@@ -310,7 +310,7 @@ impl Telling<'_, '_> {
     fn script(&mut self, id: &ScriptId, seen: &Seen) -> Result<bool, StoreError> {
         let now = self.tx.now();
         if let Some(row) = sql::find(self.tx, id, now)? {
-            sql::touch(self.tx, id, seen.count, seen.initiator.as_deref())?;
+            sql::touch(self.tx, id, (seen.count, seen.source), seen.initiator.as_deref())?;
             if seen.source.is_own() && !row.source.is_own() {
                 sql::seen_by_us(self.tx, id, &seen.page)?;
                 if row.approval.is_none() {

@@ -77,4 +77,9 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         number: 4,
         sql: include_str!("../migrations/0004_put_in.sql"),
     },
+    storeward_store::Migration {
+        domain: "checkout",
+        number: 5,
+        sql: include_str!("../migrations/0005_stood.sql"),
+    },
 ];

@@ -41,8 +41,9 @@ statements! {
     PAGE = columns!("WHERE id > $1 ORDER BY id LIMIT $2");
     DUE = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND (scope IS NOT NULL OR source = 'page') \
         AND address LIKE 'http%' ORDER BY COALESCE(fetched_at, 0), id LIMIT $2");
-    DUE_OF = columns!("WHERE kind = 'script' AND fetched_at <= $1 AND last_seen > fetched_at AND (scope IS NOT NULL OR source = 'page') \
-        AND SUBSTR(address, 1, LENGTH($2)) = $2 ORDER BY fetched_at, id LIMIT $3");
+    DUE_OF = columns!("WHERE kind = 'script' AND COALESCE(fetched_at, 0) <= $1 AND SUBSTR(address, 1, LENGTH($2)) = $2 \
+        AND (stood_at > COALESCE(fetched_at, 0) OR scope IS NOT NULL AND source <> 'page' AND last_seen > COALESCE(fetched_at, 0)) \
+        ORDER BY CASE WHEN stood_at > COALESCE(fetched_at, 0) THEN 0 ELSE 1 END, COALESCE(fetched_at, 0), id LIMIT $3");
     ENDING = columns!("WHERE scope IS NOT NULL AND approved_until <= $1 AND last_seen > $2 ORDER BY approved_until, id LIMIT $3");
     COUNT_HEARD = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND revoked_at IS NULL AND source IN ('report', 'guard') \
         AND CASE WHEN kind IN ('inline', 'handler') THEN 1 ELSE 0 END = $1";
@@ -57,9 +58,10 @@ statements! {
     COUNT_WORKERS = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NULL AND kind = 'worker'";
     COUNT_APPROVED = "SELECT CAST(COUNT(*) AS BIGINT) FROM checkout_script WHERE scope IS NOT NULL";
     INSERT = "INSERT INTO checkout_script (id, version, kind, address, sample, hash, page, initiator, source, seen, first_seen, \
-        last_seen, is_shared, place, is_changing, begins) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11, $12, $13)";
-    TOUCH = "UPDATE checkout_script SET seen = seen + $2, last_seen = $3, initiator = COALESCE(initiator, $4) WHERE id = $1";
-    SEEN_BY_US = "UPDATE checkout_script SET source = 'page', page = $2 WHERE id = $1 AND source IN ('report', 'guard')";
+        last_seen, is_shared, place, is_changing, begins, stood_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 0, $11, $12, $13, $14)";
+    TOUCH = "UPDATE checkout_script SET seen = seen + $2, last_seen = $3, stood_at = COALESCE($4, stood_at), \
+        initiator = CASE WHEN source = 'page' THEN initiator ELSE COALESCE(initiator, $5) END WHERE id = $1";
+    SEEN_BY_US = "UPDATE checkout_script SET source = 'page', page = $2, initiator = NULL WHERE id = $1 AND source IN ('report', 'guard')";
     BEGINS = "UPDATE checkout_script SET begins = $2 WHERE id = $1";
     NEW_HASH = "UPDATE checkout_script SET version = version + 1, hash = $2 WHERE id = $1";
     FETCHED = "UPDATE checkout_script SET fetched_at = $2, fetch_code = $3, is_shared = $4 WHERE id = $1";
@@ -189,7 +191,8 @@ pub(crate) fn due(
     held(reader, rows, now)
 }
 
-/// Scripts at addresses that begin so, which stood in a page since their body was fetched, and that not lately.
+/// Scripts at addresses that begin so, which stood in a page since their body was fetched, and that not lately; behind them the approved
+/// ones that no page has by itself and that somebody reported since.
 pub(crate) fn due_of(
     reader: &mut Reader<'_>,
     begins: &str,
@@ -291,19 +294,22 @@ pub(crate) fn insert(tx: &mut Tx<'_>, row: &NewRow<'_>) -> Result<(), StoreError
         now,
         text(row.place),
         row.is_changing,
-        text(row.begins)
+        text(row.begins),
+        row.source.is_own().then_some(now)
     ];
     tx.execute(INSERT, values).map(drop)
 }
 
+/// It was seen again, by us or by somebody who says so, and who asked for it.
 pub(crate) fn touch(
     tx: &mut Tx<'_>,
     id: &ScriptId,
-    seen: i64,
+    (seen, source): (i64, Source),
     initiator: Option<&str>,
 ) -> Result<(), StoreError> {
     let now = tx.now();
-    tx.execute(TOUCH, params![id.as_str(), seen, now, text(initiator)]).map(drop)
+    let stood_at = source.is_own().then_some(now);
+    tx.execute(TOUCH, params![id.as_str(), seen, now, stood_at, text(initiator)]).map(drop)
 }
 
 /// What was only hearsay stood in a page.

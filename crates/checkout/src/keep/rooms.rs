@@ -171,7 +171,7 @@ impl Telling<'_, '_> {
         let now = self.tx.now();
         let id = &changing.id;
         if let Some(row) = sql::find(self.tx, id, now)? {
-            sql::touch(self.tx, id, seen.count, None)?;
+            sql::touch(self.tx, id, (seen.count, seen.source), None)?;
             self.begins(&row, seen)?;
             if seen.may_arm {
                 sql::arm(self.tx, &alert_id("script_new", id.as_str()), Room::Code)?;

@@ -158,6 +158,57 @@ both_engines!(a_changed_file_of_the_shop_s_own_is_told_soon_after_a_view, MIGRAT
     );
 });
 
+// Twenty a round: a shop with eighty files had each looked at once a minute, and heard of a change later than it was told it would.
+both_engines!(all_files_of_a_large_page_are_fetched_in_one_round, MIGRATIONS, async |db| {
+    let (shop, _, count) = server("").await;
+    let bench = Bench::with_shop(db, "", Some(shop.url())).await;
+    let tags: String = (0..90).map(|n| format!("<script src=/s/{n}.js></script>")).collect();
+    for round in 1..3 {
+        bench.settled(&format!("<head>{tags}")).await;
+        // Also those that were never fetched.
+        assert_eq!(bench.checkout.fetch_own().await.unwrap(), 90);
+        assert_eq!(count.load(Ordering::SeqCst), 90 * round);
+        bench.db.clock.advance(Duration::from_secs(30));
+    }
+    assert!(bench.scripts().await.iter().all(|row| row.hash.is_some()));
+});
+
+// Whoever said so had every file that ever stood in a page fetched in each round, before those that stand in it now.
+both_engines!(a_report_has_no_file_of_the_shop_s_fetched, MIGRATIONS, async |db| {
+    let (shop, _, count) = server("").await;
+    let bench = Bench::with_shop(db, "", Some(shop.url())).await;
+    let (old, address) = ("<head><script src=/old.js></script>", "https://shop.example/old.js");
+    let key = bench.settled(old).await.report_key();
+    assert_eq!(bench.checkout.fetch_own().await.unwrap(), 1);
+    let forged = |address: &str| {
+        format!(
+            "{{\"csp-report\":{{\"effective-directive\":\"script-src-elem\",\"blocked-uri\":\"{address}\",\
+             \"source-file\":\"https://somebody.example/x.js\",\"document-uri\":\"https://shop.example/checkout\"}}}}"
+        )
+    };
+    let later = async |address: &str| {
+        bench.db.clock.advance(Duration::from_secs(30));
+        bench.post(&key, 1, forged(address)).await;
+        bench.checkout.settle().await.unwrap();
+        bench.checkout.fetch_own().await.unwrap()
+    };
+    assert_eq!(later(address).await, 0);
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    let row = bench.row(address).await;
+    assert_eq!((row.seen, row.initiator), (2, None), "nor does anybody say who asked for it");
+    // Nor of what was hearsay before it stood in a page.
+    let late = "https://shop.example/late.js";
+    assert_eq!(later(late).await, 0);
+    assert!(bench.row(late).await.initiator.is_some());
+    bench.settled("<head><script src=/late.js></script>").await;
+    assert_eq!((bench.row(late).await.initiator, bench.checkout.fetch_own().await.unwrap()), (None, 1));
+    // What an approved script of the shop's loads stands in no page: there a report is all that there is.
+    let loaded = "https://shop.example/loaded.js";
+    assert_eq!(later(loaded).await, 0);
+    bench.approve(&bench.row(loaded).await, Scope::Address).await;
+    assert_eq!((later(loaded).await, later(loaded).await, later(address).await), (1, 1, 0));
+});
+
 // Whoever writes a script's tag into a page chooses where we ask: nowhere inside.
 both_engines!(nothing_inside_is_asked, MIGRATIONS, async |db| {
     let (inside, _, count) = server("").await;
