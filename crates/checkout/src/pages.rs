@@ -122,17 +122,24 @@ impl Pace {
         if self.minute != minute {
             *self = Pace { minute, ..Pace::default() };
         }
+        if self.all.messages >= MOST_OF_ALL {
+            return false;
+        }
         let (around, clients) = self.wider.entry(client.wider().pop()).or_default();
-        if !self.clients.contains_key(&client) {
-            if self.clients.len() >= MOST_CLIENTS || *clients >= MOST_CLIENTS_OF_WIDER {
+        let is_known = self.clients.contains_key(&client);
+        // Whoever comes when no further one can be counted goes by the room of the network around: the first did not deafen us for the others.
+        let is_counted = is_known || self.clients.len() < MOST_CLIENTS;
+        if is_counted && !is_known {
+            if *clients >= MOST_CLIENTS_OF_WIDER {
                 return false;
             }
             *clients += 1;
         }
         let own = self.clients.entry(client).or_default();
         // What one sends beyond its own room takes none of the others'.
-        own.takes(bytes, (MOST_OF_ONE, MOST_BYTES_OF_ONE))
-            && around.takes(bytes, (MOST_OF_WIDER, MOST_BYTES_OF_WIDER))
+        let may = !is_counted
+            || self.clients.entry(client).or_default().takes(bytes, (MOST_OF_ONE, MOST_BYTES_OF_ONE));
+        may && around.takes(bytes, (MOST_OF_WIDER, MOST_BYTES_OF_WIDER))
             && self.all.takes(bytes, (MOST_OF_ALL, MOST_BYTES_OF_ALL))
     }
 }
@@ -267,6 +274,22 @@ mod tests {
         assert!(pace.clients.len() <= MOST_CLIENTS);
         assert!(pace.takes(client(1), 100, 8));
     }
+    // Whoever has sixteen networks of IPv4, or a few hours of a botnet, deafened the shop for everybody else of the minute.
+    #[test]
+    fn many_clients_leave_others_their_room() {
+        let client = |n: u32| ClientIp::new(std::net::Ipv4Addr::from(n).into()).block();
+        let mut pace = Pace::default();
+        assert_eq!((0..6_000).filter(|n| pace.takes(client(*n), 100, 7)).count(), 6_000);
+        assert_eq!(pace.clients.len(), MOST_CLIENTS);
+        let other = client(0x0a00_0000);
+        let taken = (0..10_000).filter(|_| pace.takes(other, 100, 7)).count();
+        assert_eq!(taken, usize::try_from(MOST_OF_WIDER).unwrap(), "as the network around it may");
+        for n in 0..100_000 {
+            pace.takes(client(n << 8), 100, 7);
+        }
+        assert!(pace.wider.len() <= usize::try_from(MOST_OF_ALL).unwrap(), "and there is an end to these");
+    }
+
 
     // A client that begins many and ends none held half a GiB.
     #[test]
