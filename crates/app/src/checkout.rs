@@ -4,7 +4,7 @@ mod words;
 
 use std::sync::Arc;
 
-use storeward_checkout::{Checkout, CheckoutParts, Mode, PAGES, ShopServer};
+use storeward_checkout::{Checkout, CheckoutParts, Mode, PAGES, REPORTS, ShopServer};
 use storeward_console::Concern;
 use storeward_edge::config::ServerEntry;
 use storeward_host::{Chain, OwnPages, SessionStage};
@@ -56,7 +56,7 @@ pub fn start(opened: &Opened, own: Option<OwnPages>) -> Done<(Option<Checkout>, 
         None => OwnPages::new(router, &[], &[]),
     };
     let told = checkout.clone();
-    let own = own.telling(PAGES, Arc::new(move |uri| told.left_out_report(uri)));
+    let own = own.with_long(&[REPORTS]).telling(PAGES, Arc::new(move |uri| told.left_out_report(uri)));
     Ok((Some(checkout), Some(own)))
 }
 

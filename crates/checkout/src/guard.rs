@@ -23,6 +23,9 @@ use crate::staff;
 /// Below it, on the shop's own host, are the guard script and the address where browsers report.
 pub const PAGES: &str = "/.storeward/checkout";
 
+/// Where browsers report, in long messages.
+pub const REPORTS: &str = "/.storeward/checkout/report";
+
 /// The script that runs before anything else on a paying page: one function, of several files.
 pub(crate) const GUARD: &str = concat!(
     "\"use strict\";\n(() => {\n",

@@ -36,7 +36,7 @@ mod verbs;
 pub use config::{CheckoutSection, ConfigFault, Mode, OnChange, Provider};
 pub use error::Error;
 pub use evidence::{Evidence, Names, Period};
-pub use guard::{Checkout, CheckoutParts, PAGES, ShopServer};
+pub use guard::{Checkout, CheckoutParts, PAGES, REPORTS, ShopServer};
 pub use sql::STATEMENTS;
 pub use sql::code::STATEMENTS as CODE_STATEMENTS;
 pub use staff::STATEMENTS as STAFF_STATEMENTS;

@@ -36,8 +36,8 @@ const MOST_BYTES_OF_WIDER: usize = 16 * 1024 * 1024;
 const MOST_CLIENTS_OF_WIDER: usize = 256;
 /// Clients that are remembered for it.
 const MOST_CLIENTS: usize = 4_096;
-/// Messages that are taken apart, of one client and of all. The front door has read each whole by then: how many it holds before that, and
-/// for how long, its own limits say (`[limits]`: connections of one client and of all, requests of each, the time that a body may take).
+/// Messages that are taken apart, of one client and of all. The front door has read each whole by then, and has room of its own for those
+/// that are still coming.
 const MOST_OPEN_OF_ONE: usize = 16;
 const MOST_OPEN_OF_WIDER: usize = 64;
 const MOST_OPEN: usize = 256;
@@ -135,7 +135,6 @@ impl Pace {
             }
             *clients += 1;
         }
-        let own = self.clients.entry(client).or_default();
         // What one sends beyond its own room takes none of the others'.
         let may = !is_counted
             || self.clients.entry(client).or_default().takes(bytes, (MOST_OF_ONE, MOST_BYTES_OF_ONE));
@@ -155,7 +154,7 @@ impl Checkout {
         Ok(routes(Routes::new(NoGate)).finish(desk, site).layer(before))
     }
 
-    /// A message was too long for the front door: if it was a report about a page of ours, it is counted as one that was left out.
+    /// A message was too long for the front door, or found no room there: if it was a report about a page of ours, it is counted as one that was left out.
     pub fn left_out_report(&self, uri: &Uri) {
         if page_of(self, uri).is_some() {
             self.0.intake.dropped(1);
@@ -253,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_prefix_is_one() {
-        assert_eq!(own!(""), crate::PAGES);
+        assert_eq!((own!(""), own!("/report")), (crate::PAGES, crate::REPORTS));
     }
 
     #[test]
@@ -274,6 +273,7 @@ mod tests {
         assert!(pace.clients.len() <= MOST_CLIENTS);
         assert!(pace.takes(client(1), 100, 8));
     }
+
     // Whoever has sixteen networks of IPv4, or a few hours of a botnet, deafened the shop for everybody else of the minute.
     #[test]
     fn many_clients_leave_others_their_room() {
@@ -289,7 +289,6 @@ mod tests {
         }
         assert!(pace.wider.len() <= usize::try_from(MOST_OF_ALL).unwrap(), "and there is an end to these");
     }
-
 
     // A client that begins many and ends none held half a GiB.
     #[test]

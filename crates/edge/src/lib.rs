@@ -29,6 +29,7 @@ mod plain;
 pub mod private;
 mod proxy_protocol;
 pub mod rates;
+mod readings;
 mod record;
 pub mod request;
 pub mod response;

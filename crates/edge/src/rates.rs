@@ -12,6 +12,7 @@ use http::Method;
 
 use storeward_base::AddressBlock;
 
+use crate::readings::Readings;
 use crate::senders::Senders;
 
 /// Sets of eight buckets: 65,536 buckets in 512 KiB.
@@ -80,6 +81,8 @@ struct Set([AtomicU64; 8]);
 pub struct Rates {
     /// Of places that have room of their own.
     pub senders: Senders,
+    /// Bodies that are still coming.
+    pub(crate) readings: Readings,
     began: Instant,
     hashing: RandomState,
     sets: Box<[Set]>,
@@ -89,6 +92,7 @@ impl Default for Rates {
     fn default() -> Self {
         Rates {
             senders: Senders::default(),
+            readings: Readings::default(),
             began: Instant::now(),
             hashing: RandomState::new(),
             sets: (0..SETS).map(|_| Set::default()).collect(),

@@ -18,7 +18,7 @@ use storeward_base::{AddressBlock, Clock, Timestamp};
 use crate::certificates::replace;
 use crate::rates::Rate;
 
-/// Messages under way at once, of each of the two kinds; each is [`storeward_host::OWN_REQUEST_BYTES`] long at most.
+/// Messages under way at once, of each of the two kinds; each is [`storeward_host::LONG_REQUEST_BYTES`] long at most.
 const SEATS: u32 = 32;
 /// Of the strangers' seats, so many for one network: whoever sends slowly takes no other stranger's.
 const SEATS_OF_ONE: u32 = 4;

@@ -50,6 +50,8 @@ pub fn reason(code: &str) -> &str {
         "path.dot_segment" => "an address that climbs out of the shop's folder",
         "connection.names_field" => "a header that would take others away",
         "body.too_large" => "more than this page accepts",
+        "body.no_room" => "too much on its way to pages of Storeward's own",
+        "body.too_slow" => "too slow with what it sent a page of Storeward's own",
         "route.closed" => "a page that is closed",
         "route.only_from" => "a page for other addresses only",
         "slow.handshake" | "slow.preface" => "too slow with the greeting",

@@ -19,9 +19,9 @@ pub use ask::{AskShop, Asking, NoAnswer, Question};
 pub use chain::Chain;
 pub use emit::{Acknowledgement, Emission, Emit, RecordedEmissions};
 pub use pipeline::{
-    ASSERTION, Going, Later, Listener, Minder, OWN_COOKIES, OWN_PREFIX, OWN_REQUEST_BYTES, OwnPages,
-    PATIENCE, Passage, RequestHead, Rewrite, Seen, SessionExchange, SessionStage, Stages, TooLong,
-    Unanswered, rewritten,
+    ASSERTION, Going, LONG_REQUEST_BYTES, Later, Listener, Minder, OWN_COOKIES, OWN_PREFIX,
+    OWN_REQUEST_BYTES, OwnPages, PATIENCE, Passage, RequestHead, Rewrite, Seen, SessionExchange,
+    SessionStage, Stages, Unanswered, Unread, rewritten,
 };
 pub use stop::{Stop, Stopper};
 pub use threads::wake_behind_others;

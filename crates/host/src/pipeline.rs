@@ -33,8 +33,9 @@ pub const ASSERTION: &str = "storeward-assertion";
 /// A page that stalls is passed on as it is rather than held back longer, where no stage says otherwise.
 pub const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The longest body of a request to our own pages.
-pub const OWN_REQUEST_BYTES: usize = 576 * 1024;
+/// The longest body of a request to our own pages, and to those places of theirs that take long ones.
+pub const OWN_REQUEST_BYTES: usize = 256 * 1024;
+pub const LONG_REQUEST_BYTES: usize = 576 * 1024;
 
 /// The longest answer of our own pages.
 const OWN_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -62,14 +63,17 @@ pub struct OwnPages {
     rooms: Arc<[Room]>,
     /// Where messages arrive whose signature decides.
     inboxes: Arc<[String]>,
-    /// Who is told of requests that were too long to be answered, by where their pages are.
-    refusals: Arc<[(String, TooLong)]>,
+    /// Places that take long bodies, besides the inboxes.
+    long: Arc<[String]>,
+    /// Who is told of requests that were not read, by where their pages are.
+    refusals: Arc<[(String, Unread)]>,
     /// Where answers are made; on the thread that asks without it.
     beside: Option<Handle>,
 }
 
-/// Hears where a request was sent whose body was longer than [`OWN_REQUEST_BYTES`]. It runs on the core that serves: it waits for nothing.
-pub type TooLong = Arc<dyn Fn(&Uri) + Send + Sync>;
+/// Hears where a request was sent whose body was too long, or for which there was no room. It runs on the core that serves: it waits for
+/// nothing.
+pub type Unread = Arc<dyn Fn(&Uri) + Send + Sync>;
 
 /// What one domain answers.
 #[derive(Clone)]
@@ -87,6 +91,7 @@ impl OwnPages {
             hosts: hosts.into(),
             rooms: Arc::default(),
             inboxes: Arc::default(),
+            long: Arc::default(),
             refusals: Arc::default(),
             beside: None,
         };
@@ -110,15 +115,28 @@ impl OwnPages {
         OwnPages { inboxes: self.inboxes.iter().cloned().chain(further).collect(), ..self }
     }
 
-    /// Tells of requests for these places that were too long: the router is asked of none of them.
+    /// At these canonical paths bodies of [`LONG_REQUEST_BYTES`] are taken.
     #[must_use]
-    pub fn telling(self, path: &str, told: TooLong) -> Self {
+    pub fn with_long(self, paths: &[&str]) -> Self {
+        let further = paths.iter().map(|path| (*path).to_owned());
+        OwnPages { long: self.long.iter().cloned().chain(further).collect(), ..self }
+    }
+
+    /// The longest body of a request for this canonical path.
+    pub fn most_bytes(&self, path: &str) -> usize {
+        let is_long = self.is_inbox(path) || self.long.iter().any(|long| long == path);
+        if is_long { LONG_REQUEST_BYTES } else { OWN_REQUEST_BYTES }
+    }
+
+    /// Tells of requests for these places that were not read: the router is asked of none of them.
+    #[must_use]
+    pub fn telling(self, path: &str, told: Unread) -> Self {
         let further = [(path.to_owned(), told)];
         OwnPages { refusals: self.refusals.iter().cloned().chain(further).collect(), ..self }
     }
 
-    /// A request was too long, and is refused.
-    pub fn too_long(&self, uri: &Uri) {
+    /// A request was too long, or found no room, and is refused.
+    pub fn unread(&self, uri: &Uri) {
         for (_, told) in self.refusals.iter().filter(|(path, _)| covers(path, uri.path())) {
             told(uri);
         }

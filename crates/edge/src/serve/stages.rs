@@ -1,7 +1,10 @@
 //! The steps of other domains: their pages on the shop's host, and the session between client and shop.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,10 +15,22 @@ use storeward_host::{OWN_REQUEST_BYTES, PATIENCE, Passage, RequestHead, Rewrite,
 use super::puzzle::{self, OwnPlace};
 use super::{Answer, Exchange, Stopped};
 use crate::body::{BodyError, ClientBody};
-use crate::canonical::Target;
+use crate::canonical::{Refused, Target};
+use crate::readings;
 use crate::tunnel::Attendants;
 use crate::upstream::response::Head;
 use crate::upstream::{Outcome, Server, UpstreamError};
+
+fn most_bytes(place: &OwnPlace<'_>, parts: &Parts) -> usize {
+    match place {
+        OwnPlace::Pages(own) => own.most_bytes(parts.uri.path()),
+        OwnPlace::Script | OwnPlace::Pass => OWN_REQUEST_BYTES,
+    }
+}
+
+const fn refused(status: u16, code: &'static str) -> Stopped {
+    Stopped::Refused(Refused { status, code })
+}
 
 impl Exchange<'_> {
     /// Answers from our own pages. The body is read whole: forms are small.
@@ -27,20 +42,29 @@ impl Exchange<'_> {
     ) -> Result<Answer, Stopped> {
         self.ending.record.route = "own".into();
         let _seat = self.sender.map(|sender| self.seat(sender)).transpose()?;
-        let reading = body.read_ahead(OWN_REQUEST_BYTES);
         let read = match self.sender {
-            None => reading.await,
+            None => self.read_own(&place, &parts, body).await,
             // Turned away as whoever finds no seat is.
-            Some(sender) => match tokio::time::timeout(Self::time_for(sender), reading).await {
-                Ok(read) => read,
-                Err(_) => return Err(self.no_room(sender)),
-            },
-        };
-        let (bytes, complete) = read.map_err(|error| self.stopped_by_body(error))?;
-        if !complete {
-            if let OwnPlace::Pages(own) = place {
-                own.too_long(&parts.uri);
+            Some(sender) => {
+                let reading = body.read_ahead(most_bytes(&place, &parts));
+                match tokio::time::timeout(Self::time_for(sender), reading).await {
+                    Ok(read) => read.map_err(|error| self.stopped_by_body(error)),
+                    Err(_) => return Err(self.no_room(sender)),
+                }
             }
+        };
+        let unread = || {
+            if let OwnPlace::Pages(own) = place {
+                own.unread(&parts.uri);
+            }
+        };
+        let (bytes, complete) = read.inspect_err(|stopped| {
+            if matches!(stopped, Stopped::Refused(_)) {
+                unread();
+            }
+        })?;
+        if !complete {
+            unread();
             return Err(Stopped::TooLarge);
         }
         let own = match place {
@@ -64,6 +88,34 @@ impl Exchange<'_> {
             self.took_message(parts.status);
         }
         Ok(Answer::Whole(parts, body))
+    }
+
+    /// Reads a body, as far as there is room for what has yet to come.
+    async fn read_own(
+        &mut self,
+        place: &OwnPlace<'_>,
+        parts: &Parts,
+        body: &mut ClientBody,
+    ) -> Result<(Bytes, bool), Stopped> {
+        let most = most_bytes(place, parts);
+        let mut reading = pin!(body.read_ahead(most));
+        // What came along with the head takes none.
+        let at_once = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
+        let read = match at_once {
+            Poll::Ready(read) => read,
+            Poll::Pending => {
+                let core = self.core;
+                let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|line| line.to_str().ok());
+                let announced = announced.and_then(|length| length.parse().ok()).unwrap_or(most);
+                let room = core.shared.rates.readings.take(self.client.block(), announced.min(most));
+                let Some(_room) = room else { return Err(refused(503, "body.no_room")) };
+                match tokio::time::timeout(readings::TIME, reading).await {
+                    Ok(read) => read,
+                    Err(_) => return Err(refused(408, "body.too_slow")),
+                }
+            }
+        };
+        read.map_err(|error| self.stopped_by_body(error))
     }
 
     /// From here on a field that begins with our name is ours: what a client wrote there is gone.

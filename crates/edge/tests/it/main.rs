@@ -15,6 +15,7 @@ mod inbox;
 mod inspecting;
 mod limits;
 mod long_bodies;
+mod own_bodies;
 mod proxying;
 mod puzzles;
 mod rates;

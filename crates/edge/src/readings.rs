@@ -1,0 +1,104 @@
+//! Bodies of requests to our own pages that are still coming. Each is read whole before anybody looks at it, so what they may take of memory
+//! has an end: for one client, for the network around it, and for all.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use storeward_base::{AddressBlock, WiderNetwork};
+
+const MIB: usize = 1024 * 1024;
+const OF_ONE: usize = 4 * MIB;
+const OF_WIDER: usize = 16 * MIB;
+const OF_ALL: usize = 64 * MIB;
+/// What the shortest one counts.
+const LEAST: usize = 4 * 1024;
+/// How long one may take to come, whole.
+pub(crate) const TIME: Duration = Duration::from_secs(20);
+
+/// How many bytes may come still, by whose they are.
+#[derive(Debug, Default)]
+pub(crate) struct Readings(Mutex<HashMap<Of, usize>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Of {
+    One(AddressBlock),
+    Wider(Option<WiderNetwork>),
+    All,
+}
+
+/// One of them. Dropping it makes room.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    readings: &'a Readings,
+    client: AddressBlock,
+    bytes: usize,
+}
+
+fn rooms(client: AddressBlock) -> [(Of, usize); 3] {
+    [(Of::One(client), OF_ONE), (Of::Wider(client.wider().pop()), OF_WIDER), (Of::All, OF_ALL)]
+}
+
+impl Readings {
+    /// Room for a body of so many bytes at most; nothing where there is none.
+    pub(crate) fn take(&self, client: AddressBlock, bytes: usize) -> Option<Reading<'_>> {
+        let bytes = bytes.max(LEAST);
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |room| taken.get(&room).copied().unwrap_or(0);
+        if rooms(client).into_iter().any(|(room, most)| of(room).saturating_add(bytes) > most) {
+            return None;
+        }
+        for (room, _) in rooms(client) {
+            *taken.entry(room).or_default() += bytes;
+        }
+        drop(taken);
+        Some(Reading { readings: self, client, bytes })
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.readings.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (room, _) in rooms(self.client) {
+            match taken.get_mut(&room) {
+                Some(bytes) if *bytes > self.bytes => *bytes -= self.bytes,
+                _ => drop(taken.remove(&room)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_base::ClientIp;
+
+    use super::*;
+
+    fn client(n: u32) -> AddressBlock {
+        ClientIp::new(std::net::Ipv4Addr::from(0x0a00_0000 + n).into()).block()
+    }
+
+    #[test]
+    fn what_is_being_read_has_an_end() {
+        let readings = Readings::default();
+        let half = MIB / 2;
+        let mut held: Vec<_> = (0..100).filter_map(|_| readings.take(client(1), half)).collect();
+        assert_eq!(held.len(), OF_ONE / half);
+        held.extend((2..200).filter_map(|n| readings.take(client(n), half)));
+        assert_eq!(held.len(), OF_WIDER / half, "the network's");
+        held.extend((1..2_000).filter_map(|n| readings.take(client(n << 8), half)));
+        assert_eq!(held.len(), OF_ALL / half, "all");
+        held.pop();
+        assert!(readings.take(client(0x00ff_0000), half).is_some(), "one that ended makes room");
+        drop(held);
+        assert!(readings.0.lock().unwrap().is_empty(), "and leaves no trace");
+    }
+
+    // A program that sends many short ones at once is no flood.
+    #[test]
+    fn short_ones_take_little() {
+        let readings = Readings::default();
+        let held: Vec<_> = (0..2_000).filter_map(|_| readings.take(client(1), 1)).collect();
+        assert_eq!(held.len(), OF_ONE / LEAST);
+    }
+}
