@@ -438,7 +438,7 @@ mod tests {
         let note = move |uri: &Uri| told.lock().expect("nobody panics in it").push(uri.to_string());
         let pages = pages().telling("/.storeward/reports", Arc::new(note));
         for uri in ["/.storeward/reports/one?k=1", "/.storeward/reportsman", "/.storeward/hello"] {
-            pages.too_long(&Uri::from_static(uri));
+            pages.unread(&Uri::from_static(uri));
         }
         assert_eq!(*heard.lock().expect("nobody panics in it"), ["/.storeward/reports/one?k=1"]);
     }
