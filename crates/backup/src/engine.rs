@@ -258,12 +258,7 @@ impl Backups {
         let wanted = staged.files.iter().filter(|file| file.part == Part::Files.folder()).count();
         let made = files.keep(OWN, &moment, &[staged.of(Part::Files)], Some(Path::new(ROOT)))?;
         kept.push(made);
-        if let Err(why) = whole(&kept, &staged, wanted) {
-            // With its manifest it would count as a backup that came to its end.
-            let own: Vec<String> = kept.pop().map(|one| one.id).into_iter().collect();
-            files.forget(&own, Pruning::Thrifty)?;
-            return Err(why);
-        }
+        whole(&kept, &staged, wanted).map_err(|why| taken_back(&files, kept.last(), why))?;
         Ok(Made {
             read_bytes: kept.iter().map(|snapshot| snapshot.bytes).sum(),
             added_bytes: kept.iter().map(|snapshot| snapshot.added_bytes).sum(),
@@ -307,6 +302,12 @@ impl Backups {
 pub enum Frozen {
     Yes,
     No,
+}
+
+/// With its manifest a run would count as one that came to its end.
+fn taken_back(files: &Repo, own: Option<&Snapshot>, why: Error) -> Error {
+    let own: Vec<String> = own.map(|one| one.id.clone()).into_iter().collect();
+    files.forget(&own, Pruning::Thrifty).err().unwrap_or(why)
 }
 
 fn place(target: &Target, plan: &Plan) -> Result<Arc<dyn Place>, Error> {

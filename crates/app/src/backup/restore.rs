@@ -71,9 +71,8 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     // That keys are older than the data is said below.
     let has_keys = !restored.keys_are_older && restored.manifest.of_part(Part::Keys).next().is_some();
     let behind = held.or_else(|| newest::missing(noted.as_ref(), &listing.runs, has_keys));
-    let is_behind = behind.is_some();
     let mut lines = first_lines(wanted, &restored, key.is_some());
-    if let Some(words) = behind {
+    if let Some(words) = &behind {
         lines.push(format!("BAD   {words}. Whoever was erased since may be in this copy"));
     }
     lines.extend(of_a_copy.into_iter().chain(unread).map(|words| format!("BAD   {words}")));
@@ -93,7 +92,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     lines.extend(passed.map(|words| format!("BAD   {words}")));
     let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
     lines.extend(newest::later(noted.as_ref(), &keys_of));
-    lines.extend(whose_keys(&restored, noted.as_ref(), is_behind));
+    lines.extend(whose_keys(&restored, noted.as_ref(), behind.is_some()));
     lines.extend(unsigned_keys(&restored));
     lines.extend(lost(&restored));
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
