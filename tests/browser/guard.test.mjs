@@ -252,7 +252,7 @@ test('the report that a program makes is the one that the ledger knows', async (
   const today = new Date().toISOString().slice(0, 10);
   const made = await ask('POST', '/checkout/reports', { from: today });
   assert.equal(made.status, 200, made.bytes.toString());
-  assert.equal(made.json.form, 'storeward-checkout-evidence/1');
+  assert.equal(made.json.form, 'storeward-checkout-evidence/2');
   const kinds = new Set(made.json.alerts.map(({ what }) => what));
   for (const kind of ['script_changed', 'script_new', 'header_changed']) assert.ok(kinds.has(kind), kind);
   assert.ok(made.json.decisions.some(({ owner, by }) => owner === 'Releases' && by.id));
