@@ -220,7 +220,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
         known: newest::known(opened)?,
     };
-    let gone = gone_before(opened, backups)?;
+    let gone = gone_before(opened, backups);
     let (run, beat) = (begin.run, begin.heartbeat.clone());
     write(opened, move |tx| {
         tx.commit_silent("the backup itself is told when it is over");
@@ -252,7 +252,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             let looked = look_for_an_attack(opened, run);
             thin_out(opened, backups, alone, &made)?;
             looked.and(copied)?;
-            was_there(gone)?;
+            was_there(gone?)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {

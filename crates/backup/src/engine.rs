@@ -307,7 +307,12 @@ pub enum Frozen {
 /// With its manifest a run would count as one that came to its end.
 fn taken_back(files: &Repo, own: Option<&Snapshot>, why: Error) -> Error {
     let own: Vec<String> = own.map(|one| one.id.clone()).into_iter().collect();
-    files.forget(&own, Pruning::Thrifty).err().unwrap_or(why)
+    match files.forget(&own, Pruning::Thrifty) {
+        Ok(()) => why,
+        Err(stays) => {
+            Error::Damaged(format!("{why}; and it stays at the target as if it were whole: {stays}"))
+        }
+    }
 }
 
 fn place(target: &Target, plan: &Plan) -> Result<Arc<dyn Place>, Error> {

@@ -8,11 +8,13 @@ use std::time::Duration;
 use storeward_base::{AddressBlock, WiderNetwork};
 
 const MIB: usize = 1024 * 1024;
+/// Of long ones, and the same again of short ones: whoever announces much, and sends none of it, shuts nobody's form.
 const OF_ONE: usize = 4 * MIB;
 const OF_WIDER: usize = 16 * MIB;
 const OF_ALL: usize = 64 * MIB;
-/// What the shortest one counts.
+/// What the shortest one counts, and what is short: a form is.
 const LEAST: usize = 4 * 1024;
+const SHORT: usize = 16 * 1024;
 /// How long one may take to come, whole.
 pub(crate) const TIME: Duration = Duration::from_secs(20);
 
@@ -22,9 +24,15 @@ pub(crate) struct Readings(Mutex<HashMap<Of, usize>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Of {
-    One(AddressBlock),
-    Wider(Option<WiderNetwork>),
-    All,
+    One(AddressBlock, Length),
+    Wider(Option<WiderNetwork>, Length),
+    All(Length),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Length {
+    Short,
+    Long,
 }
 
 /// One of them. Dropping it makes room.
@@ -35,8 +43,10 @@ pub(crate) struct Reading<'a> {
     bytes: usize,
 }
 
-fn rooms(client: AddressBlock) -> [(Of, usize); 3] {
-    [(Of::One(client), OF_ONE), (Of::Wider(client.wider().pop()), OF_WIDER), (Of::All, OF_ALL)]
+fn rooms(client: AddressBlock, bytes: usize) -> [(Of, usize); 3] {
+    let length = if bytes <= SHORT { Length::Short } else { Length::Long };
+    let wider = client.wider().pop();
+    [(Of::One(client, length), OF_ONE), (Of::Wider(wider, length), OF_WIDER), (Of::All(length), OF_ALL)]
 }
 
 impl Readings {
@@ -45,10 +55,10 @@ impl Readings {
         let bytes = bytes.max(LEAST);
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |room| taken.get(&room).copied().unwrap_or(0);
-        if rooms(client).into_iter().any(|(room, most)| of(room).saturating_add(bytes) > most) {
+        if rooms(client, bytes).into_iter().any(|(room, most)| of(room).saturating_add(bytes) > most) {
             return None;
         }
-        for (room, _) in rooms(client) {
+        for (room, _) in rooms(client, bytes) {
             *taken.entry(room).or_default() += bytes;
         }
         drop(taken);
@@ -59,7 +69,7 @@ impl Readings {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         let mut taken = self.readings.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (room, _) in rooms(self.client) {
+        for (room, _) in rooms(self.client, self.bytes) {
             match taken.get_mut(&room) {
                 Some(bytes) if *bytes > self.bytes => *bytes -= self.bytes,
                 _ => drop(taken.remove(&room)),
@@ -88,6 +98,8 @@ mod tests {
         assert_eq!(held.len(), OF_WIDER / half, "the network's");
         held.extend((1..2_000).filter_map(|n| readings.take(client(n << 8), half)));
         assert_eq!(held.len(), OF_ALL / half, "all");
+        // Forms go all the same.
+        drop(readings.take(client(1), 2_000).unwrap());
         held.pop();
         assert!(readings.take(client(0x00ff_0000), half).is_some(), "one that ended makes room");
         drop(held);

@@ -102,8 +102,10 @@ fn is_nobody_elses(copy: &Path, shelf: &Path, key: &LogKey) -> Done {
 
 /// A key that lies nowhere else opens what was sealed since this directory went another way: after it was put back, say, or beside a copy of it.
 fn is_nothing_newer(copy: &Path, shelf: &Path) -> Done {
-    // What cannot be read was looked at already.
-    let newer = Shelf::at(shelf).never_had(copy).unwrap_or_default();
+    if !copy.exists() || is_blank(copy) {
+        return Ok(());
+    }
+    let newer = Shelf::at(shelf).never_had(copy).context(format!("backup.epochs_copy {}", copy.display()))?;
     let epochs: Vec<String> = newer.iter().map(u32::to_string).collect();
     match epochs.is_empty() {
         true => Ok(()),

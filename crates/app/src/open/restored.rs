@@ -25,11 +25,11 @@ fn which(config: &Config) -> Option<String> {
         let is_own = [OWN, "./storeward.sqlite"].iter().any(|own| plain == std::path::Path::new(own));
         return (!is_own).then(|| sha256_hex(plain.as_os_str().as_encoded_bytes()));
     }
-    let url = DatabaseUrl::parse(text).ok()?;
+    let Ok(url) = DatabaseUrl::parse(text) else { return Some(ANY.to_owned()) };
     let asked =
         url.for_programs().into_iter().filter(|(name, _)| ["PGHOST", "PGPORT", "PGDATABASE"].contains(name));
     let told: Vec<String> = asked.map(|(name, value)| format!("{name}={}", value.expose())).collect();
-    (!told.is_empty()).then(|| sha256_hex(told.join("\n").as_bytes()))
+    Some(if told.is_empty() { ANY.to_owned() } else { sha256_hex(told.join("\n").as_bytes()) })
 }
 
 /// In the place of it where the config says none that this version reads: then it may be any.
@@ -138,6 +138,13 @@ mod tests {
             }
             fs::remove_file(data.join(MARK)).unwrap();
         }
+        // An address that this version does not read, and that somebody mends, may be any.
+        let text = "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n[database]\nurl = 'other://ward@db.example/ward'\n";
+        fs::write(data.join(config::FILE), text).unwrap();
+        mark(&data).unwrap();
+        assert!(leads_elsewhere(&data, &config("postgres://ward@db.example/ward")).is_err());
+        leads_elsewhere(&data, &config("sqlite:storeward.sqlite")).unwrap();
+        fs::remove_file(data.join(MARK)).unwrap();
         // The usual one is the copy's own.
         fs::write(data.join(config::FILE), "domain = 'shop.example'\n[listen]\nhttps = '127.0.0.1:0'\n[upstream]\nservers = ['http://127.0.0.1:1']\n").unwrap();
         mark(&data).unwrap();
