@@ -39,6 +39,7 @@ use crate::vault::copies;
 
 use plan::Given;
 pub use schedule::{Watched, desk, handlers};
+pub use sources::OWN_SQLITE;
 pub use words::{Options, backup};
 
 /// Copies while a run or a drill is under way; gone afterwards.

@@ -115,8 +115,8 @@ pub(crate) struct HashedFile {
     size: u64,
     /// So many bytes it may have.
     most: u64,
-    /// It could not be written: no fault of the backup.
-    is_unwritten: bool,
+    /// Why it could not be written: no fault of the backup.
+    unwritten: Option<std::io::Error>,
 }
 
 impl HashedFile {
@@ -127,16 +127,16 @@ impl HashedFile {
         }
         let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(|why| Error::at(path, &why))?;
-        Ok(HashedFile { file, hash: Sha256::default(), size: 0, most, is_unwritten: false })
+        Ok(HashedFile { file, hash: Sha256::default(), size: 0, most, unwritten: None })
     }
 
     /// Deletes what was written of it; the error comes back where it is the backup's.
     pub(crate) fn given_up(self, path: &Path, why: Error) -> Result<Error, Error> {
-        if self.is_unwritten {
-            return Err(why);
-        }
         fs::remove_file(path).map_err(|why| Error::at(path, &why))?;
-        Ok(why)
+        match self.unwritten {
+            Some(unwritten) => Err(Error::at(path, &unwritten)),
+            None => Ok(why),
+        }
     }
 
     pub(crate) fn finish(self, path: &Path, mode: u32) -> Result<(u64, String), Error> {
@@ -152,7 +152,15 @@ impl Write for HashedFile {
         if self.size.saturating_add(length) > self.most {
             return Err(std::io::Error::other("it is longer than the manifest says"));
         }
-        let written = self.file.write(bytes).inspect_err(|_| self.is_unwritten = true)?;
+        let written = match self.file.write(bytes) {
+            Ok(written) => written,
+            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => return Err(why),
+            Err(why) => {
+                let told = std::io::Error::new(why.kind(), why.to_string());
+                self.unwritten = Some(why);
+                return Err(told);
+            }
+        };
         self.hash.update(bytes.get(..written).unwrap_or_default());
         self.size = self.size.saturating_add(u64::try_from(written).unwrap_or(0));
         Ok(written)
@@ -168,6 +176,24 @@ mod tests {
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
     use super::*;
+
+    /// A full disk was told as a damaged backup, and a cut file stayed.
+    #[test]
+    fn a_file_that_the_disk_has_no_room_for_is_no_fault_of_the_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.sqlite");
+        let made = HashedFile::create(&path, 100).unwrap();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut file = HashedFile { file: full, ..made };
+        file.write_all(b"keys").unwrap_err();
+        let told = file.given_up(&path, Error::Damaged("as the library says".to_owned()));
+        assert!(matches!(&told, Err(Error::Io { why, .. }) if why.contains("No space left")), "{told:?}");
+        assert!(!path.exists());
+        let mut long = HashedFile::create(&path, 3).unwrap();
+        long.write_all(b"keys").unwrap_err();
+        let told = long.given_up(&path, Error::Damaged("too long".to_owned()));
+        assert!(matches!(told, Ok(Error::Damaged(_))) && !path.exists());
+    }
 
     /// Owners were given back by path after the modes: whoever may write into a folder that was opened put a link in the place of one below
     /// it, and root gave away where it led.

@@ -15,7 +15,7 @@ use crate::ledger_head;
 use crate::open::Opened;
 use crate::vault::copies;
 
-/// What our own database is called in a backup.
+/// What our own database is called in a backup, and so in what is restored from it, whatever the original's was called.
 pub const OWN_SQLITE: &str = "storeward.sqlite";
 pub const OWN_DUMP: &str = "storeward.sql";
 const SHOP_SQLITE: &str = "shop/database.sqlite";

@@ -7,6 +7,7 @@ use storeward_seal::fingerprint::sha256_hex;
 use storeward_store::DatabaseUrl;
 
 use crate::Done;
+use crate::backup::OWN_SQLITE as OWN;
 use crate::config::{self, Config};
 use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure};
@@ -14,15 +15,12 @@ use crate::failure::{Context, Failure};
 /// Which database the original's config leads to.
 pub const MARK: &str = "restored-database";
 
-/// The file that a restore lays, whatever the original's was called.
-const OWN: &str = "storeward.sqlite";
-
 /// What of an address says which database it is, whoever asks there; nothing of the file that a restore lays.
 fn which(config: &Config) -> Option<String> {
     let text = config.database.url.expose();
     if let Some(path) = text.strip_prefix("sqlite:") {
         let plain: std::path::PathBuf = std::path::Path::new(path).components().collect();
-        let is_own = [OWN, "./storeward.sqlite"].iter().any(|own| plain == std::path::Path::new(own));
+        let is_own = plain.strip_prefix(".").unwrap_or(&plain) == std::path::Path::new(OWN);
         return (!is_own).then(|| sha256_hex(plain.as_os_str().as_encoded_bytes()));
     }
     let Ok(url) = DatabaseUrl::parse(text) else { return Some(ANY.to_owned()) };

@@ -83,6 +83,17 @@ impl Repo {
         true
     }
 
+    /// As a failing disk does it: one byte of a piece.
+    pub(crate) fn damage<T: PackedId>(&self, piece: &T) {
+        let repo = self.repository().unwrap().to_indexed().unwrap();
+        let entry = repo.get_index_entry(piece).unwrap();
+        let (pack, place) = (name(FileType::Pack, &entry.pack), entry.location);
+        let mut changed = self.place.read(&pack).unwrap().to_vec();
+        changed[(place.offset + place.length / 2) as usize] ^= 1;
+        self.place.remove(&pack).unwrap();
+        self.place.write(&pack, &[changed.into()]).unwrap();
+    }
+
     /// The snapshot since which nothing was read again that was untouched.
     pub(crate) fn parent_of(&self, snapshot: &Snapshot) -> Option<String> {
         let found = self.repository().unwrap().get_snapshots(&[&snapshot.id]).unwrap();

@@ -226,3 +226,19 @@ fn the_shops_files_are_held_against_a_signed_backup_alone() {
     house.run_noted(&backups, 3, Some(30)).unwrap();
     assert_eq!(files.parent_of(&of_run(3)), Some(was.id));
 }
+
+/// Nor against one of which a folder, here the innermost, is not what its name says.
+#[test]
+fn nor_against_one_whose_folders_do_not_hold() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    std::fs::create_dir_all(house.at("shop/uploads/2026")).unwrap();
+    std::fs::write(house.at("shop/uploads/2026/photo"), "the shop's").unwrap();
+    house.run_noted(&backups, 1, Some(10)).unwrap();
+    let files = backups.repo(Part::Files, Missing::Refuse).unwrap();
+    let was = files.snapshots().unwrap().into_iter().find(|one| one.label == "shop").unwrap();
+    assert_eq!(backups.shop_before(&files, &house.key), Some(was.clone()));
+    let innermost = files.indexed().unwrap().node(&was, &house.at("shop/uploads/2026")).unwrap();
+    files.damage(&innermost.subtree.unwrap());
+    assert_eq!(backups.shop_before(&files, &house.key), None);
+}
