@@ -52,7 +52,7 @@ impl Place {
 }
 
 /// A value, or with `*` at its end the beginning of one.
-fn fits(wanted: &str, found: &str) -> bool {
+pub(crate) fn fits(wanted: &str, found: &str) -> bool {
     match wanted.strip_suffix('*') {
         Some(start) => found.starts_with(start),
         None => found == wanted,

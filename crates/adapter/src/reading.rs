@@ -171,10 +171,21 @@ impl Adapter {
                 self.rules().flat_map(|rule| rule.query.keys()).find(|known| text::is_field(&name, known));
             if text::is_field(&name, METHOD) {
                 reading.methods.push(value);
-            } else if let Some(known) = known {
+            } else if let Some(known) = known
+                && self.says_more(&reading.fields, known, &value)
+            {
                 reading.fields.push((known.clone(), value));
             }
         }
+    }
+
+    /// Whether a field makes a rule fit that none before it did, or is the first of its name: a form may have any number of a kind (`user_id[]`).
+    fn says_more(&self, fields: &[(String, String)], known: &str, value: &str) -> bool {
+        let fitted =
+            |wanted: &str| fields.iter().any(|(name, value)| name == known && place::fits(wanted, value));
+        let mut wanted = self.rules().filter_map(|rule| rule.query.get(known));
+        let is_first = !fields.iter().any(|(name, _)| name == known);
+        is_first || wanted.any(|wanted| place::fits(wanted, value) && !fitted(wanted))
     }
 
     pub(crate) fn rules(&self) -> impl Iterator<Item = &place::Place> {

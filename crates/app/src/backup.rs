@@ -36,6 +36,7 @@ use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure};
 use crate::open::{self, Opened};
 use crate::vault::copies;
+use crate::vault::keyless::{self, Keys};
 
 use plan::Given;
 pub use schedule::{Watched, desk, handlers};
@@ -221,14 +222,18 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
         known: newest::known(opened)?,
     };
-    let gone = gone_before(opened, backups);
+    let (gone, keys) = (gone_before(opened, backups), keyless::look(opened));
     let (run, beat) = (begin.run, begin.heartbeat.clone());
     write(opened, move |tx| {
         tx.commit_silent("the backup itself is told when it is over");
         sql::begin(tx, run)?;
         sql::beat(tx, &beat)
     })?;
-    let made = sources::all(opened).and_then(|sources| {
+    let made = sources::all(opened).and_then(|mut sources| {
+        if matches!(keys, Keys::Lost(_)) {
+            // A restore lays the newest copy that there is, and nothing of this one would open.
+            (sources.key_store, sources.key_files) = (None, Vec::new());
+        }
         let made = backups.run(alone, &begin, &sources, &|before| tell(opened, before));
         made.map_err(|error| (error.code(), told(&error)))
     });
@@ -251,9 +256,10 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
             let copied = copy::copy_epochs(opened, &begin, made.number);
             let looked = look_for_an_attack(opened, run);
-            thin_out(opened, backups, alone, &made)?;
+            thin_out(opened, backups, alone, (&made, &keys))?;
             looked.and(copied)?;
             was_there(gone?)?;
+            are_whole(opened, &keys)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -263,8 +269,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(Actor::System, None, fact.clone()).map(drop)
             })?;
             // Customers' keys are kept no longer for a backup that fails; all else is.
-            let gone =
-                backups.thin_out(alone, opened.clock.now(), Frozen::Yes, &|before| tell(opened, before));
+            let frozen = if keys == Keys::Whole { Frozen::Yes } else { Frozen::WithKeys };
+            let gone = backups.thin_out(alone, opened.clock.now(), frozen, &|before| tell(opened, before));
             match gone {
                 Err(error) if error.to_string() != failure.what() => Err(kept_longer(failure, &error)),
                 Err(_) => Err(failure),
@@ -345,10 +351,24 @@ fn was_there(gone: Option<String>) -> Done {
     match gone {
         None => Ok(()),
         Some(words) => Err(Failure::new(format!("this backup is made; but before it began, {words}")).hint(
-            "where another disk was to be mounted there, unmount and mount, and look which of both has the backups; where backup.target was changed, that \
-             is all: storeward backup list shows what there is",
+            "where another disk was to be mounted there, unmount and mount, and look which of both has the backups; where backup.target or \
+             keys_target was changed, that is all: storeward backup list shows what there is",
         )),
     }
+}
+
+/// Refuses to call a backup good that has not the keys of all customers. None of the earlier copies is deleted while it is so.
+fn are_whole(opened: &Opened, keys: &Keys) -> Done {
+    let Some(words) = keys.words() else { return Ok(()) };
+    let fact =
+        RowHarmed { table: "vault_customer_key".to_owned(), row: String::new(), harm: "missing".to_owned() };
+    write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))?;
+    let with = match keys {
+        Keys::Lost(_) => "without customers' keys",
+        Keys::Whole | Keys::Harmed(_) => "with the keys that there are",
+    };
+    Err(Failure::new(format!("this backup is made {with}: {words}; no earlier copy of customers' keys is deleted while that is so"))
+        .hint("restore the newest good copy of the keys into a new folder: storeward backup restore --to DIR --keys-run ID (docs/vault.md, \"When keys are damaged\")"))
 }
 
 /// Refuses to call a backup good that found others damaged.
@@ -388,11 +408,14 @@ fn tell(opened: &Opened, before: Before) -> Result<(), storeward_backup::Error> 
     done.map_err(storeward_backup::Error::Store)
 }
 
-fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, made: &Made) -> Done {
+fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, (made, keys): (&Made, &Keys)) -> Done {
     let frozen = opened.db.read_blocking(frozen).context("the database")?;
     // Where the target lost something, nothing more goes in this run.
-    let stands_still = frozen.is_some() || made.lost_packs > 0;
-    let frozen = if stands_still { Frozen::Yes } else { Frozen::No };
+    let frozen = match (keys, frozen.is_some() || made.lost_packs > 0) {
+        (Keys::Harmed(_) | Keys::Lost(_), _) => Frozen::WithKeys,
+        (Keys::Whole, true) => Frozen::Yes,
+        (Keys::Whole, false) => Frozen::No,
+    };
     let gone = backups.thin_out(alone, opened.clock.now(), frozen, &|before| tell(opened, before));
     let gone = gone.map_err(|why| broken::stands_still(opened, backups, alone, &why))?;
     if gone.runs > 0 {

@@ -7,6 +7,7 @@ mod duties;
 mod head;
 mod import;
 pub mod indexes;
+pub mod keyless;
 mod root;
 mod sample;
 mod shops;

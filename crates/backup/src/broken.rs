@@ -15,20 +15,22 @@ use crate::{Error, Tell};
 #[derive(Clone, Debug)]
 pub struct Broken {
     pub runs: BTreeMap<BackupId, Timestamp>,
-    /// Snapshots of one's own, the files first: with its manifest a run is gone for whoever lists them.
-    own: [(Part, Vec<Snapshot>); 2],
+    own: OwnSnapshots,
+}
+
+/// Snapshots of one's own, the files first: with its manifest a run is gone for whoever lists them.
+type OwnSnapshots = [(Part, Vec<Snapshot>); 2];
+
+/// Those that count as a run: what a run that was cut off left are databases alone.
+fn whole(own: &OwnSnapshots) -> impl Iterator<Item = &Snapshot> {
+    let all = own.iter().flat_map(|(_, all)| all);
+    all.filter(|one| one.label == OWN && one.part == Part::Files)
 }
 
 impl Broken {
-    /// Those that count as a run: what a run that was cut off left are databases alone.
-    fn whole(&self) -> impl Iterator<Item = &Snapshot> {
-        let all = self.own.iter().flat_map(|(_, all)| all);
-        all.filter(|one| one.label == OWN && one.part == Part::Files)
-    }
-
     /// Refuses where the newest of all is among them, so that a whole one is always left.
     pub fn may_go(&self, now: Timestamp) -> Result<(), Error> {
-        let newest = Order { now, known: None }.newest(self.whole().collect(), |one| one.dated());
+        let newest = Order { now, known: None }.newest(whole(&self.own).collect(), |one| one.dated());
         match newest.and_then(|one| one.run).is_none_or(|newest| self.runs.contains_key(&newest)) {
             true => Err(Error::Damaged("the newest backup itself lacks something".to_owned())),
             false => Ok(()),
@@ -49,22 +51,22 @@ impl Backups {
             let lacks = |one: &&Snapshot| lacking.contains(&one.id);
             broken.runs.extend(own.iter().filter(lacks).filter_map(|one| Some((one.run?, one.made_at))));
         }
-        let lacking = self.lacking_snapshots(&broken)?;
+        let lacking = self.lacking_snapshots(&broken.own)?;
         broken.runs.extend(lacking);
         Ok(broken)
     }
 
     /// Runs of which the manifest names what is not there as a whole, or of which it cannot be read itself. Customers' keys have days of their
     /// own.
-    fn lacking_snapshots(&self, broken: &Broken) -> Result<Vec<(BackupId, Timestamp)>, Error> {
+    pub(crate) fn lacking_snapshots(&self, own: &OwnSnapshots) -> Result<Vec<(BackupId, Timestamp)>, Error> {
         // What `restic copy` made of one has another id. Two runs may hold the same.
         let named = |one: &Snapshot| {
             let (run, folder) = (one.run, one.part.folder());
             [&one.id, &one.tree].map(|name| (run, format!("{folder}/{name}")))
         };
-        let there: BTreeSet<_> = broken.own.iter().flat_map(|(_, all)| all).flat_map(named).collect();
+        let there: BTreeSet<_> = own.iter().flat_map(|(_, all)| all).flat_map(named).collect();
         let of_keys = format!("{}/", Part::Keys.folder());
-        let whole: Vec<&Snapshot> = broken.whole().collect();
+        let whole: Vec<&Snapshot> = whole(own).collect();
         if whole.is_empty() {
             return Ok(Vec::new());
         }
@@ -111,7 +113,7 @@ impl Backups {
         Ok(())
     }
 
-    fn own_snapshots(&self) -> Result<[(Part, Vec<Snapshot>); 2], Error> {
+    fn own_snapshots(&self) -> Result<OwnSnapshots, Error> {
         let (files, databases) = (self.snapshots_of(Part::Files)?, self.snapshots_of(Part::Databases)?);
         let owners = self.owners(&files, self.plan().ledger.as_ref())?;
         let own =

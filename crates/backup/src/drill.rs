@@ -152,7 +152,7 @@ impl Backups {
         let to = scratch.join("storeward");
         let (known, now) = (trial.known, trial.at);
         let (listing, key) = (&listing, Some(key));
-        let asked = Asked { listing, run: run.run, to: &to, shop: None, key, known, now };
+        let asked = Asked { listing, run: run.run, to: &to, shop: None, key, keys_run: None, known, now };
         let restored = self.restore(alone, &asked)?;
         if let Some(why) = restored.keys_lack {
             return Err(Error::Damaged(format!("the newest copy of customers' keys: {why}")));

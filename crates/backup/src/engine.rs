@@ -300,6 +300,9 @@ impl Backups {
 /// Whether retention stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frozen {
+    /// For all, customers' keys among it: the store that they are copied from has not all of them.
+    WithKeys,
+    /// For all but customers' keys, whose time is over.
     Yes,
     No,
 }

@@ -47,7 +47,7 @@ pub use dump::Server;
 pub use engine::{Alone, Backups, Before, Begin, Frozen, Made, Plan, Tell};
 pub use error::Error;
 pub use listing::{Listing, Run, Sums};
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Rows};
 pub use order::{Dated, is_later};
 pub use owner::{Gone, Known, Mark, Strange, Whose};
 pub use place::s3::S3Account;

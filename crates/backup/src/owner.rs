@@ -243,7 +243,7 @@ impl Backups {
     }
 
     /// Deletes what need not be kept any more of the plan's own ledger; what went. Another's stay, whatever their age. While
-    /// `frozen` only customers' keys go, whose time is over.
+    /// `frozen` only customers' keys go, whose time is over, or not even these.
     pub fn thin_out(
         &self,
         _alone: &Alone,
@@ -254,11 +254,11 @@ impl Backups {
         let in_files = self.there(Part::Files)?;
         let owners = self.owners(&in_files, self.plan().ledger.as_ref())?;
         // First: no key is kept longer because of a fault in what lies beside it.
-        let lacking_keys = match self.perhaps(Part::Keys)? {
+        let lacking_keys = match self.perhaps(Part::Keys)?.filter(|_| frozen != Frozen::WithKeys) {
             Some(keys) => self.thin_out_keys(&keys, &owners, now, tell)?,
             None => 0,
         };
-        if frozen == Frozen::Yes {
+        if frozen != Frozen::No {
             return Ok(Gone { runs: 0, lacking_keys });
         }
         let whole = || in_files.iter().filter(|snapshot| snapshot.label == OWN);
@@ -267,6 +267,15 @@ impl Backups {
         let own: Vec<(BackupId, Timestamp)> =
             own.into_iter().filter_map(|snapshot| Some((snapshot.run?, snapshot.made_at))).collect();
         let goes: BTreeSet<BackupId> = self.plan().keep.goes(&own, now).into_iter().collect();
+        let in_databases = self.snapshots_of(Part::Databases)?;
+        let of_own = |all: &[Snapshot]| {
+            all.iter().filter(|one| owners.whose(one) == Whose::Own).cloned().collect::<Vec<Snapshot>>()
+        };
+        let own = [(Part::Files, of_own(&in_files)), (Part::Databases, of_own(&in_databases))];
+        // The library refuses for packs that are gone; a snapshot that is gone as a whole it does not miss.
+        if let Some((run, at)) = self.lacking_snapshots(&own)?.iter().find(|(run, _)| !goes.contains(run)) {
+            return Err(Error::Damaged(format!("{run} of {at} lacks what its manifest names")));
+        }
         let is_whole: BTreeSet<BackupId> = whole().filter_map(|snapshot| snapshot.run).collect();
         let is_over = |snapshot: &&Snapshot| match snapshot.run {
             Some(run) if is_whole.contains(&run) => goes.contains(&run),
@@ -276,9 +285,7 @@ impl Backups {
                 owners.whose(snapshot) != Whose::Another && now.since(snapshot.made_at) > CUT_OFF_AFTER
             }
         };
-        for (part, snapshots) in
-            [(Part::Files, &in_files), (Part::Databases, &self.snapshots_of(Part::Databases)?)]
-        {
+        for (part, snapshots) in [(Part::Files, &in_files), (Part::Databases, &in_databases)] {
             let ids: Vec<String> = snapshots.iter().filter(is_over).map(|s| s.id.clone()).collect();
             if !ids.is_empty() {
                 self.repo(part, Missing::Refuse)?.forget(&ids, Pruning::Thrifty)?;

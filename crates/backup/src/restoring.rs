@@ -10,7 +10,7 @@ use crate::Error;
 use crate::allowed::{self, Allowed};
 use crate::engine::{Alone, Backups};
 use crate::listing::Listing;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Rows};
 use crate::order::Order;
 use crate::owner::{Known, Whose};
 use crate::reading::{Indexed, ReadOut};
@@ -28,6 +28,8 @@ pub struct Asked<'a> {
     pub shop: Option<&'a Path>,
     /// The ledger's, against which the manifest's signature is held.
     pub key: Option<&'a LogKey>,
+    /// Whose customers' keys are laid, where somebody says it: the newest ones are not always the good ones.
+    pub keys_run: Option<BackupId>,
     /// With it no keys are laid that another copy of the directory put away.
     pub known: Option<&'a Known>,
     pub now: Timestamp,
@@ -48,6 +50,8 @@ pub struct Restored {
     pub keys_number: Option<u64>,
     /// How many entries the ledger had when that run began, by its signed manifest.
     pub keys_entries: Option<u64>,
+    /// How many rows each table of each database had that was put away with it.
+    pub keys_rows: Option<Rows>,
     /// Others of the same ledger's that were not taken and may be later: dated ahead, or another copy's.
     pub keys_passed: Option<(BackupId, Timestamp)>,
     /// A later one without a signed manifest: of a run that was cut off behind its keys, or of whoever has the password. It is taken only where
@@ -83,7 +87,7 @@ impl Lost {
 
 impl Backups {
     /// Reads a run out, and holds every file of Storeward's own against the manifest. Customers' keys are those of the newest run, whichever run
-    /// is asked for: what was erased since stays erased. What the target does not give of the shop's files, or of those keys, is named; the
+    /// is asked for, unless others are named: what was erased since stays erased. What the target does not give of the shop's files, or of those keys, is named; the
     /// rest is read out.
     pub fn restore(&self, _alone: &Alone, asked: &Asked<'_>) -> Result<Restored, Error> {
         let Asked { listing, run, to, key, .. } = *asked;
@@ -101,6 +105,7 @@ impl Backups {
             keys_at: None,
             keys_number: None,
             keys_entries: None,
+            keys_rows: None,
             keys_passed: None,
             keys_unsigned: None,
             keys_are_older: false,
@@ -114,7 +119,8 @@ impl Backups {
             (restored.keys_at, restored.keys_number) = (Some(newest.made_at), newest.number);
             (restored.keys_passed, restored.keys_unsigned) = (passed, unsigned);
             let manifest = newest.run.and_then(|run| listing.manifest(&indexed, run, key).ok());
-            restored.keys_entries = manifest.and_then(|manifest| manifest.entries);
+            restored.keys_entries = manifest.as_ref().and_then(|manifest| manifest.entries);
+            restored.keys_rows = manifest.map(|manifest| manifest.rows);
             let of_data = restored.manifest.dated();
             let order = Order { now: asked.now, known: asked.known };
             restored.keys_are_older = newest.run != Some(run) && order.is_before(newest.dated(), of_data);
@@ -149,6 +155,12 @@ impl Backups {
         }
         let fits =
             |one: &Snapshot| (key.is_some() || one.ledger == mark) && owners.whose(one) != Whose::Another;
+        if let Some(run) = asked.keys_run {
+            let mut named = made.iter().rev().filter(|one| one.run == Some(run) && fits(one));
+            let taken =
+                named.next().cloned().ok_or_else(|| Error::NoRun(format!("{run} with customers' keys")))?;
+            return Ok(Some(Newest { taken, passed: None, unsigned: None }));
+        }
         let last = known.and_then(|known| known.last(in_files.iter().chain(&made)));
         let is_strange = |one: &Snapshot| {
             one.run != Some(run) && known.is_some_and(|known| known.is_others(one.dated(), last))

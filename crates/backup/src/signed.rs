@@ -156,7 +156,9 @@ impl Backups {
                 if let Some(gone) = listing.lacking(&manifest, Part::Databases) {
                     return Err(Error::Damaged(format!("{gone} of this backup is gone, or is another")));
                 }
-                let is_alone = own().all(|one| manifest.names(one)) && !listing.has_strangers(run.run);
+                let all = Part::ALL.iter().flat_map(|part| listing.of(*part));
+                let is_named = all.filter(|one| one.run == Some(run.run)).all(|one| manifest.names(one));
+                let is_alone = is_named && !listing.has_strangers(run.run);
                 if is_alone { Ok(()) } else { Err(strange(run.run)) }
             });
             found.extend(manifest.err().map(|why| format!("{} of {}: {why}", run.run, run.made_at)));

@@ -123,7 +123,10 @@ fn read_out(
     key: Option<&LogKey>,
 ) -> Result<Restored, Error> {
     let listing = &backups.list()?;
-    backups.restore(alone, &Asked { listing, run, to, shop, key, known: None, now: at_hour(100_000) })
+    backups.restore(
+        alone,
+        &Asked { listing, run, to, shop, key, keys_run: None, known: None, now: at_hour(100_000) },
+    )
 }
 
 /// Without the shop, at an hour.
@@ -134,7 +137,7 @@ fn asked(
     (key, known, hour): (Option<&LogKey>, Option<&Known>, u32),
 ) -> Result<Restored, Error> {
     let listing = &backups.list()?;
-    let asked = Asked { listing, run, to, shop: None, key, known, now: at_hour(hour) };
+    let asked = Asked { listing, run, to, shop: None, key, keys_run: None, known, now: at_hour(hour) };
     backups.restore(&backups.alone()?, &asked)
 }
 

@@ -55,7 +55,11 @@ impl Readings {
         let bytes = bytes.max(LEAST);
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |room| taken.get(&room).copied().unwrap_or(0);
-        if rooms(client, bytes).into_iter().any(|(room, most)| of(room).saturating_add(bytes) > most) {
+        // The first short one of a client always has room, as long as clients have connections: others' silence shuts nobody's form.
+        let is_first = bytes <= SHORT && of(Of::One(client, Length::Short)) == 0;
+        if !is_first
+            && rooms(client, bytes).into_iter().any(|(room, most)| of(room).saturating_add(bytes) > most)
+        {
             return None;
         }
         for (room, _) in rooms(client, bytes) {
@@ -104,6 +108,21 @@ mod tests {
         assert!(readings.take(client(0x00ff_0000), half).is_some(), "one that ended makes room");
         drop(held);
         assert!(readings.0.lock().unwrap().is_empty(), "and leaves no trace");
+    }
+
+    // Sixteen addresses announced short forms and sent none: everybody else's were refused.
+    #[test]
+    fn a_clients_first_form_has_room_whatever_others_announce() {
+        let readings = Readings::default();
+        let held: Vec<_> = (0..0x8000)
+            .flat_map(|n| [(); 4].map(|()| readings.take(client(n << 4), SHORT)))
+            .flatten()
+            .collect();
+        assert!(held.len() * SHORT >= OF_ALL, "all of it is taken");
+        let first = readings.take(client(0x00ff_0007), 2_000).unwrap();
+        assert!(readings.take(client(0x00ff_0007), 2_000).is_none(), "and one more is not");
+        drop(first);
+        assert!(readings.take(client(0x00ff_0007), 2_000).is_some());
     }
 
     // A program that sends many short ones at once is no flood.

@@ -8,6 +8,7 @@
 mod cache;
 mod erased;
 mod indexes;
+mod keyless;
 mod notes;
 mod owner;
 mod root;
@@ -28,6 +29,7 @@ use storeward_seal::IndexRoot;
 use storeward_seal::envelope::{CustomerKey, EpochId, RootKey};
 use storeward_store::{Db, Migration, Tx};
 
+pub use keyless::{Keyless, has_customers, keyless};
 pub use shelf::{Epochs, Shelf};
 pub use sql::STATEMENTS;
 pub use verify::KeyFault;

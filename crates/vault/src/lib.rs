@@ -55,8 +55,8 @@ pub use grants::{
 pub use indexes::{Making, STATEMENTS as INDEX_STATEMENTS, by_part};
 pub use jobs::{RENEW_INDEX, ROTATE_NOW, renew_index, rotate_now};
 pub use keys::{
-    Epochs, KeyFault, KeyStore, KeyStoreParts, MIGRATIONS as KEY_MIGRATIONS, Progress, Rotation,
-    STATEMENTS as KEY_STATEMENTS, Shelf,
+    Epochs, KeyFault, KeyStore, KeyStoreParts, Keyless, MIGRATIONS as KEY_MIGRATIONS, Progress, Rotation,
+    STATEMENTS as KEY_STATEMENTS, Shelf, has_customers, keyless,
 };
 pub use manifest::{Flaw, Harm, MOST_VALUES};
 pub use opening::{Opened, Opening, Refused, fields_of};

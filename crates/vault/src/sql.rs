@@ -19,6 +19,7 @@ statements! {
 
     HOLD = "UPDATE vault_customer SET created_at = created_at WHERE id = $1";
     PAGE = "SELECT id FROM vault_customer WHERE id > $1 ORDER BY id LIMIT 200";
+    LIVE = "SELECT id FROM vault_customer WHERE id > $1 AND erasure_begun_at IS NULL ORDER BY id LIMIT 1000";
     MANIFEST = "SELECT revision, sealed FROM vault_manifest WHERE customer = $1 AND part = $2";
     PUT_MANIFEST = "INSERT INTO vault_manifest (customer, part, revision, sealed) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (customer, part) DO UPDATE SET revision = EXCLUDED.revision, sealed = EXCLUDED.sealed";
@@ -156,6 +157,11 @@ pub struct Page {
     pub others: Vec<String>,
     /// Behind which the next page begins; nothing where this is the last.
     pub last: Option<String>,
+}
+
+/// Customers behind `after` whom nobody erases, in order; the empty text begins.
+pub fn live(reader: &mut Reader<'_>, after: &str) -> Result<Vec<String>, Error> {
+    reader.query_many(LIVE, params![after], |row| Ok(row.get(0).unwrap_or_default()))
 }
 
 /// The customers behind `after`; the empty text begins.

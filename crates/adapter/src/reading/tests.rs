@@ -45,6 +45,8 @@ fn an_own_account_is_changed_by_no_other_spelling() {
         ("GET", "/shop/wp-admin/profile.php?updated=1", ""),
         ("GET", "/wp-admin/profile.php?newuseremail=9f86d081884c7d65", ""),
         ("POST", "/wp-admin/admin-ajax.php?page=2", "action=load_more&page=2"),
+        // Forms of the shop's own pages: a newsletter's, a gift's.
+        ("POST", "/wp-admin/admin-post.php", "action=subscribe&email=x"),
         ("GET", "/mugs?page=2", ""),
     ] {
         assert_eq!(judged(method, target, &[], form), (false, false), "{method} {target} {form}");
@@ -121,6 +123,29 @@ fn a_route_with_odd_signs_may_be_any_route() {
         ["/wc/store/v1/cart/add-item", "/oembed/1.0/embed", "/contact-form-7/v1/contact-forms/12/feedback"]
     {
         assert_eq!(judged("POST", "/", &[], &format!("rest_route={route}")), (false, false), "{route}");
+    }
+}
+
+// Sixteen fields of one name, and a form of the shop's was a sign-in of programs, refused to everybody.
+#[test]
+fn many_fields_of_a_name_are_no_more_than_what_they_say() {
+    for name in ["user_id%5B%5D", "page%5B0%5D%5Bx%5D", "import[]", "action"] {
+        let form = format!("{name}=7&").repeat(99);
+        let wordpress = by_name("wordpress").unwrap();
+        let asked = Asked {
+            method: "POST",
+            path: "/peat-mug/",
+            query: None,
+            content_type: FORM,
+            authorization: None,
+        };
+        let mut reading = wordpress.reading(&asked, &[]);
+        wordpress.read_form(&mut reading, FORM, form.as_bytes(), true);
+        assert!(!reading.is_routed() && !reading.is_crowded(), "{name}");
+        assert_eq!(judged("POST", "/peat-mug/", &[], &form), (false, false), "{name}");
+        // The one that says something counts, wherever it stands.
+        let last = format!("{form}action=save_account_details");
+        assert!(judged("POST", "/any/page", &[], &last).0, "{name}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use storeward_backup::standing::{Facts, TARGET};
-use storeward_backup::{Backups, Dated, Known, Listing, Run, Strange, Whose, is_later, places, sql};
+use storeward_backup::{Backups, Dated, Known, Listing, Part, Run, Strange, Whose, is_later, places, sql};
 use storeward_base::{BackupId, Timestamp};
 use storeward_events::system::RowHarmed;
 use storeward_seal::{LogKey, statement};
@@ -192,15 +192,48 @@ pub fn later(noted: Option<&Newest>, laid: &Newest) -> Option<String> {
     ))
 }
 
+/// The newest that was made is there, and no keys of it: why, in words, by what its signed manifest says.
+fn bare(
+    backups: &Backups,
+    newest: &Newest,
+    (runs, has_keys): (&[Run], bool),
+    now: Timestamp,
+) -> Option<String> {
+    let plan = backups.plan();
+    let is_bare = runs.iter().any(|run| run.run == newest.run && !run.has_keys);
+    if !is_bare || now.since(newest.made_at) >= plan.keys_kept {
+        return None;
+    }
+    // One that cannot be read is told by whoever reads it.
+    let manifest = backups.manifest_of(newest.run, plan.ledger.as_ref()).ok()?;
+    let Newest { run, made_at, .. } = newest;
+    match manifest.of_part(Part::Keys).next() {
+        // Older ones tell themselves.
+        Some(_) if runs.iter().any(|run| run.has_keys) => missing(Some(newest), runs, has_keys),
+        Some(_) => Some(format!(
+            "customers' keys of {run} of {made_at}, the newest backup that was made, are NOT where they were put away, nor any others: a disk is not \
+             mounted there, or somebody deleted them. No customer's record would open in what is restored"
+        )),
+        None => (has_keys && runs.iter().any(|run| run.has_keys)).then(|| {
+            format!(
+                "{run} of {made_at}, the newest backup that was made, was made without customers' keys: the key store had none then. Those of the backups \
+                 before it are there still"
+            )
+        }),
+    }
+}
+
 /// [`missing`], told to the ledger once a day.
 pub fn held(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<String>> {
-    let newest = told(opened)?;
+    let (newest, now) = (told(opened)?, opened.clock.now());
     let has_keys = crate::vault::exists(&opened.data);
-    let Some(words) = missing(newest.as_ref(), runs, has_keys) else { return Ok(None) };
+    let look = |runs: &[Run]| {
+        let newest = newest.as_ref()?;
+        bare(backups, newest, (runs, has_keys), now).or_else(|| missing(Some(newest), runs, has_keys))
+    };
+    let Some(words) = look(runs) else { return Ok(None) };
     // It may have ended while the target was listed.
-    let Some(words) =
-        backups.list().map_or(Some(words), |again| missing(newest.as_ref(), &again.runs, has_keys))
-    else {
+    let Some(words) = backups.list().map_or(Some(words), |again| look(&again.runs)) else {
         return Ok(None);
     };
     let row = newest.map(|newest| newest.run.to_string()).unwrap_or_default();

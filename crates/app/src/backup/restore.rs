@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use storeward_backup::standing::{Facts, Trouble};
-use storeward_backup::{Alone, Asked, Backups, Dated, Listing, Part, Restored};
+use storeward_backup::{Alone, Asked, Backups, Dated, Error, Listing, Part, Restored, Rows, Whose};
 use storeward_base::{Actor, BackupId, Clock as _, SystemClock};
 use storeward_events::backup::BackupRestored;
 use storeward_seal::LogKey;
@@ -17,6 +17,7 @@ use crate::Done;
 use crate::data::{DataDir, is_new};
 use crate::failure::{Context, Failure};
 use crate::open::{self, Opened};
+use crate::vault::keyless::{self, Keys};
 use crate::vault::{copies, indexes};
 
 /// What is wanted.
@@ -26,6 +27,8 @@ pub struct Wanted {
     pub shop_to: Option<PathBuf>,
     /// A directory with `keys/` and the epochs' keys.
     pub keys_from: Option<PathBuf>,
+    /// Whose customers' keys, in the place of the newest ones.
+    pub keys_run: Option<BackupId>,
 }
 
 /// Where the target's and the data directory's words come from: a machine that is well, or none.
@@ -65,8 +68,9 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     let data = &restoring.data;
     step()?;
     let (to, shop, key) = (wanted.to.as_path(), wanted.shop_to.as_deref(), key.as_ref());
-    let restored = backups.restore(alone, &Asked { listing, run, to, shop, key, known, now });
-    let restored = restored.map_err(|error| told(&error))?;
+    let asked = Asked { listing, run, to, shop, key, keys_run: wanted.keys_run, known, now };
+    let restored = backups.restore(alone, &asked);
+    let restored = restored.map_err(|error| or_another(&error, wanted, (listing, run)))?;
     step()?;
     // That keys are older than the data is said below.
     let has_keys = !restored.keys_are_older && restored.manifest.of_part(Part::Keys).next().is_some();
@@ -92,8 +96,9 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     lines.extend(passed.map(|words| format!("BAD   {words}")));
     let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
     lines.extend(newest::later(noted.as_ref(), &keys_of));
-    lines.extend(whose_keys(&restored, noted.as_ref(), behind.is_some()));
+    lines.extend(whose_keys(wanted, &restored, noted.as_ref(), behind.is_some()));
     lines.extend(unsigned_keys(&restored));
+    lines.extend(too_few_keys(&restored));
     lines.extend(lost(&restored));
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
     if data.join("vault").is_dir() || restored.manifest.of_part(Part::Keys).next().is_some() {
@@ -114,6 +119,23 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     step()?;
     restoring.finish()?;
     Ok(lines)
+}
+
+/// Of the newest that does not hold, whoever has no machine left reads which others there are.
+fn or_another(error: &Error, wanted: &Wanted, (listing, newest): (&Listing, BackupId)) -> Failure {
+    const NAMED: usize = 5;
+    let is_its = matches!(error, Error::Damaged(_) | Error::Target { .. }) && wanted.run.is_none();
+    let others =
+        listing.runs.iter().rev().filter(|one| is_its && one.run != newest && one.whose != Whose::Another);
+    let others: Vec<String> =
+        others.take(NAMED).map(|one| format!("--run {} (of {})", one.run, one.made_at)).collect();
+    match others.is_empty() {
+        true => told(error),
+        false => Failure::new(format!("{newest}: {error}")).hint(format!(
+            "delete nothing; an older one may be whole: storeward backup restore with {}",
+            others.join(", or ")
+        )),
+    }
 }
 
 /// By which manifests are signed, where it is there.
@@ -144,7 +166,8 @@ fn first_lines(wanted: &Wanted, restored: &Restored, has_key: bool) -> Vec<Strin
 /// Of which runs the data is, where nobody named one, and customers' keys.
 fn taken(wanted: &Wanted, restored: &Restored) -> [Option<(&'static str, Dated)>; 2] {
     let of_data = wanted.run.is_none().then(|| (newest::DATA, restored.manifest.dated()));
-    let of_keys = restored.keys_of.zip(restored.keys_at).map(|(run, at)| {
+    let of_keys = restored.keys_of.zip(restored.keys_at).filter(|_| wanted.keys_run.is_none());
+    let of_keys = of_keys.map(|(run, at)| {
         let (number, entries) = (restored.keys_number, restored.keys_entries);
         (newest::CUSTOMERS_KEYS, Dated { run: Some(run), at, number, entries })
     });
@@ -234,8 +257,19 @@ fn apart(beside: &Beside<'_>, folder: &Path) -> Done {
 }
 
 /// Of which run customers' keys are, where that is another or not surely the newest. What the ledger's key noted as the newest is.
-fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>, is_behind: bool) -> Option<String> {
+fn whose_keys(
+    wanted: &Wanted,
+    restored: &Restored,
+    noted: Option<&newest::Newest>,
+    is_behind: bool,
+) -> Option<String> {
     let run = restored.keys_of?;
+    if wanted.keys_run.is_some() {
+        return Some(format!(
+            "BAD   customers' keys are those of {run}, as was asked for (--keys-run): whoever was erased since may open here. Erase them again before \
+             it serves"
+        ));
+    }
     if restored.keys_are_older {
         return Some(format!(
             "BAD   customers' keys are those of {run}, the newest at the target, and older than the data: whoever came between does not open here, \
@@ -254,6 +288,28 @@ fn whose_keys(restored: &Restored, noted: Option<&newest::Newest>, is_behind: bo
             format!("customers' keys are those of {run}, the newest: who was erased since stays erased")
         }),
     }
+}
+
+/// By what the signed manifests count: of which run the keys are, and that they are not those of all customers in the data. A lost key store was put
+/// away as the newest once.
+fn too_few_keys(restored: &Restored) -> Option<String> {
+    let of = |rows: &Rows, files: [&str; 2], table: &str| {
+        let tables = files.iter().find_map(|file| rows.get(*file))?;
+        // A dump names the schema, too.
+        let is_it = |name: &str| name.rsplit('.').next() == Some(table);
+        tables.iter().find(|(name, _)| is_it(name)).map(|(_, count)| *count)
+    };
+    let (run, rows) = (restored.keys_of?, restored.keys_rows.as_ref()?);
+    let customers = of(&restored.manifest.rows, [OWN_SQLITE, OWN_DUMP], "vault_customer")?;
+    let of_keys = |table| of(rows, [copies::KEY_FILE, KEYS_DUMP], table);
+    let (keys, erased) = (of_keys("vault_customer_key")?, of_keys("vault_destroyed_key").unwrap_or(0));
+    let lacking = customers.saturating_sub(keys.saturating_add(erased));
+    (lacking > 0 && !restored.keys_are_older).then(|| {
+        format!(
+            "BAD   customers' keys are those of {run}: {keys}, and {erased} that were destroyed, for {customers} customers in the data; at least {lacking} of \
+             them do not open here. An earlier backup may have theirs: storeward backup list, then restore once more with --keys-run ID, into a new folder"
+        )
+    })
 }
 
 /// What no signed manifest speaks of may be of any time: whoever has the password writes the rest.
@@ -321,7 +377,20 @@ fn keys(
         return Ok(false);
     }
     let Beside::Opened(opened) = beside else { return Ok(false) };
-    let erased = copies::erase_again(opened, data, &opened.data)?;
+    // Of a store that lost all nothing was ever destroyed; the ledger of the data names whom it erased.
+    if matches!(keyless::look(opened), Keys::Lost(_)) {
+        return Ok(false);
+    }
+    let erased = match copies::erase_again(opened, data, &opened.data) {
+        Ok(erased) => erased,
+        Err(why) => {
+            lines.push(format!(
+                "BAD   whom this directory's key store erased since cannot be told ({}): erase again in the copy whoever is named below, before it serves",
+                why.what()
+            ));
+            return Ok(false);
+        }
+    };
     if let Some(count) = erased.filter(|count| *count > 0) {
         lines.push(format!("{count} customers who were erased since then were erased in it, too"));
     }

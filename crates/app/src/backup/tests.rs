@@ -137,6 +137,7 @@ impl House {
                 to: self.at(to),
                 shop_to: None,
                 keys_from: Some(opened.data.path().to_owned()),
+                keys_run: None,
             };
             restore(&Beside::Opened(opened), &backups, &alone, &wanted)
         })
@@ -306,7 +307,13 @@ fn old_copies_of_data_and_keys_are_dead_once_the_epoch_has_ended() {
         assert_eq!(finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap().len(), 1);
     });
     // No tombstone comes from this directory: it was not there when the thief read it out.
-    let wanted = Wanted { run: None, to: house.at("theirs"), shop_to: None, keys_from: Some(house.dir()) };
+    let wanted = Wanted {
+        run: None,
+        to: house.at("theirs"),
+        shop_to: None,
+        keys_from: Some(house.dir()),
+        keys_run: None,
+    };
     house.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
         let alone = backups.alone().unwrap();
@@ -519,6 +526,7 @@ fn files_that_turn_into_noise_stop_retention_until_somebody_has_looked() {
             to: house.at("own"),
             shop_to: Some(house.at("shop")),
             keys_from: None,
+            keys_run: None,
         };
         restore(&Beside::Opened(opened), &backups, &alone, &wanted).unwrap();
     });
@@ -550,7 +558,7 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
         let alone = backups.alone().unwrap();
         let shop_to = Some(house.at("shop"));
-        let wanted = Wanted { run: None, to: house.at("own"), shop_to, keys_from: None };
+        let wanted = Wanted { run: None, to: house.at("own"), shop_to, keys_from: None, keys_run: None };
         restore(&Beside::Opened(opened), &backups, &alone, &wanted).unwrap();
     });
     let restored = files_below(&house.at("shop"));
@@ -576,6 +584,7 @@ fn a_restore_follows_no_link_and_what_holds_the_backup_is_no_part_of_it() {
 mod clocks;
 mod drills;
 mod keys_apart;
+mod lost_keys;
 mod marks;
 mod old;
 mod rows;

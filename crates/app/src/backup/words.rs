@@ -92,6 +92,9 @@ struct RestoreOptions {
     /// A directory with keys/ and the epochs' keys (vault/epochs.json or epochs.json), which are in no backup.
     #[arg(long, value_name = "DIR")]
     keys_from: Option<PathBuf>,
+    /// Customers' keys of this backup, in the place of the newest ones: where those are not good. Whoever was erased since opens in the copy.
+    #[arg(long, value_name = "ID")]
+    keys_run: Option<String>,
     /// On a machine that has no data directory: where the backups lie, as in backup.target.
     #[arg(long, value_name = "TARGET", requires = "password_file")]
     target: Option<String>,
@@ -279,6 +282,7 @@ fn read_out(options: &RestoreOptions) -> Done {
     let run = options.run.as_deref().map(read_run).transpose()?;
     let wanted = Wanted {
         run,
+        keys_run: options.keys_run.as_deref().map(read_run).transpose()?,
         to: options.to.clone(),
         shop_to: options.shop_to.clone(),
         keys_from: options.keys_from.clone(),
@@ -396,7 +400,8 @@ fn release(at: &Directory) -> Done {
 
 fn read_run(text: &str) -> Done<BackupId> {
     text.parse().map_err(|why| {
-        Failure::new(format!("--run {text}: {why}")).hint("`storeward backup list` shows those there are")
+        Failure::new(format!("{text} is no backup's id: {why}"))
+            .hint("`storeward backup list` shows those there are")
     })
 }
 

@@ -306,7 +306,10 @@ pub fn status(opened: &Opened, standing: &Standing) -> Done<String> {
         return Err(failure);
     }
     match faults.as_slice() {
-        [] => out.push_str("key store: as its ledger says"),
+        [] => {
+            super::keyless::check(opened)?;
+            out.push_str("key store: as its ledger says");
+        }
         faults => {
             out.push_str(&format!("key store: {} keys are not as its ledger says:\n", faults.len()));
             for fault in faults.iter().take(20) {

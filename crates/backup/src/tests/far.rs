@@ -120,7 +120,7 @@ fn what_there_is_is_listed_once() {
     let run = backups.find(listing, None, at_hour(2), None).unwrap().run;
     let (to, shop) = (house.at("to"), house.at("shop-to"));
     let (key, now) = (Some(&house.key), at_hour(2));
-    let asked = Asked { listing, run, to: &to, shop: Some(&shop), key, known: None, now };
+    let asked = Asked { listing, run, to: &to, shop: Some(&shop), key, keys_run: None, known: None, now };
     backups.restore(&backups.alone().unwrap(), &asked).unwrap();
     assert_eq!(lists(), before.map(|count| count + 1));
     let trial = Trial { drill: DrillId::from_bits(1), at: now, known: None };

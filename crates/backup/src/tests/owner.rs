@@ -454,3 +454,19 @@ fn a_copys_run_counts_once_its_moment_has_come() {
         assert!(!known.is_strange(with(own, hour, number), Some(7), at));
     }
 }
+
+/// The store that keys are copied from had lost them, and thirty days later no copy had any.
+#[test]
+fn no_copy_of_customers_keys_goes_while_their_store_has_not_all() {
+    let house = House::new(1);
+    let backups = house.backups(&house.at("target"));
+    for hour in [1, 900] {
+        house.run(&backups, hour).unwrap();
+    }
+    let thin_out = |frozen| {
+        backups.thin_out(&backups.alone().unwrap(), at_hour(901), frozen, &quiet).unwrap();
+        backups.snapshots(Part::Keys).unwrap().len()
+    };
+    assert_eq!(thin_out(crate::Frozen::WithKeys), 2);
+    assert_eq!(thin_out(crate::Frozen::Yes), 1);
+}

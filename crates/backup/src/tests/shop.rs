@@ -228,6 +228,10 @@ fn a_run_whose_manifest_names_what_is_not_there_is_no_whole_one() {
     let refused = forget_broken(&backups, 4);
     assert!(matches!(refused, Err(Error::Damaged(_))), "the newest is among them: {refused:?}");
     house.run(&backups, 5).unwrap();
+    // The whole one of the four was the one that went, for three are kept.
+    let thinned = backups.thin_out(&backups.alone().unwrap(), at_hour(6), crate::Frozen::No, &quiet);
+    let refused = thinned.unwrap_err().to_string();
+    assert!(refused.contains("lacks what its manifest names") && runs(&backups).len() == 4, "{refused}");
     forget_broken(&backups, 6).unwrap();
     assert_eq!(runs(&backups), [1, 5].map(|hour| (run_of(hour), Whose::Own)));
 }

@@ -1,11 +1,13 @@
 //! What reports bring: what is known costs nothing, what is new has rooms.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
+use std::mem;
 
 use storeward_base::WiderNetwork;
 
-use super::{Asker, Intake, Waiting};
+use super::{Intake, NETWORKS, Waiting};
 use crate::address;
 use crate::model::{Kind, ScriptId};
 use crate::policy::Known;
@@ -68,8 +70,8 @@ impl Hearing<'_> {
             Said::Hash { .. } | Said::Guard { .. } | Said::Doubted(_) => return false,
         };
         let what = format!("doubted\n{}\n{what}", self.page);
-        let asker = Asker { network: self.network, is_plain: false };
-        self.reporters.takes_doubted(self.network, self.day, &what) && self.intake.is_of_several(&what, asker)
+        self.reporters.takes_doubted(self.network, self.day, &what)
+            && self.reporters.is_of_several(self.network, &what)
     }
 
     fn hear(&mut self, said: Said, is_doubted: bool) {
@@ -172,8 +174,7 @@ impl Hearing<'_> {
         let may = self.reporters.takes_hash(self.network, self.day, &(&id, &hash));
         if self.waiting.may_hear(may) {
             self.is_new = true;
-            let asker = Asker { network: self.network, is_plain: false };
-            let is_of_several = self.intake.is_of_several(&format!("{id}\n{hash}"), asker);
+            let is_of_several = self.reporters.is_of_several(self.network, &(&id, &hash));
             self.waiting.hash((id, hash), is_of_several);
         }
     }
@@ -184,9 +185,16 @@ impl Hearing<'_> {
 pub(super) struct Reporters {
     day: i64,
     brought: HashMap<Option<WiderNetwork>, Brought>,
-    /// Digests of it. Each took of the room of a network, so that there is an end to them.
+    /// Digests of it. Each took of the room of a network, so that there is an end to them, and nobody's goes for another's.
     came: HashSet<u64>,
+    /// Who said them, of what counts only once several did: on that day, and on the day before it.
+    said: HashMap<u64, Sayers>,
+    said_before: HashMap<u64, Sayers>,
+    digests: RandomState,
 }
+
+/// Digests of networks.
+type Sayers = [Option<u64>; NETWORKS];
 
 /// How much of the room of a network is taken.
 #[derive(Debug, Default)]
@@ -221,6 +229,18 @@ impl Reporters {
         self.takes_of((network, day), what, |brought| &mut brought.doubted)
     }
 
+    /// Whether reports of several networks said it, once one more did that had room for it.
+    fn is_of_several(&mut self, network: Option<WiderNetwork>, what: &impl Hash) -> bool {
+        let digest = self.digests.hash_one(what);
+        let before = self.said_before.get(&digest).copied().unwrap_or_default();
+        let sayers = self.said.entry(digest).or_insert(before);
+        let one = network.map(|network| self.digests.hash_one(network));
+        if let Some(free) = sayers.iter_mut().find(|said| said.is_none() || **said == one) {
+            *free = one;
+        }
+        sayers.iter().all(Option::is_some)
+    }
+
     fn takes_of(
         &mut self,
         (network, day): (Option<WiderNetwork>, i64),
@@ -228,9 +248,11 @@ impl Reporters {
         room: fn(&mut Brought) -> &mut u32,
     ) -> bool {
         if self.day != day {
-            *self = Reporters { day, ..Reporters::default() };
+            let digests = self.digests.clone();
+            *self =
+                Reporters { day, said_before: mem::take(&mut self.said), digests, ..Reporters::default() };
         }
-        let digest = self.came.hasher().hash_one(what);
+        let digest = self.digests.hash_one(what);
         if self.came.contains(&digest) {
             return true;
         }
@@ -242,5 +264,44 @@ impl Reporters {
             self.came.insert(digest);
         }
         takes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storeward_base::ClientIp;
+
+    use super::*;
+
+    fn network(n: u32) -> Option<WiderNetwork> {
+        ClientIp::new(std::net::Ipv4Addr::from(0x0a00_0000 + (n << 8)).into()).block().wider().pop()
+    }
+
+    fn says(reporters: &mut Reporters, (n, day): (u32, i64), what: &str) -> bool {
+        reporters.takes_doubted(network(n), day, &what) && reporters.is_of_several(network(n), &what)
+    }
+
+    // Twenty networks filled the table once, and from then on one address emptied it behind each visitor: what a script did was said by no three.
+    #[test]
+    fn what_strangers_say_makes_nobody_forget_what_visitors_said() {
+        let mut reporters = Reporters::default();
+        let floods: Vec<String> = (0..2_000).map(|n| format!("made up {n}")).collect();
+        for (n, what) in (0..).zip(&floods) {
+            assert!(!says(&mut reporters, (n / 100, 1), what));
+        }
+        for (visitor, is_heard) in [(100, false), (100, false), (101, false), (102, true), (103, true)] {
+            assert_eq!(says(&mut reporters, (visitor, 1), "a skimmer's"), is_heard, "{visitor}");
+            for what in &floods {
+                says(&mut reporters, (0, 1), what);
+            }
+        }
+        // What two said in the evening one more says in the morning.
+        assert!(!says(&mut reporters, (100, 1), "another's") && !says(&mut reporters, (101, 1), "another's"));
+        assert!(says(&mut reporters, (102, 2), "another's"));
+        assert!(
+            !says(&mut reporters, (100, 3), "a third one's")
+                && !says(&mut reporters, (101, 5), "a third one's")
+        );
+        assert!(!says(&mut reporters, (102, 5), "a third one's"), "days ago");
     }
 }

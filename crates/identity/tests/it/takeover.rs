@@ -73,6 +73,27 @@ both_engines!(who_changes_their_address_stays_who_they_are, MIGRATIONS, async |d
     assert!(!owner.sees_account().await);
 });
 
+// The shop took it, and the new name was another person's: their app and devices stayed with the old one, and a code to the new address was enough.
+both_engines!(in_the_first_minute_after_a_start_no_address_changes, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, by_address);
+    let mut owner = behind.browser();
+    owner.sign_in_with_code("").await;
+    assert!(owner.sees_account().await);
+    let again = behind.restarted_with(by_address);
+    owner.shield = &again;
+    // Other forms go again by now.
+    behind.bench.advance(12);
+    assert_eq!(owner.post("/cart", &[("count", "1")]).await.body, "welcome");
+    let change = [("email", "new@people.example")];
+    assert_eq!(owner.post("/account/email", &change).await.status, 503);
+    assert!(!behind.shop.asked().iter().any(|line| line.starts_with("POST /account/email")));
+    behind.bench.advance(62);
+    assert_eq!(owner.post("/account/email", &change).await.status, 200);
+    assert!(owner.sees_account().await, "no new sign-in");
+    let letters = || behind.bench.kinds().iter().filter(|k| **k == LetterKind::SignInCode).count();
+    assert_eq!(letters(), 1);
+});
+
 // The thief gave up a sign-in that the shop was still at, and changed their own address to the victim's: the session was the victim's when that was
 // done, and was taken for the thief's under a new name.
 both_engines!(no_address_changes_while_the_shop_may_be_at_a_sign_in, MIGRATIONS, async |db| {
@@ -98,7 +119,14 @@ both_engines!(nobody_goes_by_a_new_name_beside_a_word, MIGRATIONS, async |db| {
     let (tunnel, sent) = thief.open_tunnel().await;
     tunnel.note_words();
     let body = format!("email={ADDRESS}");
+    // Its answer would make the old name and the new one two people, so it does not go.
+    let told = thief.post("/account/email", &[("email", ADDRESS)]).await;
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(!behind.shop.asked().iter().any(|line| line.starts_with("POST /account/email")));
+    behind.bench.advance(12);
+    // Nor is it followed where the word came while it was under way.
     let change = thief.begin("POST", "/account/email", &FORM, &body).await.ok().unwrap();
+    tunnel.note_words();
     let sign_in = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
     behind.shop.answer(&Method::POST, "/login.php", &sent, sign_in.as_bytes());
     let shown = behind.shop.answer(&Method::GET, "/account", &sent, b"");

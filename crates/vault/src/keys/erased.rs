@@ -117,7 +117,7 @@ fn bring_in_line(tx: &mut Tx<'_>) -> Result<(), Error> {
 }
 
 /// Whose keys the ledger says were destroyed, and when, oldest first.
-fn told(reader: &mut Reader<'_>) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+pub(super) fn told(reader: &mut Reader<'_>) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
     let told = ledger::told(reader, &["vault.customer_key_destroyed"])?;
     let of = |record: &Record| match &record.event {
         Event::CustomerKeyDestroyed(fact) => Some((fact.customer, record.at)),

@@ -29,7 +29,7 @@ fn read_out(
     (run, to): (Option<BackupId>, &str),
     keys_from: Option<PathBuf>,
 ) -> Vec<String> {
-    let wanted = Wanted { run, to: house.at(to), shop_to: None, keys_from };
+    let wanted = Wanted { run, to: house.at(to), shop_to: None, keys_from, keys_run: None };
     ahead(house, hours, |opened, backups, alone| {
         restore(&Beside::Opened(opened), backups, alone, &wanted).unwrap()
     })
@@ -37,7 +37,8 @@ fn read_out(
 
 /// On another machine, with the keys of the directory and without its ledger.
 fn read_out_away(house: &House, run: Option<BackupId>, to: &str) -> Vec<String> {
-    let wanted = Wanted { run, to: house.at(to), shop_to: None, keys_from: Some(house.dir()) };
+    let wanted =
+        Wanted { run, to: house.at(to), shop_to: None, keys_from: Some(house.dir()), keys_run: None };
     ahead(house, 0, |_, backups, alone| restore(&Beside::Nothing, backups, alone, &wanted).unwrap())
 }
 
@@ -236,6 +237,22 @@ on_both!(customers_keys_that_were_put_back_alone_are_told_and_no_drill_passes, |
     let report = house.drill();
     let failed: Vec<_> = report.findings.iter().filter(|one| !one.held).collect();
     assert!(failed.iter().any(|one| one.what == "keys"), "{report:?}");
+});
+
+// Where some older ones were left it was told, and of none at all nothing was, before a restore: of a disk of the keys' own that is not mounted, say.
+on_both!(customers_keys_that_are_all_gone_are_told_before_the_next_backup_hides_it, |house: House| {
+    house.backup();
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    assert_eq!(harmed(&house), [] as [String; 0], "the one of before there were customers had none");
+    let last = house.backup();
+    assert_eq!(harmed(&house), [] as [String; 0]);
+    std::fs::remove_dir_all(house.target().join("keys")).unwrap();
+    let told = harmed(&house);
+    assert!(told.len() == 1 && told[0].contains(&format!("customers' keys of {last}")), "{told:?}");
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("this backup is made") && told.contains("nor any others"), "{told}");
+    assert_eq!(harmed(&house), [] as [String; 0]);
+    house.backup();
 });
 
 // A battery that was empty once, after more than a hundred tries: one's own backups were called a copy's, and none was made any more.

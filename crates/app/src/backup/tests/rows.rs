@@ -74,7 +74,7 @@ fn older_keys_are_no_newest_ones_where_the_newest_backup_is_noted() {
     let alone = backups.alone().unwrap();
     for (to, run) in [("oldest", runs[0]), ("between", runs[1])] {
         let keys_from = Some(keys.clone());
-        let wanted = Wanted { run: Some(run), to: house.at(to), shop_to: None, keys_from };
+        let wanted = Wanted { run: Some(run), to: house.at(to), shop_to: None, keys_from, keys_run: None };
         let lines = restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap();
         let is_told = |line: &String| {
             line.starts_with("BAD") && line.contains(&format!("customers' keys of {}", runs[2]))
@@ -104,7 +104,13 @@ fn a_restore_from_a_target_that_was_put_back_says_so_on_another_machine_too() {
     let text = format!("target = '{}'\npassword_file = '{}'\n", target.display(), password.display());
     let backups = backups(&data, &toml::from_str(&text).unwrap(), Bars::none()).unwrap();
     let alone = backups.alone().unwrap();
-    let wanted = Wanted { run: None, to: house.at("away"), shop_to: None, keys_from: Some(keys.clone()) };
+    let wanted = Wanted {
+        run: None,
+        to: house.at("away"),
+        shop_to: None,
+        keys_from: Some(keys.clone()),
+        keys_run: None,
+    };
     let lines = restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap();
     assert!(
         lines.iter().any(|line| line.starts_with("BAD") && line.contains(&newest.to_string())),
@@ -120,8 +126,13 @@ fn a_restore_from_a_target_that_was_put_back_says_so_on_another_machine_too() {
     assert_eq!(newest::noted(&keys, &key).unwrap().map(|one| one.run), Some(newest));
     std::fs::write(&note, text.replace(&newest.to_string(), "backup_00000000000000000000000001")).unwrap();
     assert!(newest::noted(&keys, &key).unwrap_err().contains("newest-backup.json is not signed"));
-    let wanted =
-        Wanted { run: None, to: house.at("away-again"), shop_to: None, keys_from: Some(keys.clone()) };
+    let wanted = Wanted {
+        run: None,
+        to: house.at("away-again"),
+        shop_to: None,
+        keys_from: Some(keys.clone()),
+        keys_run: None,
+    };
     let lines = restore(&Beside::Nothing, &backups, &alone, &wanted).unwrap();
     assert!(lines.iter().any(|line| line.starts_with("BAD") && line.contains("is not signed")), "{lines:?}");
     // Where there is none nothing is said.
@@ -199,7 +210,13 @@ fn a_later_one_than_was_noted_is_named_on_another_machine() {
     let (target, password) = (house.target(), house.dir().join("password"));
     let text = format!("target = '{}'\npassword_file = '{}'\n", target.display(), password.display());
     let backups = backups(&data, &toml::from_str(&text).unwrap(), Bars::none()).unwrap();
-    let wanted = Wanted { run: None, to: house.at("away"), shop_to: None, keys_from: Some(keys.clone()) };
+    let wanted = Wanted {
+        run: None,
+        to: house.at("away"),
+        shop_to: None,
+        keys_from: Some(keys.clone()),
+        keys_run: None,
+    };
     let lines = restore(&Beside::Nothing, &backups, &backups.alone().unwrap(), &wanted).unwrap();
     let named = |line: &String| {
         line.starts_with("BAD")

@@ -45,7 +45,13 @@ on_both!(nobody_is_beyond_backups_while_the_copy_of_the_epochs_opens_them, |hous
         std::fs::copy(entry.path(), keys.join("keys").join(entry.file_name())).unwrap();
     }
     let restore_away = |to: &str| {
-        let wanted = Wanted { run: None, to: house.at(to), shop_to: None, keys_from: Some(keys.clone()) };
+        let wanted = Wanted {
+            run: None,
+            to: house.at(to),
+            shop_to: None,
+            keys_from: Some(keys.clone()),
+            keys_run: None,
+        };
         house.with(|opened| {
             let backups =
                 backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
@@ -474,7 +480,8 @@ on_both!(a_restore_after_a_rotation_and_before_the_next_backup_says_what_opens_i
         assert_eq!(finished(standing.vault.keys().rotate(Duration::ZERO)).unwrap().unwrap().len(), 1);
     });
     let restore_away = |to: &str, keys: PathBuf| {
-        let wanted = Wanted { run: None, to: house.at(to), shop_to: None, keys_from: Some(keys) };
+        let wanted =
+            Wanted { run: None, to: house.at(to), shop_to: None, keys_from: Some(keys), keys_run: None };
         house.with(|opened| {
             let own = section(&opened.loaded.config).unwrap();
             let backups = backups(&opened.data, own, Bars::none()).unwrap();
@@ -540,8 +547,13 @@ fn the_key_of_a_later_epoch_is_not_written_over() {
     std::fs::rename(&copy, keys.join("epochs.json")).unwrap();
     house.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        let wanted =
-            Wanted { run: Some(between), to: house.at("back"), shop_to: None, keys_from: Some(keys.clone()) };
+        let wanted = Wanted {
+            run: Some(between),
+            to: house.at("back"),
+            shop_to: None,
+            keys_from: Some(keys.clone()),
+            keys_run: None,
+        };
         restore(&Beside::Nothing, &backups, &backups.alone().unwrap(), &wanted).unwrap();
     });
     again().unwrap();

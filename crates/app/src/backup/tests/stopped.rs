@@ -76,7 +76,8 @@ on_both!(a_restore_that_ends_anywhere_leaves_nothing_that_starts_and_is_repeated
     // Whoever lays the keys by hand reads whom to erase.
     house.with(|opened| {
         let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
-        let wanted = Wanted { run: None, to: house.at("bare"), shop_to: None, keys_from: None };
+        let wanted =
+            Wanted { run: None, to: house.at("bare"), shop_to: None, keys_from: None, keys_run: None };
         let lines = restore(&Beside::Opened(opened), &backups, &backups.alone().unwrap(), &wanted).unwrap();
         assert!(lines.iter().any(|line| line.contains(&format!("{}: was erased", ada()))), "{lines:?}");
     });

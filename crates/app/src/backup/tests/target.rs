@@ -18,7 +18,7 @@ fn restored(house: &House, to: &str, shop_to: Option<&str>, keys_from: Option<Pa
         let backups = backups(&opened.data, section(&opened.loaded.config)?, Bars::none())?;
         let alone = backups.alone().map_err(|error| told(&error))?;
         let shop_to = shop_to.map(|name| house.at(name));
-        let wanted = Wanted { run: None, to: house.at(to), shop_to, keys_from };
+        let wanted = Wanted { run: None, to: house.at(to), shop_to, keys_from, keys_run: None };
         restore(&Beside::Opened(opened), &backups, &alone, &wanted)
     })
 }

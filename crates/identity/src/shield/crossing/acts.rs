@@ -55,6 +55,13 @@ impl Crossing {
         self.is_act = (!body.complete && !is_file) || adapter.may_be_act(&asked, body.bytes, own);
     }
 
+    /// Whether it goes where people change the address by which the shop names them.
+    pub(super) fn is_renaming(&self) -> bool {
+        let (method, path) = (self.method.as_str(), self.path.as_str());
+        let asked = Asked { method, path, query: None, content_type: "", authorization: None };
+        self.guard.adapter.is_address_form(&asked)
+    }
+
     async fn rights(&self) -> Option<Rights> {
         match (&self.held, &self.asker) {
             (Some(held), Some(asker)) => self.guard.known_rights(&held.entry, asker).await,
@@ -234,8 +241,14 @@ impl Crossing {
                 return Ok(Some(self.instead(&refusal)));
             }
         }
-        // The shop may come to a sign-in that was given up, and then to this: it would change somebody else's account.
-        if is_sensitive && self.elevates() && entry.is_suspect(guard.identity.0.now()) {
+        // The shop may come to a sign-in that was given up, and then to this: it would change somebody else's account. And whom it tells after
+        // another address was given would be taken for another person.
+        let now = guard.identity.0.now();
+        let may_be_anothers = match self.is_renaming() {
+            true => entry.may_be_anothers(&self.authority, now),
+            false => entry.is_suspect(now),
+        };
+        if is_sensitive && self.elevates() && may_be_anothers {
             return Ok(Some(self.instead(&Refusal::one_at_a_time())));
         }
         self.may_follow = is_sensitive;

@@ -362,11 +362,10 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
 }
 
 impl Crossing {
-    /// An act went to the shop while this was there: its answer is nobody's, and it may have signed somebody in all the same.
+    /// An act went to the shop while this was there: its answer is nobody's, and it may have signed somebody in all the same. The shop is through
+    /// with it, so that it is asked about, and nothing waits.
     fn thrown_away(&mut self, entry: &Arc<Entry>) -> Passage {
-        if self.may_sign_in() {
-            self.leave_undecided(entry);
-        }
+        self.leave_open(entry, self.guard.identity.0.now());
         entry.lock().jar.is_known = false;
         self.guard.handles.note_change(entry);
         self.again()

@@ -71,13 +71,13 @@ impl Crossing {
     }
 
     /// At a door nothing is overtaken: what the shop comes to behind a sign-in is done for whoever that was, and where it is a sign-out nobody is
-    /// left to be asked about.
+    /// left to be asked about. Nor by whoever changes the name by which the shop knows them: with anything open beside it they would be another person.
     async fn act_alone(&mut self, entry: &Arc<Entry>) -> bool {
         // Others go on meanwhile, but for the end of it.
         let calm_in = entry.calm_in(self.guard.identity.0.now()).min(CALM);
         self.wait_for_calm(calm_in.saturating_sub(QUIET)).await;
         let Ok(alone) = timeout(TURN, entry.underway.clone().write_owned()).await else { return false };
-        let is_door = self.door.is_some();
+        let is_door = self.door.is_some() || self.is_renaming();
         let is_alone = timeout(if is_door { TURN } else { LOOKS }, entry.looks.write()).await.is_ok();
         if is_door && (!is_alone || entry.has_lost_look(self.guard.identity.0.now())) {
             return false;

@@ -1,0 +1,140 @@
+//! A key store that lost what it had: its copy would be the newest, and the good ones before it would be laid by no restore.
+
+use storeward_backup::Part;
+
+use super::*;
+
+fn harmed(house: &House) -> Vec<String> {
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        super::super::restore::harmed(opened, &backups, &backups.list().unwrap()).unwrap()
+    })
+}
+
+fn keys_of(house: &House, keys_run: BackupId, to: &str) -> Done<Vec<String>> {
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config)?, Bars::none())?;
+        let alone = backups.alone().map_err(|error| told(&error))?;
+        let keys_from = Some(opened.data.path().to_owned());
+        let (to, keys_run) = (house.at(to), Some(keys_run));
+        restore(
+            &Beside::Opened(opened),
+            &backups,
+            &alone,
+            &Wanted { run: None, to, shop_to: None, keys_from, keys_run },
+        )
+    })
+}
+
+fn copies_of_keys(house: &House) -> usize {
+    house.with(|opened| {
+        let backups = backups(&opened.data, section(&opened.loaded.config).unwrap(), Bars::none()).unwrap();
+        backups.snapshots(Part::Keys).unwrap().len()
+    })
+}
+
+// The schedule put an empty one away with status 0, every restore laid that, of any run, and after thirty days no other was left.
+on_both!(a_lost_key_store_is_put_away_as_no_newest_one, |house: House| {
+    house.vault(|standing| {
+        keep(standing, ada(), "ada@shop.example");
+        keep(standing, bob(), "bob@shop.example");
+    });
+    let good = house.backup();
+    for name in ["", "-wal", "-shm"] {
+        drop(std::fs::remove_file(house.dir().join(format!("vault/keys.sqlite{name}"))));
+    }
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("without customers' keys") && told.contains("is gone or empty"), "{told}");
+    assert!(!house.dir().join("vault/keys.sqlite").exists(), "looking makes none");
+    // A start makes an empty one.
+    house.vault(|_| ());
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("a key of none of the 2 customers"), "{told}");
+    assert_eq!(copies_of_keys(&house), 1);
+    let told = harmed(&house);
+    assert!(told.iter().any(|line| line.contains("was made without customers' keys")), "{told:?}");
+    let looked = house.with(|opened| {
+        let standing = crate::vault::start(opened).unwrap().unwrap();
+        let status = crate::vault::status(opened, &standing).map_err(|why| why.to_string());
+        standing.close();
+        status
+    });
+    assert!(looked.is_err_and(|told| told.contains("none of the 2 customers")));
+    let lines = house.restore(None, "back").unwrap();
+    assert!(
+        lines.iter().any(|line| line.starts_with("BAD") && line.contains(&good.to_string())),
+        "{lines:?}"
+    );
+    open_restored(&house.at("back"), &house, |_, standing| {
+        assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example");
+        assert_eq!(email(standing, bob()).unwrap(), "bob@shop.example");
+    })
+    .unwrap();
+    // As docs/vault.md says.
+    std::fs::copy(house.at("back/vault/keys.sqlite"), house.dir().join("vault/keys.sqlite")).unwrap();
+    for name in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(house.dir().join(format!("vault/keys.sqlite{name}"))));
+    }
+    house.backup();
+    assert!(house.drill().has_passed());
+});
+
+on_both!(a_key_store_that_lost_some_takes_no_earlier_copy_with_it, |house: House| {
+    house.vault(|standing| {
+        keep(standing, ada(), "ada@shop.example");
+        keep(standing, bob(), "bob@shop.example");
+    });
+    let good = house.backup();
+    house.with(|opened| {
+        let url = format!("sqlite:{}", opened.data.join("vault/keys.sqlite").display());
+        let keys = crate::vault::open_keys(opened, &opened.data, &url).unwrap();
+        keys.write_blocking(|tx| {
+            tx.commit_silent("what a disk lost");
+            tx.execute("DELETE FROM vault_customer_key WHERE customer = $1", storeward_store::params![bob()])
+                .map(drop)
+        })
+        .unwrap();
+        keys.close();
+    });
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("with the keys that there are") && told.contains("no key of 1 of the 2"), "{told}");
+    assert_eq!(copies_of_keys(&house), 2);
+    let lines = house.restore(None, "back").unwrap();
+    let is_told = |line: &String| line.starts_with("BAD") && line.contains("at least 1 of them do not open");
+    assert!(lines.iter().any(is_told), "{lines:?}");
+    assert!(super::super::restore::fell_short(&lines).is_err());
+    let lines = keys_of(&house, good, "good").unwrap();
+    let is_told = |line: &String| line.starts_with("BAD") && line.contains("as was asked for");
+    assert!(lines.iter().any(is_told) && !lines.iter().any(|line| line.contains("do not open")), "{lines:?}");
+    open_restored(&house.at("good"), &house, |_, standing| {
+        assert_eq!(email(standing, bob()).unwrap(), "bob@shop.example");
+    })
+    .unwrap();
+    let refused = keys_of(&house, BackupId::from_bits(7), "none").unwrap_err().to_string();
+    assert!(refused.contains("with customers' keys"), "{refused}");
+});
+
+// Whom it erased since is asked of it where it opens; where it does not, the copy is made all the same.
+#[test]
+fn a_key_store_that_does_not_open_keeps_no_copy_from_being_restored() {
+    let house = House::new(Engine::Sqlite, "");
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    std::fs::write(
+        house.dir().join("vault/keys.sqlite"),
+        "noise where a database was, as a failing disk leaves it",
+    )
+    .unwrap();
+    for name in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(house.dir().join(format!("vault/keys.sqlite{name}"))));
+    }
+    assert!(house.try_backup().is_err(), "it is put away as no copy");
+    assert_eq!(copies_of_keys(&house), 1);
+    let lines = house.restore(None, "back").unwrap();
+    let is_told = |line: &String| line.starts_with("BAD") && line.contains("cannot be told");
+    assert!(lines.iter().any(is_told), "{lines:?}");
+    open_restored(&house.at("back"), &house, |_, standing| {
+        assert_eq!(email(standing, ada()).unwrap(), "ada@shop.example");
+    })
+    .unwrap();
+}

@@ -1,0 +1,83 @@
+//! Whether the key store has the keys of the customers in the data, before a copy of it is the newest that a restore lays.
+
+use storeward_vault::Keyless;
+
+use super::{KEYS, exists, open_keys};
+use crate::Done;
+use crate::failure::{Context, Failure};
+use crate::open::Opened;
+
+/// What the key store has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    Whole,
+    /// Not all, or it cannot be told: why, in words.
+    Harmed(String),
+    /// None of any customer: why, in words.
+    Lost(String),
+}
+
+impl Keys {
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Keys::Whole => None,
+            Keys::Harmed(words) | Keys::Lost(words) => Some(words),
+        }
+    }
+}
+
+/// Looks, without the root key.
+pub fn look(opened: &Opened) -> Keys {
+    found(opened).unwrap_or_else(|why| {
+        Keys::Harmed(format!(
+            "whether the key store has the keys of all customers cannot be told: {}",
+            why.what()
+        ))
+    })
+}
+
+fn found(opened: &Opened) -> Done<Keys> {
+    let (data, section) = (&opened.data, opened.loaded.config.vault.as_ref());
+    let Some(section) = section.filter(|_| exists(data)) else { return Ok(Keys::Whole) };
+    let url = match &section.key_store {
+        Some(url) => url.expose().clone(),
+        None => {
+            let file = data.join(KEYS);
+            // Opened, it would be made anew.
+            if !std::fs::metadata(&file).is_ok_and(|file| file.len() > 0) {
+                return lost(opened);
+            }
+            format!("sqlite:{}", file.display())
+        }
+    };
+    let keys = open_keys(opened, data, &url)?;
+    let compared = storeward_vault::keyless(&opened.db, &keys);
+    keys.close();
+    let Keyless { customers, without } = compared.context("the key store")?;
+    let count = u64::try_from(without.len()).unwrap_or(u64::MAX);
+    let Some(first) = without.first() else { return Ok(Keys::Whole) };
+    Ok(match count == customers {
+        true => {
+            Keys::Lost(format!("the key store has a key of none of the {customers} customers in the data"))
+        }
+        false => Keys::Harmed(format!(
+            "the key store has no key of {count} of the {customers} customers in the data, {first} the first of them"
+        )),
+    })
+}
+
+/// The file is not there, or nothing is in it.
+fn lost(opened: &Opened) -> Done<Keys> {
+    Ok(match storeward_vault::has_customers(&opened.db).context("customers' records")? {
+        false => Keys::Whole,
+        true => Keys::Lost(format!("{KEYS}, the key store, is gone or empty")),
+    })
+}
+
+/// For whoever looks at the vault: what is missing is an error.
+pub fn check(opened: &Opened) -> Done {
+    match look(opened).words() {
+        None => Ok(()),
+        Some(words) => Err(Failure::new(words).hint("see docs/vault.md, \"When keys are damaged\"")),
+    }
+}
