@@ -220,7 +220,7 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
         entries: Some(opened.db.read_blocking(ledger::head).context("the ledger")?.size),
         heartbeat: opened.entropy.token::<16>(),
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
-        known: newest::known(opened)?,
+        known: Some(newest::made_here(opened)?),
     };
     let (gone, keys) = (gone_before(opened, backups), keyless::look(opened));
     let (run, beat) = (begin.run, begin.heartbeat.clone());
@@ -258,8 +258,8 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
             let looked = look_for_an_attack(opened, run);
             thin_out(opened, backups, alone, (&made, &keys))?;
             looked.and(copied)?;
-            was_there(gone?)?;
             are_whole(opened, &keys)?;
+            was_there(gone?)?;
             Ok((begin, made))
         }
         Err((code, failure)) => {

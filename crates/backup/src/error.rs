@@ -88,7 +88,8 @@ impl Error {
                  storeward backup now --take-over. See docs/backup.md, \"One target, one Storeward\""
             }
             Error::AnotherCopy { .. } => {
-                "stop the copy, or give it a target of its own (and a keys_target of its own, where there is one); where this directory was put back to an older state and goes on: \
+                "stop the copy, or give it a target of its own (and a keys_target of its own, where there is one); where this directory lost its database: storeward backup restore; where it was \
+                 put back to an older state, and goes on as it is: \
                  storeward backup now --take-over, once. See docs/backup.md, \"One target, one Storeward\""
             }
             Error::Busy => "wait for it; `storeward backup list` tells when it is through",
@@ -122,7 +123,7 @@ impl fmt::Display for Error {
             Error::AnotherCopy { place, run, made_at } => write!(
                 f,
                 "{run} of {made_at} at {place} is signed by this directory's key and was not made here: another copy of this directory backs \
-                 up to the same target, or this one was put back to an older state"
+                 up to the same target, or this one was put back to an older state, or lost its database"
             ),
             Error::Busy => f.write_str("another backup, restore or drill is under way"),
             Error::Damaged(what) => write!(f, "the backup is damaged: {what}"),

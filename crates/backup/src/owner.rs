@@ -71,6 +71,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Of a directory that made none: whatever bears its mark was made before its database was lost, or elsewhere.
+    pub fn nothing() -> Self {
+        Known { since: Timestamp::from_micros(0), runs: BTreeSet::new(), places: BTreeMap::new() }
+    }
+
     /// `last`: the highest number of one's own that is there. Without numbers it goes by moments; so it does of two that began side by side.
     pub(crate) fn is_others(&self, one: Dated, last: Option<u64>) -> bool {
         let is_later = match (one.number, last) {

@@ -145,6 +145,16 @@ pub fn known(opened: &Opened) -> Done<Option<Known>> {
     Ok(Some(Known { since, runs, places }))
 }
 
+/// The same for whoever is about to make one, and for whoever looks: a directory that made none has nothing at the target, so what bears its mark there
+/// was made before its database was lost, or elsewhere.
+pub fn made_here(opened: &Opened) -> Done<Known> {
+    let known = known(opened)?.unwrap_or_else(Known::nothing);
+    Ok(match told(opened)? {
+        Some(_) => known,
+        None => Known { since: Known::nothing().since, ..known },
+    })
+}
+
 /// What another copy of this data directory put away since this one did last, in words: the newest.
 pub fn of_a_copy(
     backups: &Backups,
@@ -158,7 +168,7 @@ pub fn of_a_copy(
         format!(
             "{run} of {made_at} at {place} is signed by this directory's key, and this directory did not make it: a copy of it, such as one that was \
              restored beside it, backs up to the same target, or puts customers' keys away there (stop that one, or give it a target of its own, and \
-             a keys_target where there is one), or this one was put back to an older state since"
+             a keys_target where there is one), or this one was put back to an older state since, or lost its database"
         )
     }))
 }
@@ -192,35 +202,48 @@ pub fn later(noted: Option<&Newest>, laid: &Newest) -> Option<String> {
     ))
 }
 
-/// The newest that was made is there, and no keys of it: why, in words, by what its signed manifest says.
-fn bare(
+/// Of the newest that was made, where it is there and no keys of it are: whether it had some, by its signed manifest. One that cannot be read is told by
+/// whoever reads it.
+fn had_keys(backups: &Backups, newest: &Newest, runs: &[Run]) -> Option<bool> {
+    let is_bare = runs.iter().any(|run| run.run == newest.run && !run.has_keys);
+    let manifest = is_bare.then(|| backups.manifest_of(newest.run, backups.plan().ledger.as_ref()));
+    manifest?.ok().map(|manifest| manifest.of_part(Part::Keys).next().is_some())
+}
+
+/// [`missing`], and where no customers' keys at all are there any more though their time is not over.
+fn lacks(
     backups: &Backups,
     newest: &Newest,
     (runs, has_keys): (&[Run], bool),
     now: Timestamp,
 ) -> Option<String> {
-    let plan = backups.plan();
-    let is_bare = runs.iter().any(|run| run.run == newest.run && !run.has_keys);
-    if !is_bare || now.since(newest.made_at) >= plan.keys_kept {
-        return None;
-    }
-    // One that cannot be read is told by whoever reads it.
-    let manifest = backups.manifest_of(newest.run, plan.ledger.as_ref()).ok()?;
     let Newest { run, made_at, .. } = newest;
-    match manifest.of_part(Part::Keys).next() {
-        // Older ones tell themselves.
-        Some(_) if runs.iter().any(|run| run.has_keys) => missing(Some(newest), runs, has_keys),
-        Some(_) => Some(format!(
-            "customers' keys of {run} of {made_at}, the newest backup that was made, are NOT where they were put away, nor any others: a disk is not \
-             mounted there, or somebody deleted them. No customer's record would open in what is restored"
-        )),
-        None => (has_keys && runs.iter().any(|run| run.has_keys)).then(|| {
-            format!(
-                "{run} of {made_at}, the newest backup that was made, was made without customers' keys: the key store had none then. Those of the backups \
-                 before it are there still"
-            )
-        }),
+    match had_keys(backups, newest, runs) {
+        // Nothing is gone.
+        Some(false) => None,
+        Some(true) if !runs.iter().any(|run| run.has_keys) => {
+            (now.since(*made_at) < backups.plan().keys_kept).then(|| {
+                format!(
+                    "customers' keys of {run} of {made_at}, the newest backup that was made, are NOT where they were put away, nor any others: a disk is \
+                     not mounted there, or somebody deleted them. No customer's record would open in what is restored"
+                )
+            })
+        }
+        Some(true) | None => missing(Some(newest), runs, has_keys),
     }
+}
+
+/// That the newest was made without customers' keys, in words.
+pub fn made_without_keys(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<String>> {
+    let newest = told(opened)?.filter(|_| crate::vault::exists(&opened.data));
+    let bare = newest.filter(|newest| had_keys(backups, newest, runs) == Some(false));
+    let bare = bare.filter(|_| runs.iter().any(|run| run.has_keys));
+    Ok(bare.map(|Newest { run, made_at, .. }| {
+        format!(
+            "{run} of {made_at}, the newest backup that was made, was made without customers' keys: the key store had none then. Those of the backups \
+             before it are there still"
+        )
+    }))
 }
 
 /// [`missing`], told to the ledger once a day.
@@ -229,7 +252,7 @@ pub fn held(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<Str
     let has_keys = crate::vault::exists(&opened.data);
     let look = |runs: &[Run]| {
         let newest = newest.as_ref()?;
-        bare(backups, newest, (runs, has_keys), now).or_else(|| missing(Some(newest), runs, has_keys))
+        lacks(backups, newest, (runs, has_keys), now)
     };
     let Some(words) = look(runs) else { return Ok(None) };
     // It may have ended while the target was listed.

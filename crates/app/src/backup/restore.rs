@@ -513,7 +513,8 @@ pub fn harmed(opened: &Opened, backups: &Backups, listing: &Listing) -> Done<Vec
     };
     let mut lines: Vec<String> = facts.harmed.iter().map(line).collect();
     lines.extend(newest::held(opened, backups, &listing.runs)?);
-    let known = newest::known(opened)?;
-    lines.extend(newest::of_a_copy(backups, listing, known.as_ref(), opened.clock.now())?);
+    lines.extend(newest::made_without_keys(opened, backups, &listing.runs)?);
+    let here = newest::made_here(opened)?;
+    lines.extend(newest::of_a_copy(backups, listing, Some(&here), opened.clock.now())?);
     Ok(lines)
 }

@@ -42,7 +42,9 @@ pub fn drill(opened: &Opened, backups: &Backups, alone: &Alone, run: Option<Back
     let report = backups.drill(alone, trial, run, &key, |listing, to, manifest| {
         let mut looked = look(opened, to, manifest)?;
         if run.is_none() {
-            looked.findings.extend(copy(newest::of_a_copy(backups, listing, known.as_ref(), trial.at)));
+            let here = newest::made_here(opened);
+            let found = here.and_then(|here| newest::of_a_copy(backups, listing, Some(&here), trial.at));
+            looked.findings.extend(copy(found));
         }
         looked.findings.extend(newest.map(|newest| match newest.run == manifest.run {
             true => Finding::held("newest", "it is the newest that was made, as the ledger has it"),

@@ -248,9 +248,10 @@ impl Reporters {
         room: fn(&mut Brought) -> &mut u32,
     ) -> bool {
         if self.day != day {
+            let is_next = self.day.checked_add(1) == Some(day);
+            let said_before = if is_next { mem::take(&mut self.said) } else { HashMap::new() };
             let digests = self.digests.clone();
-            *self =
-                Reporters { day, said_before: mem::take(&mut self.said), digests, ..Reporters::default() };
+            *self = Reporters { day, said_before, digests, ..Reporters::default() };
         }
         let digest = self.digests.hash_one(what);
         if self.came.contains(&digest) {

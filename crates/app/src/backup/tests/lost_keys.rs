@@ -114,6 +114,31 @@ on_both!(a_key_store_that_lost_some_takes_no_earlier_copy_with_it, |house: House
     assert!(refused.contains("with customers' keys"), "{refused}");
 });
 
+// An empty database knew of no backup: its own was the newest, the drill passed, a restore gave an empty shop with status 0, and retention deleted the last
+// good one two days later.
+on_both!(a_lost_database_is_put_away_by_nobody_as_the_newest_backup, |house: House| {
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    let good = house.backup();
+    let before = std::fs::read(house.dir().join("storeward.toml")).unwrap();
+    let fresh = House::new(Engine::Sqlite, "");
+    let text = String::from_utf8(before).unwrap();
+    let url = text.lines().find(|line| line.starts_with("url = "));
+    let text = url.map_or_else(|| text.clone(), |url| text.replace(url, "url = 'sqlite:other.sqlite'"));
+    std::fs::write(fresh.dir().join("storeward.toml"), text).unwrap();
+    for name in ["keys/ledger", "keys/pseudonym", "keys/data", "password"] {
+        std::fs::copy(house.dir().join(name), fresh.dir().join(name)).unwrap();
+    }
+    fresh.vault(|_| ());
+    let told = fresh.try_backup().unwrap_err().to_string();
+    assert!(told.contains(&good.to_string()) && told.contains("lost its database"), "{told}");
+    let told = harmed(&fresh);
+    assert!(told.iter().any(|line| line.contains("lost its database")), "{told:?}");
+    assert!(!fresh.drill().has_passed());
+    // What it is there for goes on.
+    let lines = fresh.restore(None, "back").unwrap();
+    assert!(lines.iter().any(|line| line.contains(&good.to_string())), "{lines:?}");
+});
+
 // Whom it erased since is asked of it where it opens; where it does not, the copy is made all the same.
 #[test]
 fn a_key_store_that_does_not_open_keeps_no_copy_from_being_restored() {
