@@ -69,8 +69,8 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     step()?;
     let (to, shop, key) = (wanted.to.as_path(), wanted.shop_to.as_deref(), key.as_ref());
     let asked = Asked { listing, run, to, shop, key, keys_run: wanted.keys_run, known, now };
-    let restored = backups.restore(alone, &asked);
-    let restored = restored.map_err(|error| or_another(&error, wanted, (listing, run)))?;
+    let restored =
+        backups.restore(alone, &asked).map_err(|error| or_another(&error, wanted, (listing, run)))?;
     step()?;
     // That keys are older than the data is said below.
     let has_keys = !restored.keys_are_older && restored.manifest.of_part(Part::Keys).next().is_some();
@@ -97,9 +97,7 @@ pub fn restore(beside: &Beside<'_>, backups: &Backups, alone: &Alone, wanted: &W
     let keys_of = restored.keys_of.zip(restored.keys_at).map_or(of_data, laid);
     lines.extend(newest::later(noted.as_ref(), &keys_of));
     lines.extend(whose_keys(wanted, &restored, noted.as_ref(), behind.is_some()));
-    lines.extend(unsigned_keys(&restored));
-    lines.extend(too_few_keys(&restored));
-    lines.extend(lost(&restored));
+    lines.extend([unsigned_keys(&restored), too_few_keys(&restored), lost(&restored)].into_iter().flatten());
     let is_erased = keys((beside, key.is_some()), data, wanted, &restored, &mut lines)?;
     if data.join("vault").is_dir() || restored.manifest.of_part(Part::Keys).next().is_some() {
         indexes::make_at_start(data)?;
