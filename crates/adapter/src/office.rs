@@ -208,6 +208,16 @@ mod tests {
                 Some("v@x.example"),
             ),
             ("prestashop", "/identity", "email=v%40x.example&password=g&submitLogin=1", None, None),
+            ("prestashop", "/en/identity", "email=v%40x.example&password=g", None, Some("v@x.example")),
+            // With the store's code, and where the web server writes no addresses anew.
+            ("magento", "/de/customer/account/editPost/", "email=v%40x.example", None, Some("v@x.example")),
+            (
+                "magento",
+                "/index.php/customer/account/editPost",
+                "email=v%40x.example",
+                None,
+                Some("v@x.example"),
+            ),
             // Names that never change.
             ("wordpress", "/my-account/edit-account/", "account_email=v%40x.example", None, None),
         ] {

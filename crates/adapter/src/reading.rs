@@ -72,7 +72,14 @@ impl Reading {
 
     /// Whether it is what its first line says, and nothing else.
     pub fn is_plain(&self) -> bool {
-        self.paths.len() == 1 && self.methods.len() == 1 && !self.is_partial
+        self.paths.len() == 1 && self.is_plain_at("")
+    }
+
+    /// Whether it is that but for the script that its path names (`/index.php/…`).
+    pub fn is_plain_at(&self, path: &str) -> bool {
+        let behind = place::behind_scripts(path);
+        let mut others = self.paths.iter().skip(1);
+        self.methods.len() == 1 && !self.is_partial && others.all(|other| behind.contains(other))
     }
 }
 

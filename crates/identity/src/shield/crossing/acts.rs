@@ -71,7 +71,7 @@ impl Crossing {
 
     /// The new address, where this is the form by which people change the one that the shop names them by.
     pub(super) fn new_name(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<String> {
-        if self.door.is_some() || !body.complete || !self.reading.is_plain() {
+        if self.door.is_some() || !body.complete || !self.reading.is_plain_at(&self.path) {
             return None;
         }
         let lines = Lines::of(headers);
