@@ -214,15 +214,17 @@ pub fn section(config: &Config) -> Done<&BackupSection> {
 /// Makes a backup, tells the ledger, and deletes what need not be kept any more.
 pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Made)> {
     copy::lies_apart(&opened.data, section(&opened.loaded.config)?)?;
+    let keys = keyless::look(opened);
     let begin = Begin {
         run: Id::new(opened.clock.as_ref(), opened.entropy.as_ref()),
         at: opened.clock.now(),
         entries: Some(opened.db.read_blocking(ledger::head).context("the ledger")?.size),
         heartbeat: opened.entropy.token::<16>(),
         key: LogKey::from_seed(&opened.data.keys()?.ledger),
+        keyless: keys.lacking(),
         known: Some(newest::made_here(opened)?),
     };
-    let (gone, keys) = (gone_before(opened, backups), keyless::look(opened));
+    let gone = gone_before(opened, backups);
     let (run, beat) = (begin.run, begin.heartbeat.clone());
     write(opened, move |tx| {
         tx.commit_silent("the backup itself is told when it is over");
@@ -254,11 +256,15 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(actor, None, fact.clone()).map(drop)
             })?;
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
-            let copied = copy::copy_epochs(opened, &begin, made.number);
-            let looked = look_for_an_attack(opened, run);
+            // The good copies of keys that a store lost open by the epoch of then.
+            let copied = match keys {
+                Keys::Whole => copy::copy_epochs(opened, &begin, made.number),
+                Keys::Harmed(..) | Keys::Lost(_) => Ok(()),
+            };
+            let (looked, whole) = (look_for_an_attack(opened, run), are_whole(opened, &keys));
             thin_out(opened, backups, alone, (&made, &keys))?;
             looked.and(copied)?;
-            are_whole(opened, &keys)?;
+            whole?;
             was_there(gone?)?;
             Ok((begin, made))
         }
@@ -365,7 +371,7 @@ fn are_whole(opened: &Opened, keys: &Keys) -> Done {
     write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))?;
     let with = match keys {
         Keys::Lost(_) => "without customers' keys",
-        Keys::Whole | Keys::Harmed(_) => "with the keys that there are",
+        Keys::Whole | Keys::Harmed(..) => "with the keys that there are",
     };
     Err(Failure::new(format!("this backup is made {with}: {words}; no earlier copy of customers' keys is deleted while that is so"))
         .hint("restore the newest good copy of the keys into a new folder: storeward backup restore --to DIR --keys-run ID (docs/vault.md, \"When keys are damaged\")"))
@@ -412,7 +418,7 @@ fn thin_out(opened: &Opened, backups: &Backups, alone: &Alone, (made, keys): (&M
     let frozen = opened.db.read_blocking(frozen).context("the database")?;
     // Where the target lost something, nothing more goes in this run.
     let frozen = match (keys, frozen.is_some() || made.lost_packs > 0) {
-        (Keys::Harmed(_) | Keys::Lost(_), _) => Frozen::WithKeys,
+        (Keys::Harmed(..) | Keys::Lost(_), _) => Frozen::WithKeys,
         (Keys::Whole, true) => Frozen::Yes,
         (Keys::Whole, false) => Frozen::No,
     };

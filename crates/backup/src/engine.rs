@@ -74,6 +74,8 @@ pub struct Begin {
     pub heartbeat: String,
     /// Signs the manifest.
     pub key: LogKey,
+    /// Customers in the data of whom the key store has no key, where it has not those of all.
+    pub keyless: Option<u64>,
     /// What was made here before; nothing where nobody can know it.
     pub known: Option<Known>,
 }
@@ -246,7 +248,7 @@ impl Backups {
             kept.push(made);
         }
         let mut manifest = Manifest::new(begin.run, begin.at, &begin.heartbeat);
-        (manifest.number, manifest.entries) = (number, begin.entries);
+        (manifest.number, manifest.entries, manifest.keyless) = (number, begin.entries, begin.keyless);
         manifest.files.clone_from(&staged.files);
         manifest.rows.clone_from(&staged.rows);
         manifest.unread = unread;

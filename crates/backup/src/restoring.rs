@@ -52,6 +52,8 @@ pub struct Restored {
     pub keys_entries: Option<u64>,
     /// How many rows each table of each database had that was put away with it.
     pub keys_rows: Option<Rows>,
+    /// Customers of whom the store that they were copied from had no key.
+    pub keyless: Option<u64>,
     /// Others of the same ledger's that were not taken and may be later: dated ahead, or another copy's.
     pub keys_passed: Option<(BackupId, Timestamp)>,
     /// A later one without a signed manifest: of a run that was cut off behind its keys, or of whoever has the password. It is taken only where
@@ -106,6 +108,7 @@ impl Backups {
             keys_number: None,
             keys_entries: None,
             keys_rows: None,
+            keyless: None,
             keys_passed: None,
             keys_unsigned: None,
             keys_are_older: false,
@@ -120,6 +123,7 @@ impl Backups {
             (restored.keys_passed, restored.keys_unsigned) = (passed, unsigned);
             let manifest = newest.run.and_then(|run| listing.manifest(&indexed, run, key).ok());
             restored.keys_entries = manifest.as_ref().and_then(|manifest| manifest.entries);
+            restored.keyless = manifest.as_ref().and_then(|manifest| manifest.keyless);
             restored.keys_rows = manifest.map(|manifest| manifest.rows);
             let of_data = restored.manifest.dated();
             let order = Order { now: asked.now, known: asked.known };

@@ -81,6 +81,7 @@ impl House {
             entries,
             heartbeat: format!("beat {hour}"),
             key: self.key.clone(),
+            keyless: None,
             known: None,
         };
         backups.run(&backups.alone()?, &begin, &sources, &quiet)

@@ -21,6 +21,11 @@ pub enum Error {
         wanted: String,
         found: String,
     },
+    /// The key store has no key of so many of the customers in the data whom nobody erased, so no epoch may end.
+    Keyless {
+        count: u64,
+        customers: u64,
+    },
     /// The epoch of a customer's key is not on the shelf: destroyed, or the shelf is of another time.
     NoEpoch(u32),
     /// The key store on a server belongs to another data directory, since then.
@@ -64,6 +69,11 @@ impl fmt::Display for Error {
                 f,
                 "the epoch keys were wrapped with the root key {wanted}, but the one here is {found}; \
                  restore the root key that belongs to them"
+            ),
+            Error::Keyless { count, customers } => write!(
+                f,
+                "the key store has no key of {count} of the {customers} customers in the data: no epoch ends while that is so, since the copies of their \
+                 keys that are left would open nothing. See docs/vault.md, \"When keys are damaged\""
             ),
             Error::NoEpoch(epoch) => write!(
                 f,
@@ -136,6 +146,7 @@ impl Fault for Error {
             Error::Account(error) => error.kind(),
             Error::Shelf(_)
             | Error::OtherRoot { .. }
+            | Error::Keyless { .. }
             | Error::NoEpoch(_)
             | Error::OtherDirectory(_)
             | Error::OtherRoots(_)
@@ -157,6 +168,7 @@ impl Fault for Error {
             | Error::NoEpoch(_)
             | Error::OtherDirectory(_)
             | Error::OtherRoots(_)
+            | Error::Keyless { .. }
             | Error::Harmed(_) => Blame::Us,
             Error::ShelfHeld
             | Error::NoCustomer
@@ -178,6 +190,7 @@ impl Fault for Error {
             Error::Shelf(_) => "vault.shelf",
             Error::ShelfHeld => "vault.shelf_held",
             Error::OtherRoot { .. } => "vault.other_root",
+            Error::Keyless { .. } => "vault.keyless",
             Error::NoEpoch(_) => "vault.no_epoch",
             Error::OtherDirectory(_) => "vault.other_directory",
             Error::OtherRoots(_) => "vault.other_roots",

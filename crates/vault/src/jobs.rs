@@ -5,7 +5,10 @@ use std::time::Duration;
 use storeward_base::Actor;
 use storeward_store::jobs::{self, Handler, NewJob};
 
+use storeward_seal::envelope::EpochId;
+
 use crate::error::Error;
+use crate::keys::{Keyless, Rotation};
 use crate::records::Vault;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -35,15 +38,29 @@ const MAKE_INDEXES_NOW: &str = "vault.make_indexes_now";
 const PATIENCE_MS: [u64; 9] = [200, 1_000, 2_000, 5_000, 15_000, 30_000, 60_000, 90_000, 97_000];
 
 impl Vault {
-    /// [`crate::KeyStore::rotate`] that waits a while where another program makes keys; then [`Error::ShelfHeld`].
+    /// [`crate::KeyStore::rotate_shown`], where the store has the keys of all customers: with an epoch end the copies of those that it lost, whose
+    /// epoch that was. Else [`Error::Keyless`].
+    pub async fn rotate_shown(
+        &self,
+        life: Duration,
+        shown: impl FnMut(Rotation),
+    ) -> Result<Vec<EpochId>, Error> {
+        let Keyless { customers, without } = self.keys().keyless(&self.0.db).await?;
+        match u64::try_from(without.len()).unwrap_or(u64::MAX) {
+            0 => self.keys().rotate_shown(life, shown).await,
+            count => Err(Error::Keyless { count, customers }),
+        }
+    }
+
+    /// The same; it waits a while where another program makes keys; then [`Error::ShelfHeld`].
     pub async fn rotate_patiently(&self, life: Duration) -> Result<(), Error> {
         for wait_ms in PATIENCE_MS {
-            match self.keys().rotate(life).await {
+            match self.rotate_shown(life, |_| {}).await {
                 Err(Error::ShelfHeld) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
                 done => return done.map(drop),
             }
         }
-        self.keys().rotate(life).await.map(drop)
+        self.rotate_shown(life, |_| {}).await.map(drop)
     }
 
     /// Lets the job that makes missing marks begin at once, where any are missing.

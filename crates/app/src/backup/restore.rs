@@ -264,8 +264,8 @@ fn whose_keys(
     let run = restored.keys_of?;
     if wanted.keys_run.is_some() {
         return Some(format!(
-            "BAD   customers' keys are those of {run}, as was asked for (--keys-run): whoever was erased since may open here. Erase them again before \
-             it serves"
+            "BAD   customers' keys are those of {run}, as was asked for (--keys-run): whoever came since does not open here, and whoever was erased since \
+             may. Erase those again before it serves"
         ));
     }
     if restored.keys_are_older {
@@ -301,8 +301,9 @@ fn too_few_keys(restored: &Restored) -> Option<String> {
     let customers = of(&restored.manifest.rows, [OWN_SQLITE, OWN_DUMP], "vault_customer")?;
     let of_keys = |table| of(rows, [copies::KEY_FILE, KEYS_DUMP], table);
     let (keys, erased) = (of_keys("vault_customer_key")?, of_keys("vault_destroyed_key").unwrap_or(0));
-    let lacking = customers.saturating_sub(keys.saturating_add(erased));
-    (lacking > 0 && !restored.keys_are_older).then(|| {
+    let counted = customers.saturating_sub(keys.saturating_add(erased));
+    let lacking = counted.max(restored.keyless.unwrap_or(0));
+    (lacking > 0 && (!restored.keys_are_older || restored.keyless.is_some())).then(|| {
         format!(
             "BAD   customers' keys are those of {run}: {keys}, and {erased} that were destroyed, for {customers} customers in the data; at least {lacking} of \
              them do not open here. An earlier backup may have theirs: storeward backup list, then restore once more with --keys-run ID, into a new folder"
@@ -511,6 +512,7 @@ pub fn harmed(opened: &Opened, backups: &Backups, listing: &Listing) -> Done<Vec
     };
     let mut lines: Vec<String> = facts.harmed.iter().map(line).collect();
     lines.extend(newest::held(opened, backups, &listing.runs)?);
+    lines.extend(keyless::look(opened).words().map(str::to_owned));
     lines.extend(newest::made_without_keys(opened, backups, &listing.runs)?);
     let here = newest::made_here(opened)?;
     lines.extend(newest::of_a_copy(backups, listing, Some(&here), opened.clock.now())?);

@@ -5,23 +5,32 @@ use storeward_vault::Keyless;
 use super::{KEYS, exists, open_keys};
 use crate::Done;
 use crate::failure::{Context, Failure};
+use crate::oidc::finished;
 use crate::open::Opened;
 
 /// What the key store has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
     Whole,
-    /// Not all, or it cannot be told: why, in words.
-    Harmed(String),
+    /// Not all, of so many none, or it cannot be told: why, in words.
+    Harmed(String, Option<u64>),
     /// None of any customer: why, in words.
     Lost(String),
 }
 
 impl Keys {
+    /// Of how many customers it has none, where some of its keys are worth keeping.
+    pub fn lacking(&self) -> Option<u64> {
+        match self {
+            Keys::Harmed(_, lacking) => *lacking,
+            Keys::Whole | Keys::Lost(_) => None,
+        }
+    }
+
     pub fn words(&self) -> Option<&str> {
         match self {
             Keys::Whole => None,
-            Keys::Harmed(words) | Keys::Lost(words) => Some(words),
+            Keys::Harmed(words, _) | Keys::Lost(words) => Some(words),
         }
     }
 }
@@ -29,10 +38,9 @@ impl Keys {
 /// Looks, without the root key.
 pub fn look(opened: &Opened) -> Keys {
     found(opened).unwrap_or_else(|why| {
-        Keys::Harmed(format!(
-            "whether the key store has the keys of all customers cannot be told: {}",
-            why.what()
-        ))
+        let words =
+            format!("whether the key store has the keys of all customers cannot be told: {}", why.what());
+        Keys::Harmed(words, None)
     })
 }
 
@@ -51,24 +59,27 @@ fn found(opened: &Opened) -> Done<Keys> {
         }
     };
     let keys = open_keys(opened, data, &url)?;
-    let compared = storeward_vault::keyless(&opened.db, &keys);
+    let compared = finished(storeward_vault::keyless(&opened.db, &keys));
     keys.close();
-    let Keyless { customers, without } = compared.context("the key store")?;
+    let Keyless { customers, without } = compared?.context("the key store")?;
     let count = u64::try_from(without.len()).unwrap_or(u64::MAX);
     let Some(first) = without.first() else { return Ok(Keys::Whole) };
     Ok(match count == customers {
         true => {
             Keys::Lost(format!("the key store has a key of none of the {customers} customers in the data"))
         }
-        false => Keys::Harmed(format!(
-            "the key store has no key of {count} of the {customers} customers in the data, {first} the first of them"
-        )),
+        false => {
+            let words = format!(
+                "the key store has no key of {count} of the {customers} customers in the data, {first} the first of them"
+            );
+            Keys::Harmed(words, Some(count))
+        }
     })
 }
 
 /// The file is not there, or nothing is in it.
 fn lost(opened: &Opened) -> Done<Keys> {
-    Ok(match storeward_vault::has_customers(&opened.db).context("customers' records")? {
+    Ok(match finished(storeward_vault::has_customers(&opened.db))?.context("customers' records")? {
         false => Keys::Whole,
         true => Keys::Lost(format!("{KEYS}, the key store, is gone or empty")),
     })

@@ -352,7 +352,7 @@ fn rotate(opened: &Opened) -> Done {
     // Nobody else begins an epoch meanwhile.
     let _lock = opened.data.lock()?;
     let standing = standing(opened)?;
-    let ended = finished(standing.vault.keys().rotate_shown(std::time::Duration::ZERO, shown()))?;
+    let ended = finished(standing.vault.rotate_shown(std::time::Duration::ZERO, shown()))?;
     let ended = ended.context("the rotation");
     standing.close();
     let ended = ended?;

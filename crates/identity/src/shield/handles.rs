@@ -33,7 +33,7 @@ pub(super) const CALM: Duration = Duration::from_secs(10);
 /// Nor, for so long, after a client said something in a tunnel.
 pub(super) const QUIET: Duration = Duration::from_secs(2);
 /// So long each page is asked about after a client said something in a tunnel.
-const HEARD: Duration = Duration::from_secs(10);
+pub(super) const HEARD: Duration = Duration::from_secs(10);
 /// "Seen" is written down this often.
 const SEEN_STEP: Duration = Duration::from_secs(10 * 60);
 /// Jars that wait to be written; further changes of anonymous ones stay in memory only.
@@ -194,6 +194,11 @@ impl Entry {
     /// Whether somebody may be signed in by no request that is known: each page is asked about after it came, and each act before it goes.
     pub fn is_uneasy(&self, now: Timestamp) -> bool {
         self.doubted_until.load(Ordering::SeqCst) > now.micros()
+    }
+
+    /// For how long that is so.
+    pub fn uneasy_for(&self, now: Timestamp) -> Duration {
+        Timestamp::from_micros(self.doubted_until.load(Ordering::SeqCst)).since(now)
     }
 
     /// How long an act has to wait.

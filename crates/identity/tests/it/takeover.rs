@@ -112,6 +112,22 @@ both_engines!(no_address_changes_while_the_shop_may_be_at_a_sign_in, MIGRATIONS,
     assert!(thief.get("/account").await.body.contains("the orders of 7"), "it is theirs still");
 });
 
+// A sign-in by a page that nobody knows for one: what came right behind it was done to the other's account, which was the thief's from then on.
+both_engines!(who_is_in_is_asked_before_an_address_changes, MIGRATIONS, async |db| {
+    let behind = Behind::with_file(db, SecondFactor::Required, by_address);
+    let mut thief = thief(&behind).await;
+    let page = thief.begin("GET", "/", &FORM, "").await.ok().unwrap();
+    let sent = page.sent().clone();
+    thief.finish(page).await;
+    let sign_in = format!("user=ella&password={}", SHOP_PASSWORD.replace(' ', "+"));
+    behind.shop.answer(&Method::POST, "/login.php", &sent, sign_in.as_bytes());
+    assert!(behind.shop.answer(&Method::GET, "/account", &sent, b"").body() == SECRET, "it opens there");
+    let change = [("email", "owned@people.example")];
+    thief.post("/account/email", &change).await.leads_to("/.storeward/challenge");
+    assert!(!behind.shop.asked().iter().any(|line| line.starts_with("POST /account/email")));
+    assert!(!thief.sees_account().await);
+});
+
 // So it was where the sign-in was a word on a WebSocket.
 both_engines!(nobody_goes_by_a_new_name_beside_a_word, MIGRATIONS, async |db| {
     let behind = Behind::with_file(db, SecondFactor::Required, by_address);

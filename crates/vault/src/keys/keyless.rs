@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use storeward_base::CustomerId;
 use storeward_store::Db;
 
-use super::{erased, sql};
+use super::{KeyStore, erased, sql};
 use crate::Error;
 
 /// What [`keyless`] found.
@@ -17,15 +17,22 @@ pub struct Keyless {
     pub without: BTreeSet<CustomerId>,
 }
 
+impl KeyStore {
+    /// Against the data.
+    pub(crate) async fn keyless(&self, data: &Db) -> Result<Keyless, Error> {
+        keyless(data, &self.0.db).await
+    }
+}
+
 /// Whether the data has customers whom nobody erased.
-pub fn has_customers(data: &Db) -> Result<bool, Error> {
-    data.read_blocking(|reader| -> Result<_, Error> { Ok(!crate::sql::live(reader, "")?.is_empty()) })
+pub async fn has_customers(data: &Db) -> Result<bool, Error> {
+    data.read(|reader| -> Result<_, Error> { Ok(!crate::sql::live(reader, "")?.is_empty()) }).await
 }
 
 /// Compares the data with the key store, row by row. Whether what is in a key's row opens is not looked at.
-pub fn keyless(data: &Db, keys: &Db) -> Result<Keyless, Error> {
+pub async fn keyless(data: &Db, keys: &Db) -> Result<Keyless, Error> {
     // The data first: a key is there before its customer, and a destroyed one is noted before the customer goes.
-    let mut without = data.read_blocking(|reader| -> Result<_, Error> {
+    let without = data.read(|reader| -> Result<_, Error> {
         let (mut found, mut after) = (BTreeSet::new(), String::new());
         loop {
             let page = crate::sql::live(reader, &after)?;
@@ -35,9 +42,10 @@ pub fn keyless(data: &Db, keys: &Db) -> Result<Keyless, Error> {
                 Some(_) | None => return Ok(found),
             }
         }
-    })?;
+    });
+    let mut without = without.await?;
     let customers = u64::try_from(without.len()).unwrap_or(u64::MAX);
-    let without = keys.read_blocking(move |reader| -> Result<_, Error> {
+    let without = keys.read(move |reader| -> Result<_, Error> {
         let mut after = Some(String::new());
         while let Some(from) = after {
             let page = sql::page(reader, &from)?;
@@ -52,6 +60,6 @@ pub fn keyless(data: &Db, keys: &Db) -> Result<Keyless, Error> {
             }
         }
         Ok(without)
-    })?;
-    Ok(Keyless { customers, without })
+    });
+    Ok(Keyless { customers, without: without.await? })
 }

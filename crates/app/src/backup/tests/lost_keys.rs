@@ -80,11 +80,17 @@ on_both!(a_lost_key_store_is_put_away_as_no_newest_one, |house: House| {
 });
 
 on_both!(a_key_store_that_lost_some_takes_no_earlier_copy_with_it, |house: House| {
+    let copy = super::since::with_copy(&house);
+    let eve = CustomerId::from_bits(0xE5E);
     house.vault(|standing| {
         keep(standing, ada(), "ada@shop.example");
         keep(standing, bob(), "bob@shop.example");
+        // Who was erased is in no data, and hides nobody who is.
+        keep(standing, eve, "eve@shop.example");
+        finished(standing.vault.erase(&own(eve))).unwrap().unwrap();
     });
     let good = house.backup();
+    let of_then = std::fs::read(&copy).unwrap();
     house.with(|opened| {
         let url = format!("sqlite:{}", opened.data.join("vault/keys.sqlite").display());
         let keys = crate::vault::open_keys(opened, &opened.data, &url).unwrap();
@@ -99,6 +105,16 @@ on_both!(a_key_store_that_lost_some_takes_no_earlier_copy_with_it, |house: House
     let told = house.try_backup().unwrap_err().to_string();
     assert!(told.contains("with the keys that there are") && told.contains("no key of 1 of the 2"), "{told}");
     assert_eq!(copies_of_keys(&house), 2);
+    // With its epoch the good copy would have ended, and its last key with the copy of that.
+    house.vault(|standing| {
+        let rotated = finished(standing.vault.rotate_shown(Duration::ZERO, |_| {})).unwrap();
+        let refused = rotated.unwrap_err();
+        assert!(matches!(refused, storeward_vault::Error::Keyless { count: 1, customers: 2 }), "{refused}");
+    });
+    assert!(house.try_backup().is_err());
+    assert!(std::fs::read(&copy).unwrap() == of_then);
+    let told = harmed(&house);
+    assert!(told.iter().any(|line| line.contains("no key of 1 of the 2")), "{told:?}");
     let lines = house.restore(None, "back").unwrap();
     let is_told = |line: &String| line.starts_with("BAD") && line.contains("at least 1 of them do not open");
     assert!(lines.iter().any(is_told), "{lines:?}");

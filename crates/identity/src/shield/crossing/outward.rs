@@ -80,7 +80,7 @@ impl Crossing {
         let has_changed = self.put_in(&entry, &kept);
         // Asked now, the shop may say that nobody is signed in any more.
         if was_overtaken && self.is_attached {
-            return Ok(self.thrown_away(&entry));
+            return Ok(self.thrown_away(&entry, status));
         }
         let mut why = self.must_weigh(&entry, (status, headers), has_changed, was_empty);
         // An act may have ended without anybody asking who is signed in by it, and a word in a tunnel is one that nobody sees.
@@ -275,7 +275,8 @@ impl Crossing {
     /// Nothing is while the shop may be at an act that nobody waits for.
     pub(super) fn is_settled(&self, entry: &Entry) -> bool {
         let (now, inner) = (self.guard.identity.0.now(), entry.lock());
-        let is_asked_each_time = self.is_risky && self.turn.is_uneasy;
+        // Who changes the name by which the shop knows them is asked right before: who is known may have become another by a page.
+        let is_asked_each_time = self.is_risky && (self.turn.is_uneasy || self.is_renaming());
         !is_asked_each_time
             && !entry.is_suspect(now)
             && !entry.is_doubted(now)
@@ -363,9 +364,14 @@ fn with_lines(passage: Passage, headers: &HeaderMap) -> Passage {
 
 impl Crossing {
     /// An act went to the shop while this was there: its answer is nobody's, and it may have signed somebody in all the same. The shop is through
-    /// with it, so that it is asked about, and nothing waits.
-    fn thrown_away(&mut self, entry: &Arc<Entry>) -> Passage {
-        self.leave_open(entry, self.guard.identity.0.now());
+    /// with it, where the answer is the shop's, so that it is asked about, streams that were begun before end, and no form waits.
+    fn thrown_away(&mut self, entry: &Arc<Entry>, status: StatusCode) -> Passage {
+        if self.may_sign_in() && is_of_a_front(status) {
+            self.leave_undecided(entry);
+        } else if self.may_sign_in() {
+            self.leave_open(entry, self.guard.identity.0.now());
+            entry.note_doubt();
+        }
         entry.lock().jar.is_known = false;
         self.guard.handles.note_change(entry);
         self.again()

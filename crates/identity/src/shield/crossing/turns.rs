@@ -10,7 +10,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio::time::{sleep, timeout};
 
 use super::Crossing;
-use crate::shield::handles::{CALM, Entry, QUIET};
+use crate::shield::handles::{CALM, Entry, HEARD, QUIET};
 
 /// A request waits so long for an act that is under way in the same session; then it is refused. So does a sign-in for what is at the shop.
 const TURN: Duration = Duration::from_secs(10);
@@ -85,8 +85,11 @@ impl Crossing {
         if !is_alone {
             entry.note_overtaken();
         }
-        // What clients say waits from here on.
-        self.wait_for_calm(entry.calm_in(self.guard.identity.0.now()).min(QUIET)).await;
+        // What clients say waits from here on. Beside a chat that says something every few seconds no name would ever change.
+        let now = self.guard.identity.0.now();
+        let heard = entry.uneasy_for(now);
+        let is_beside_words = self.is_renaming() && heard <= HEARD;
+        self.wait_for_calm(if is_beside_words { heard } else { entry.calm_in(now).min(QUIET) }).await;
         self.turn.act = Some(alone);
         true
     }
