@@ -256,16 +256,12 @@ pub fn now(opened: &Opened, backups: &Backups, alone: &Alone) -> Done<(Begin, Ma
                 tx.append(actor, None, fact.clone()).map(drop)
             })?;
             // A copy that cannot be made keeps nothing from being looked at, and no key longer than it may be kept.
-            // The good copies of keys that a store lost open by the epoch of then.
-            let copied = match keys {
-                Keys::Whole => copy::copy_epochs(opened, &begin, made.number),
-                Keys::Harmed(..) | Keys::Lost(_) => Ok(()),
-            };
+            let copied = copy::copy_epochs(opened, &begin, made.number, &keys);
             let (looked, whole) = (look_for_an_attack(opened, run), are_whole(opened, &keys));
             thin_out(opened, backups, alone, (&made, &keys))?;
             looked.and(copied)?;
-            whole?;
             was_there(gone?)?;
+            whole?;
             Ok((begin, made))
         }
         Err((code, failure)) => {
@@ -368,7 +364,10 @@ fn are_whole(opened: &Opened, keys: &Keys) -> Done {
     let Some(words) = keys.words() else { return Ok(()) };
     let fact =
         RowHarmed { table: "vault_customer_key".to_owned(), row: String::new(), harm: "missing".to_owned() };
-    write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))?;
+    // What cannot be told is no word that something is missing.
+    if !matches!(keys, Keys::Harmed(_, None)) {
+        write(opened, move |tx| storeward_store::harmed::tell(tx, std::slice::from_ref(&fact)))?;
+    }
     let with = match keys {
         Keys::Lost(_) => "without customers' keys",
         Keys::Whole | Keys::Harmed(..) => "with the keys that there are",

@@ -54,7 +54,7 @@ pub struct Manifest {
     /// What is in these, as `folder/tree`: what `restic copy` made of them has another id. None where it was made before this was noted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trees: Vec<String>,
-    /// Customers in the data of whom the key store had no key; nothing where it had those of all.
+    /// Customers in the data of whom the key store had no key; nothing where it had those of all, none were put away, or nobody could tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyless: Option<u64>,
     /// Files of the shop that could not be read, and so are not in it.

@@ -14,6 +14,7 @@ use crate::data::{DataDir, write_atomically};
 use crate::failure::{Context, Failure};
 use crate::open::Opened;
 use crate::vault::copies;
+use crate::vault::keyless::Keys;
 
 /// No copy is larger by far.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -137,8 +138,9 @@ fn is_blank(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| bytes.iter().all(|byte| *byte == 0))
 }
 
-/// The one copy of the epochs' keys, where one is wanted: replaced, never kept beside an older one.
-pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>) -> Done {
+/// The one copy of the epochs' keys, where one is wanted: replaced, never kept beside an older one. Where the key store has not all keys it stays: the good
+/// copies of those open by the epoch of then. Which run is the newest is noted where it has some.
+pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>, keys: &Keys) -> Done {
     let Some(copy) = opened.loaded.config.backup.as_ref().and_then(|section| section.epochs_copy.as_ref())
     else {
         return Ok(());
@@ -149,9 +151,13 @@ pub fn copy_epochs(opened: &Opened, begin: &Begin, number: Option<u64>) -> Done 
     if shelf.exists() {
         is_nothing_newer(copy, &shelf)?;
     }
+    // A run without customers' keys is nothing to hold keys against: the last that had some stays noted.
+    if matches!(keys, Keys::Lost(_)) {
+        return Ok(());
+    }
     let newest = newest::Newest { run: begin.run, made_at: begin.at, number, entries: begin.entries };
     newest::note(copy, &newest, &begin.key)?;
-    if !shelf.exists() {
+    if !shelf.exists() || *keys != Keys::Whole {
         return Ok(());
     }
     Shelf::at(&shelf).note_copy(copy).context("where copies of the epochs' keys lie")?;

@@ -202,6 +202,11 @@ pub fn later(noted: Option<&Newest>, laid: &Newest) -> Option<String> {
     ))
 }
 
+/// Whether there are customers' keys here, or were.
+fn wants_keys(opened: &Opened) -> bool {
+    opened.loaded.config.vault.is_some() || crate::vault::exists(&opened.data)
+}
+
 /// Of the newest that was made, where it is there and no keys of it are: whether it had some, by its signed manifest. One that cannot be read is told by
 /// whoever reads it.
 fn had_keys(backups: &Backups, newest: &Newest, runs: &[Run]) -> Option<bool> {
@@ -218,10 +223,10 @@ fn lacks(
     now: Timestamp,
 ) -> Option<String> {
     let Newest { run, made_at, .. } = newest;
-    match had_keys(backups, newest, runs) {
+    match has_keys.then(|| had_keys(backups, newest, runs)).flatten() {
         // Nothing is gone.
         Some(false) => None,
-        Some(true) if !runs.iter().any(|run| run.has_keys) => {
+        Some(true) if !runs.iter().any(|run| run.has_keys && run.whose == Whose::Own) => {
             (now.since(*made_at) < backups.plan().keys_kept).then(|| {
                 format!(
                     "customers' keys of {run} of {made_at}, the newest backup that was made, are NOT where they were put away, nor any others: a disk is \
@@ -235,9 +240,9 @@ fn lacks(
 
 /// That the newest was made without customers' keys, in words.
 pub fn made_without_keys(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<String>> {
-    let newest = told(opened)?.filter(|_| crate::vault::exists(&opened.data));
+    let newest = told(opened)?.filter(|_| wants_keys(opened));
     let bare = newest.filter(|newest| had_keys(backups, newest, runs) == Some(false));
-    let bare = bare.filter(|_| runs.iter().any(|run| run.has_keys));
+    let bare = bare.filter(|_| runs.iter().any(|run| run.has_keys && run.whose == Whose::Own));
     Ok(bare.map(|Newest { run, made_at, .. }| {
         format!(
             "{run} of {made_at}, the newest backup that was made, was made without customers' keys: the key store had none then. Those of the backups \
@@ -249,7 +254,7 @@ pub fn made_without_keys(opened: &Opened, backups: &Backups, runs: &[Run]) -> Do
 /// [`missing`], told to the ledger once a day.
 pub fn held(opened: &Opened, backups: &Backups, runs: &[Run]) -> Done<Option<String>> {
     let (newest, now) = (told(opened)?, opened.clock.now());
-    let has_keys = crate::vault::exists(&opened.data);
+    let has_keys = wants_keys(opened);
     let look = |runs: &[Run]| {
         let newest = newest.as_ref()?;
         lacks(backups, newest, (runs, has_keys), now)

@@ -302,8 +302,10 @@ fn too_few_keys(restored: &Restored) -> Option<String> {
     let of_keys = |table| of(rows, [copies::KEY_FILE, KEYS_DUMP], table);
     let (keys, erased) = (of_keys("vault_customer_key")?, of_keys("vault_destroyed_key").unwrap_or(0));
     let counted = customers.saturating_sub(keys.saturating_add(erased));
-    let lacking = counted.max(restored.keyless.unwrap_or(0));
-    (lacking > 0 && (!restored.keys_are_older || restored.keyless.is_some())).then(|| {
+    // It was counted in the data of the same run.
+    let keyless = restored.keyless.filter(|_| run == restored.manifest.run);
+    let lacking = counted.max(keyless.unwrap_or(0));
+    (lacking > 0 && !restored.keys_are_older).then(|| {
         format!(
             "BAD   customers' keys are those of {run}: {keys}, and {erased} that were destroyed, for {customers} customers in the data; at least {lacking} of \
              them do not open here. An earlier backup may have theirs: storeward backup list, then restore once more with --keys-run ID, into a new folder"
@@ -376,10 +378,8 @@ fn keys(
         return Ok(false);
     }
     let Beside::Opened(opened) = beside else { return Ok(false) };
-    // Of a store that lost all nothing was ever destroyed; the ledger of the data names whom it erased.
-    if matches!(keyless::look(opened), Keys::Lost(_)) {
-        return Ok(false);
-    }
+    // One that was lost and made anew knows of nobody: the ledger of the data names whom it erased.
+    let is_lost = matches!(keyless::look(opened), Keys::Lost(_));
     let erased = match copies::erase_again(opened, data, &opened.data) {
         Ok(erased) => erased,
         Err(why) => {
@@ -393,7 +393,7 @@ fn keys(
     if let Some(count) = erased.filter(|count| *count > 0) {
         lines.push(format!("{count} customers who were erased since then were erased in it, too"));
     }
-    Ok(erased.is_some())
+    Ok(erased.is_some() && !is_lost)
 }
 
 fn advise(data: &DataDir, wanted: &Wanted, restored: &Restored, lines: &mut Vec<String>) {

@@ -1,5 +1,6 @@
 //! Whether the key store has the keys of the customers in the data, before a copy of it is the newest that a restore lays.
 
+use storeward_store::DatabaseUrl;
 use storeward_vault::Keyless;
 
 use super::{KEYS, exists, open_keys};
@@ -46,18 +47,17 @@ pub fn look(opened: &Opened) -> Keys {
 
 fn found(opened: &Opened) -> Done<Keys> {
     let (data, section) = (&opened.data, opened.loaded.config.vault.as_ref());
-    let Some(section) = section.filter(|_| exists(data)) else { return Ok(Keys::Whole) };
+    let Some(section) = section else { return Ok(Keys::Whole) };
     let url = match &section.key_store {
+        Some(_) if !exists(data) => return Ok(Keys::Whole),
         Some(url) => url.expose().clone(),
-        None => {
-            let file = data.join(KEYS);
-            // Opened, it would be made anew.
-            if !std::fs::metadata(&file).is_ok_and(|file| file.len() > 0) {
-                return lost(opened);
-            }
-            format!("sqlite:{}", file.display())
-        }
+        None => format!("sqlite:{}", data.join(KEYS).display()),
     };
+    // Opened, a file that is gone or empty would be made anew, whatever else of the folder is there.
+    let file = DatabaseUrl::parse(&url).context("vault.key_store")?.file().map(std::path::Path::to_owned);
+    if file.is_some_and(|file| !std::fs::metadata(file).is_ok_and(|file| file.len() > 0)) {
+        return lost(opened);
+    }
     let keys = open_keys(opened, data, &url)?;
     let compared = finished(storeward_vault::keyless(&opened.db, &keys));
     keys.close();
@@ -81,7 +81,9 @@ fn found(opened: &Opened) -> Done<Keys> {
 fn lost(opened: &Opened) -> Done<Keys> {
     Ok(match finished(storeward_vault::has_customers(&opened.db))?.context("customers' records")? {
         false => Keys::Whole,
-        true => Keys::Lost(format!("{KEYS}, the key store, is gone or empty")),
+        true => Keys::Lost(format!(
+            "the key store ({KEYS}, or the file that vault.key_store names) is gone or empty"
+        )),
     })
 }
 

@@ -12,7 +12,7 @@ use storeward_base::{Actor, Entropy, Secret};
 use storeward_passwords::{Cost, stretch};
 use storeward_seal::envelope::{Kdf, RootFile, RootKey, SecretRoot};
 use storeward_token::{Error as TokenError, Place, TokenRoot};
-use storeward_vault::{KeyStore, KeyStoreParts};
+use storeward_vault::{KeyStore, KeyStoreParts, Keyless};
 
 use super::{ROOT, VaultSection, exists, key_database, own_shelf, shelf};
 use crate::Done;
@@ -145,6 +145,12 @@ pub fn move_to(opened: &Opened, to: To) -> Done<String> {
         entropy: opened.entropy.clone(),
     };
     let done = finished(async {
+        // All epochs end with it.
+        let Keyless { customers, without } = storeward_vault::keyless(&opened.db, &keys).await?;
+        if !without.is_empty() {
+            let count = u64::try_from(without.len()).unwrap_or(u64::MAX);
+            return Err(storeward_vault::Error::Keyless { count, customers });
+        }
         let store = match &from {
             Some(from) => KeyStore::open_moved(parts, from.as_ref(), Actor::Operator).await?,
             None => KeyStore::open(parts).await?,

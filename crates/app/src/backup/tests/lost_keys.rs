@@ -155,6 +155,18 @@ on_both!(a_lost_database_is_put_away_by_nobody_as_the_newest_backup, |house: Hou
     assert!(lines.iter().any(|line| line.contains(&good.to_string())), "{lines:?}");
 });
 
+// The whole folder: a look by what lies in it took that for a vault that never was.
+#[test]
+fn so_it_is_where_all_of_the_vault_is_gone() {
+    let house = House::new(Engine::Sqlite, "");
+    house.vault(|standing| keep(standing, ada(), "ada@shop.example"));
+    house.backup();
+    std::fs::remove_dir_all(house.dir().join("vault")).unwrap();
+    let told = house.try_backup().unwrap_err().to_string();
+    assert!(told.contains("without customers' keys"), "{told}");
+    assert_eq!(copies_of_keys(&house), 1);
+}
+
 // Whom it erased since is asked of it where it opens; where it does not, the copy is made all the same.
 #[test]
 fn a_key_store_that_does_not_open_keeps_no_copy_from_being_restored() {
