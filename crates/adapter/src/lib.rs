@@ -28,6 +28,7 @@ mod office;
 mod password;
 mod place;
 mod reading;
+mod renamed;
 mod rights;
 mod session;
 mod side;
@@ -51,6 +52,7 @@ pub use model::{
 };
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
+pub use renamed::NewAddress;
 pub use rights::{Nonce, ToldRights};
 pub use socket::{Said, Spoken};
 pub use told::{MOST_TOKENS, MaybeToken, Places, Told, bears};

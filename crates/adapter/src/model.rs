@@ -188,10 +188,27 @@ pub struct SignedIn {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddressForm {
-    /// Where it is sent to. No door may be there.
-    pub path: String,
+    /// Where it is sent to: one path or several.
+    #[serde(alias = "path", deserialize_with = "one_or_more")]
+    pub paths: Vec<String>,
     /// The field of the new address.
     pub field: String,
+    /// A field without which a form at these paths is another one, as of [`Door`].
+    #[serde(default)]
+    pub marker: Option<String>,
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Paths {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Paths::deserialize(from)? {
+        Paths::One(path) => vec![path],
+        Paths::More(paths) => paths,
+    })
 }
 
 /// What shows a signed-in person's e-mail address on file.
@@ -446,7 +463,7 @@ impl Adapter {
         self.check_subjects()?;
         self.password.check()?;
         if let Some(form) = &self.signed_in.renamed {
-            check_path(&form.path).map_err(|what| AdapterError::new("signed_in.renamed.path", what))?;
+            form.check().map_err(|what| AdapterError::new("signed_in.renamed.paths", what))?;
         }
         for (at, door) in self.doors.iter().enumerate() {
             door.check().map_err(|e| AdapterError::new(format!("door[{at}].{}", e.place), e.what))?;

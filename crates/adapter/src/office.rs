@@ -1,9 +1,8 @@
-//! The back office beyond its paths: sessions of its own, who counts as staff, and by what form a person's address changes.
+//! The back office beyond its paths: sessions of its own, and who counts as staff.
 
-use crate::body::{self, is_doubtful};
 use crate::door::Asked;
 use crate::model::{Adapter, BodyKind, Door, DoorKind, Rights, Shown, StaffProbe, StaffSessions};
-use crate::{place, text};
+use crate::place;
 
 impl Adapter {
     /// Whether a path begins as the back office's does. Its end was made up at the installation.
@@ -35,37 +34,6 @@ impl Adapter {
         let is_here = |p: &String| *p != place::ANYWHERE && place::is(p, path);
         let mut doors = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
         doors.any(|door| door.place.paths.iter().any(is_here))
-    }
-
-    /// Whether a form goes to where people change the address that the shop names them by.
-    pub fn is_address_form(&self, asked: &Asked<'_>) -> bool {
-        let form = self.signed_in.renamed.as_ref();
-        let is_there = form.is_some_and(|form| place::is(&form.path, asked.path));
-        is_there && asked.method.eq_ignore_ascii_case("POST") && asked.authorization.is_none()
-    }
-
-    /// The new address that such a form names. `None` where it is anything else besides: no form that could sign in moves an
-    /// account to another name.
-    pub fn renamed_to(&self, asked: &Asked<'_>, body: &[u8]) -> Option<String> {
-        let form = self.signed_in.renamed.as_ref().filter(|_| self.is_address_form(asked))?;
-        let fields = body::fields(asked.content_type, body)
-            .filter(|_| !is_doubtful(asked.content_type, body, true))?;
-        let in_query = text::form_fields(asked.query.unwrap_or_default().as_bytes());
-        let all: Vec<(String, String)> = in_query.chain(fields).collect();
-        let is_named = |wanted: &String| all.iter().any(|(name, _)| text::is_field(name, wanted));
-        let signs_in = |door: &Door| match &door.marker {
-            Some(marker) => all.iter().any(|(name, _)| text::is_mark(name, marker)),
-            None => door.user.iter().any(is_named) && door.password.iter().any(is_named),
-        };
-        let mut doors = self.doors.iter().filter(|door| door.kind == DoorKind::SignIn);
-        if doors.any(signs_in) {
-            return None;
-        }
-        let mut values = all.iter().filter(|(name, _)| text::is_field(name, &form.field));
-        match (values.next(), values.next()) {
-            (Some((_, value)), None) => Some(value.trim().to_owned()),
-            _ => None,
-        }
     }
 
     /// What the answer of `staff.probe` says. A customer is told by what the shop itself says of the session: [`Rights::Customer`]
@@ -104,12 +72,6 @@ impl Shown<'_> {
 mod tests {
     use super::*;
     use crate::by_name;
-
-    const FORM: &str = "application/x-www-form-urlencoded";
-
-    fn posted<'a>(path: &'a str, query: Option<&'a str>) -> Asked<'a> {
-        Asked { method: "POST", path, query, content_type: FORM, authorization: None }
-    }
 
     #[test]
     fn what_the_probe_does_not_say_is_staff() {
@@ -155,78 +117,6 @@ mod tests {
             "it does not lead customers away"
         );
         assert_eq!(oscar.rights(&probe, shown(403, None)), Rights::Customer);
-    }
-
-    // A request that was sensitive and a sign-in at once moved the thief's account to the victim's name.
-    #[test]
-    fn only_the_form_of_the_address_renames() {
-        for (name, path, body, query, expected) in [
-            (
-                "django-oscar",
-                "/accounts/profile/edit/",
-                "first_name=a&email=new%40x.example",
-                None,
-                Some("new@x.example"),
-            ),
-            ("django-oscar", "/accounts/profile/edit/", "email=v%40x.example&login_submit=1", None, None),
-            ("django-oscar", "/accounts/profile/edit/", "email=v%40x.example", Some("login_submit=1"), None),
-            (
-                "django-oscar",
-                "/accounts/profile/edit/",
-                "email=v%40x.example&username=v&password=g",
-                None,
-                None,
-            ),
-            (
-                "django-oscar",
-                "/accounts/profile/edit/",
-                "email=v%40x.example&email=w%40x.example",
-                None,
-                None,
-            ),
-            ("django-oscar", "/accounts/change-password/", "email=v%40x.example", None, None),
-            ("django-oscar", "/accounts/login/", "email=v%40x.example", None, None),
-            (
-                "magento",
-                "/customer/account/editPost",
-                "email=v%40x.example&current_password=g",
-                None,
-                Some("v@x.example"),
-            ),
-            (
-                "magento",
-                "/customer/account/editPost",
-                "email=v%40x.example&login[username]=v&login[password]=g",
-                None,
-                None,
-            ),
-            (
-                "prestashop",
-                "/identity",
-                "email=v%40x.example&password=g&submitCreate=1",
-                None,
-                Some("v@x.example"),
-            ),
-            ("prestashop", "/identity", "email=v%40x.example&password=g&submitLogin=1", None, None),
-            ("prestashop", "/en/identity", "email=v%40x.example&password=g", None, Some("v@x.example")),
-            // With the store's code, and where the web server writes no addresses anew.
-            ("magento", "/de/customer/account/editPost/", "email=v%40x.example", None, Some("v@x.example")),
-            (
-                "magento",
-                "/index.php/customer/account/editPost",
-                "email=v%40x.example",
-                None,
-                Some("v@x.example"),
-            ),
-            // Names that never change.
-            ("wordpress", "/my-account/edit-account/", "account_email=v%40x.example", None, None),
-        ] {
-            let adapter = by_name(name).unwrap();
-            let found = adapter.renamed_to(&posted(path, query), body.as_bytes());
-            assert_eq!(found.as_deref(), expected, "{name} {path} {body}");
-            let with = Asked { authorization: Some("Basic ZWxsYTpw"), ..posted(path, query) };
-            assert_eq!(adapter.renamed_to(&with, body.as_bytes()), None);
-        }
     }
 
     #[test]

@@ -110,7 +110,9 @@ impl Adapter {
 
     /// Whether the body of a form has to be read to know.
     pub fn reads_forms(&self) -> bool {
-        !self.routed.is_empty() || self.rules().any(|rule| !rule.query.is_empty())
+        !self.routed.is_empty()
+            || self.is_renamed_by_mark()
+            || self.rules().any(|rule| !rule.query.is_empty())
     }
 
     /// Whether the request goes where files are taken, and by nothing in its head anywhere else.

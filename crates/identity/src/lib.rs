@@ -61,7 +61,7 @@ pub use verbs::means::MeansNotice;
 pub use verbs::person::Person;
 pub use verbs::shield::{Decision, Outcome, Passed, ShopAccount, Signals, Unprovable};
 pub use verbs::standing::Standing;
-pub use verbs::{BackOffice, FirstFactor, Identity, IdentityParts};
+pub use verbs::{BackOffice, FirstFactor, Identity, IdentityParts, NameProof};
 pub use visit::Visit;
 
 /// Gives rows of a version that bound none their tags; how many. The caller sees to it that this happens once: see
@@ -147,5 +147,10 @@ pub const MIGRATIONS: &[storeward_store::Migration] = &[
         domain: "identity",
         number: 12,
         sql: include_str!("../migrations/0012_bound_accounts.sql"),
+    },
+    storeward_store::Migration {
+        domain: "identity",
+        number: 13,
+        sql: include_str!("../migrations/0013_shop_name.sql"),
     },
 ];

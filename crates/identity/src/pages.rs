@@ -159,6 +159,7 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
         .post(own!("/account/password/meter"), CUSTOMER, meter::change)
         .get(own!("/account/address"), FRESH, change::address_page)
         .post(own!("/account/address"), FRESH, change::address)
+        .get(own!("/address-shown"), CUSTOMER, change::address_shown)
         .get(own!("/account/close"), FRESH, close::page)
         .post(own!("/account/close"), FRESH, close::close)
         .get(own!("/not-me"), Access::PublicForm("a letter's link; acts on POST only"), not_me::page)

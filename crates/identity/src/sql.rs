@@ -11,6 +11,7 @@ pub mod held;
 pub mod history;
 pub mod office;
 pub mod session;
+pub mod shop_name;
 pub mod shop_session;
 pub mod sms_count;
 pub mod staff_act;
@@ -30,6 +31,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     history::STATEMENTS,
     office::STATEMENTS,
     session::STATEMENTS,
+    shop_name::STATEMENTS,
     shop_session::STATEMENTS,
     sms_count::STATEMENTS,
     staff_act::STATEMENTS,

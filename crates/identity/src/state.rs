@@ -19,6 +19,8 @@ words! {
         /// A way back into an account, or a password that must change.
         Recovery = "recovery",
         ChangeAddress = "change_address",
+        /// Before the shop is given another address by which it names them.
+        ShopName = "shop_name",
         EnrolTotp = "enrol_totp",
         EnrolPasskey = "enrol_passkey",
         EnrolSms = "enrol_sms",
@@ -113,6 +115,8 @@ pub struct State {
     pub never_trust: bool,
     /// The shield's handle that waits for this.
     pub handle: Option<String>,
+    /// What the shop calls whoever signs in, where they go by another name here still.
+    pub shop_name: Option<String>,
     /// Of a letter's link: when that happened which the letter tells of.
     pub since: Option<Timestamp>,
     /// And the address that it was written to: the account's, before whatever happened.

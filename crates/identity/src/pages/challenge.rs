@@ -44,8 +44,8 @@ pub struct SendFields {
 struct ChallengePage {
     page: Page,
     heading: String,
-    /// Why a sign-in goes the way back.
-    way_back: Option<String>,
+    /// Why a sign-in goes the way back, or the shop has to wait.
+    why: Option<String>,
     ask_password: bool,
     ask_passkey: bool,
     ask_totp: bool,
@@ -121,11 +121,15 @@ async fn challenge_page(
     }
     let mail_words = mail_words(t, pending.purpose, mailed, &masked);
     let is_unusual = pending.purpose == Purpose::Recovery && !pending.state.reasons.is_empty();
+    let why = match pending.purpose {
+        Purpose::ShopName => Some(t.s("challenge.shop_name")),
+        _ => is_unusual.then(|| t.s("challenge.way_back")),
+    };
     let has_better = !is_password && !offers.contains(&Offer::Mail);
     Ok(Ok(ChallengePage {
         page,
         heading,
-        way_back: is_unusual.then(|| t.s("challenge.way_back")),
+        why,
         ask_password: is_password,
         ask_passkey,
         ask_totp: offers.contains(&Offer::Totp),
@@ -150,7 +154,7 @@ async fn challenge_page(
 fn mail_words(t: Texts, purpose: Purpose, mailed: Mailed, masked: &str) -> String {
     match (mailed, purpose) {
         // To an address that the person just gave something goes in any case.
-        (Mailed::Sent, Purpose::SignUp | Purpose::ChangeAddress) => {
+        (Mailed::Sent, Purpose::SignUp | Purpose::ChangeAddress | Purpose::ShopName) => {
             t.f("challenge.mail_sent_new", "address", masked)
         }
         (Mailed::Sent, _) => t.f("challenge.mail_sent", "address", masked),

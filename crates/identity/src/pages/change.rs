@@ -6,7 +6,7 @@ use storeward_web::askama::Template;
 use storeward_web::axum::extract::State;
 use storeward_web::axum::response::Response;
 use storeward_web::http::StatusCode;
-use storeward_web::{Failure, Form, redirect};
+use storeward_web::{Failure, Form, Query, redirect};
 
 use super::App;
 use super::message::MessagePage;
@@ -14,6 +14,7 @@ use super::recover::{Asks, NewPasswordPage};
 use super::view::{Page, View, follow, show, show_again, with_cookies};
 use crate::error::Error;
 use crate::gate::own;
+use crate::state::ReturnTo;
 use crate::tokens::session_cookie;
 use crate::verbs::{EnrolFault, Step};
 
@@ -21,6 +22,12 @@ use crate::verbs::{EnrolFault, Step};
 pub struct PasswordFields {
     current: Secret<String>,
     password: Secret<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Shown {
+    #[serde(default)]
+    next: String,
 }
 
 #[derive(Deserialize)]
@@ -121,4 +128,17 @@ pub async fn address(
         Err(EnrolFault::StepUpFirst) => Ok(redirect(&own("/step-up"))),
         Err(EnrolFault::Failed(error)) => Err(error.into()),
     }
+}
+
+/// The address is shown to be read; what was typed into the shop's form is kept nowhere, so it is saved there once more.
+pub async fn address_shown(
+    State(app): State<App>,
+    view: View,
+    Query(shown): Query<Shown>,
+) -> Result<Response, Failure> {
+    let t = view.texts();
+    let page = view.page(&app, t.s("address_shown.title"));
+    let href = ReturnTo::parse(&shown.next).map_or_else(|| app.identity.0.home(), String::from);
+    let (words, button) = (t.s("address_shown.words"), t.s("address_shown.button"));
+    show(&MessagePage { page, words, href, button, code: String::new() }, view.language)
 }

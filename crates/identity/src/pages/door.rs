@@ -69,6 +69,8 @@ pub fn refused(identity: &Identity, wanted: Option<Language>, code: &str) -> Opt
         "identity.sign_in_first" => t.s("shield.sign_in_first"),
         "identity.back_office_closed" => t.s("shield.office"),
         "identity.form_too_large" => t.s("shield.too_large"),
+        "identity.address_unreadable" => t.s("shield.address_unreadable"),
+        "identity.too_many_codes" => t.s("shield.too_many_codes"),
         _ => t.s("failure.other"),
     };
     let (href, button) = (shared.home(), t.s("failure.home"));

@@ -16,7 +16,7 @@ use crate::gate::{cookies_of, flow_cookie, own};
 use crate::model::Misfit;
 use crate::texts::Texts;
 use crate::tokens::{FLOW_COOKIE, session_cookie};
-use crate::verbs::current::CurrentSession;
+use crate::verbs::current::{CurrentSession, encode};
 use crate::verbs::{Identity, Step};
 use crate::visit::Visit;
 
@@ -244,6 +244,10 @@ pub fn follow(step: Step) -> Response {
         Step::SignInAtShop => {
             (own("/recover?done=shop"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
         }
+        Step::ShopNameShown(back) => (
+            own(&format!("/address-shown?next={}", encode(back.as_str()))),
+            FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>(),
+        ),
         Step::AddressChanged => {
             (own("/account?done=address"), FLOW_COOKIE.clear().into_iter().collect::<Vec<_>>())
         }

@@ -58,6 +58,12 @@ impl Refusal {
         Refusal { retry_seconds: Some(UNCLEAR_SECONDS), ..refusal }
     }
 
+    /// While the canary says that the adapter does not fit.
+    pub fn closed() -> Self {
+        let title = "Signing in is closed for the moment";
+        Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.adapter_broken", title)
+    }
+
     pub fn one_at_a_time() -> Self {
         let title = "One moment: an earlier request is not done yet";
         Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title)

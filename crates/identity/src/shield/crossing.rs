@@ -11,6 +11,7 @@ mod named;
 mod outward;
 mod paced;
 mod password;
+mod renamed;
 mod secret;
 mod socket;
 mod token;
@@ -19,7 +20,7 @@ mod turns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Asked, DoorKind, Login, Reading, Spoken};
+use storeward_adapter::{Asked, DoorKind, Login, NewAddress, Reading, Spoken};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange, Unanswered};
 use storeward_seal::fingerprint::{is_token, token_hash};
@@ -27,7 +28,7 @@ use storeward_web::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use self::cookies::CameWith;
 use self::guest::Guest;
-use self::lines::{Lines, are_read, is_read_whole};
+use self::lines::{Lines, are_read, is_part, is_read_whole};
 use self::long::Room;
 use self::paced::Unread;
 use self::socket::{Ear, OpenAnswer, Socket};
@@ -132,6 +133,8 @@ pub struct Crossing {
     is_opened: bool,
     came_with: CameWith,
     may_follow: bool,
+    /// By which the shop is to name whoever is signed in.
+    new_address: NewAddress,
     /// The form by which the shop's name for somebody changes.
     renamed: Option<Renamed>,
     new_password: Option<password::Chosen>,
@@ -216,6 +219,7 @@ impl Crossing {
             is_opened: false,
             came_with: CameWith::default(),
             may_follow: false,
+            new_address: NewAddress::None,
             renamed: None,
             new_password: None,
             is_decided: false,
@@ -251,7 +255,7 @@ impl Crossing {
         self.read_form(headers, body);
         // An adapter that does not fit sees nobody come in.
         if guard.is_blind() && guard.adapter.may_be_back_office(&self.reading) {
-            return Ok(self.instead(&closed()));
+            return Ok(self.instead(&Refusal::closed()));
         }
         if let Some(passage) = self.shut_office(headers) {
             return Ok(passage);
@@ -275,6 +279,7 @@ impl Crossing {
             return Ok(self.instead(&refusal));
         }
         self.look_for_act(headers, body);
+        self.look_for_new_address(headers, body);
         let handle = self.held.clone();
         if let Some(handle) = &handle
             && let Some(passage) = self.admit(&handle.entry).await?
@@ -298,6 +303,9 @@ impl Crossing {
             Some(handle) if self.held.is_some() => handle,
             Some(_) | None => return Ok(Passage::On),
         };
+        if let Some(passage) = self.prove_new_address(&handle.entry).await? {
+            return Ok(passage);
+        }
         if let (Some(to), Some(probe)) = (self.new_name(headers, body), &guard.adapter.signed_in.probe) {
             let cookies = handle.entry.lock().jar.pairs_for(&probe.path);
             self.renamed = Some(Renamed { to, cookies });
@@ -585,16 +593,4 @@ impl SessionExchange for Crossing {
         let spoken = self.heard?;
         Some(Box::new(Ear::new(self.guard.clone(), self.client, spoken)) as Box<dyn Listener>)
     }
-}
-
-/// While the canary says that the adapter does not fit.
-fn closed() -> Refusal {
-    let title = "Signing in is closed for the moment";
-    Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.adapter_broken", title)
-}
-
-/// Whether a browser says that it loads a part of a page (Fetch Metadata).
-fn is_part(headers: &HeaderMap) -> bool {
-    let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
-    headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok()).is_some_and(|what| parts.contains(&what))
 }

@@ -124,6 +124,9 @@ impl Guard {
                     self.end(entry, cause.asker).await?;
                     return Ok(Verdict::Without);
                 }
+                if cause.renamed.is_some() {
+                    self.identity.shop_name_stays(customer).await?;
+                }
                 if let (true, Some(address)) = (cause.may_follow, &email) {
                     self.identity.follow_shop_address(customer, address).await?;
                 }
@@ -151,8 +154,8 @@ impl Guard {
     }
 
     /// Whether it is the same person under another name, who has it from now on. Never because somebody else signed in, whatever
-    /// else the request was: the form named this very address and could sign nobody in, the session that was there before goes
-    /// by it now, and nobody else whom we know has it.
+    /// else the request was: the form named this very address, at which they showed to read mail, and could sign nobody in, the session that
+    /// was there before goes by it now, and nobody else whom we know has it.
     async fn moves(&self, cause: &Cause<'_>, customer: CustomerId, subject: &str) -> Result<bool, Error> {
         let Some(renamed) = cause.renamed.filter(|renamed| renamed.to.eq_ignore_ascii_case(subject)) else {
             return Ok(false);
@@ -160,6 +163,9 @@ impl Guard {
         let before = self.who_has(renamed.cookies.clone(), cause.asker).await;
         let is_same = matches!(&before, Who::Somebody { subject: told, .. } if told.name == subject);
         if !is_same || self.identity.is_anothers(customer, subject).await? {
+            return Ok(false);
+        }
+        if !self.identity.has_shown_name(customer, subject).await? {
             return Ok(false);
         }
         self.identity.move_shop_account(customer, subject).await

@@ -1,4 +1,4 @@
-//! What binds an account: one tag over its row, its factors, its recovery codes and its waiting time, under a key that is not in the
+//! What binds an account: one tag over its row, its factors, its recovery codes, its waiting time and the addresses that it showed to read, under a key that is not in the
 //! database. An account that somebody changed past Storeward, or gave a factor or took one from, is as none.
 
 use storeward_base::{CustomerId, Timestamp};
@@ -18,7 +18,9 @@ statements! {
                   UNION ALL SELECT 'code', code_hash, NULL, NULL, NULL, created_at, used_at, NULL \
                   FROM customer_recovery_code WHERE customer = $1 \
                   UNION ALL SELECT 'wait', begun_by, shorten_asked_by, NULL, NULL, begun_at, ends_at, cancelled_at \
-                  FROM customer_recovery_wait WHERE customer = $1 LIMIT 200";
+                  FROM customer_recovery_wait WHERE customer = $1 \
+                  UNION ALL SELECT 'name', mark, NULL, NULL, NULL, at, sent_at, NULL \
+                  FROM customer_shop_name WHERE customer = $1 LIMIT 200";
     BIND_ACCOUNT = "UPDATE customer_account SET tag = $2 WHERE id = $1";
 
     FIND_DEVICE = "SELECT id, customer, token_hash, previous_hash, created_at, expires_at, trusted_until, tag \

@@ -25,15 +25,16 @@ statements! {
     STAFF_ACTS = "DELETE FROM customer_staff_act WHERE customer = $1";
     WAIT = "DELETE FROM customer_recovery_wait WHERE customer = $1";
     TOLD = "DELETE FROM customer_told WHERE customer = $1";
+    SHOP_NAMES = "DELETE FROM customer_shop_name WHERE customer = $1";
     UNMET = "DELETE FROM customer_unmet WHERE customer = $1";
     ACCOUNT = "DELETE FROM customer_account WHERE id = $1";
 }
 
 /// The account last, which the others name. What all sign-ins say together (`customer_shop_history`) names nobody; the shop's own cookies
 /// behind a browser's handle (`shop_session`) are found by their session, and go once the shop has signed it out.
-const ROWS: [&str; 14] = [
+const ROWS: [&str; 15] = [
     FACTORS, CODES, DEVICES, OPEN, ENDED, FLOWS, ACTIVITY, HISTORY, HELD_BACK, STAFF_ACTS, WAIT, TOLD, UNMET,
-    ACCOUNT,
+    SHOP_NAMES, ACCOUNT,
 ];
 
 /// Whether there is an account, whoever wrote its row: one that somebody changed is closed like another.

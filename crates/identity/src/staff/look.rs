@@ -298,6 +298,7 @@ fn why(code: &str) -> &str {
     match code {
         "staff" => "Whoever signed in has rights in the shop's back office.",
         "new_device" => "The device never signed in to this account before.",
+        "new_shop_name" => "The shop calls them by an address that they were about to give it.",
         "forced" => "A second factor was demanded, by staff or after an alarm.",
         "breached_password" => "The password stands in a list of breached ones.",
         "password" => "The password was wrong.",

@@ -84,6 +84,8 @@ pub enum Step {
     SignInAtShop,
     /// The address is another one now.
     AddressChanged,
+    /// They read mail at the address that they want to give the shop: on to its form.
+    ShopNameShown(ReturnTo),
     /// To the form for a new factor.
     NewFactor,
     /// A new factor stands in the place of those that were lost: sign in with it.
@@ -344,7 +346,7 @@ impl Purpose {
         match self {
             Purpose::SignUp => LetterKind::SignUpCode,
             Purpose::Recovery => LetterKind::RecoveryCode,
-            Purpose::ChangeAddress => LetterKind::AddressCode,
+            Purpose::ChangeAddress | Purpose::ShopName => LetterKind::AddressCode,
             Purpose::SignIn
             | Purpose::Shield
             | Purpose::StepUp
@@ -381,7 +383,7 @@ fn need_of(flow: &Flow, means: Option<&Means>) -> Need {
         return if shown(Proof::Mail) { Need::Nothing } else { code() };
     };
     match flow.purpose {
-        Purpose::SignUp | Purpose::ChangeAddress => {
+        Purpose::SignUp | Purpose::ChangeAddress | Purpose::ShopName => {
             if shown(Proof::Mail) {
                 Need::Nothing
             } else {

@@ -71,6 +71,7 @@ impl Asks {
             Purpose::SignUp
             | Purpose::Recovery
             | Purpose::ChangeAddress
+            | Purpose::ShopName
             | Purpose::EnrolTotp
             | Purpose::EnrolPasskey
             | Purpose::EnrolSms

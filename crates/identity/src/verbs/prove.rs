@@ -192,6 +192,7 @@ impl Identity {
             (Purpose::SignIn, Some(means)) => self.finish_sign_in(visit, flow, means).await,
             (Purpose::StepUp, Some(_)) => self.finish_step_up(visit, flow).await,
             (Purpose::ChangeAddress, Some(means)) => self.finish_change_address(visit, flow, &means).await,
+            (Purpose::ShopName, Some(_)) => self.finish_shop_name(visit, flow).await,
             (Purpose::Shield, Some(_)) => self.finish_shield(flow).await,
             (Purpose::Recovery, Some(_)) => self.finish_recovery_at_shop(flow).await,
             _ => Err(Error::FlowOver),

@@ -150,6 +150,26 @@ impl Identity {
         }
     }
 
+    /// The account of whoever signs in at the shop, and whether they go by another name here still: one whose mail they showed to read before they gave
+    /// it to the shop. Whether the shop took it nobody heard, or they have a second account there: they are asked for what they have in any case.
+    async fn account_at_shop(&self, shop: &ShopAccount) -> Result<(CustomerId, bool), Error> {
+        let shared = &self.0;
+        let mark = shared.marks.shop(&shop.subject);
+        let find = move |reader: &mut Reader<'_>| sql::account::id_by_shop(reader, &mark);
+        if let Some(known) = shared.db.read(find).await? {
+            self.shop_name_stays(known).await?;
+            return Ok((known, false));
+        }
+        let Some(renamed) = shared.shown_by(&shop.subject).await? else {
+            return Ok((self.account_of_shop(shop).await?, false));
+        };
+        if renamed.is_sent {
+            self.follow_shop_address(renamed.customer, shop.email.as_deref().unwrap_or(&shop.subject))
+                .await?;
+        }
+        Ok((renamed.customer, true))
+    }
+
     /// The shop found the password right. `handle` is the shield's own name for the browser: only it is released.
     pub async fn begin_pending(
         &self,
@@ -159,7 +179,7 @@ impl Identity {
         signals: Signals,
     ) -> Result<Decision, Error> {
         let shared = &self.0;
-        let customer = self.account_of_shop(shop).await?;
+        let (customer, is_other_name) = self.account_at_shop(shop).await?;
         self.learn_address(customer, shop).await?;
         let means = shared.means(customer).await?;
         if means.account.locked_at.is_some() {
@@ -171,6 +191,9 @@ impl Identity {
         }
         let (means, device) = shared.known_now(visit, means).await?;
         let mut reasons = signals.reasons;
+        if is_other_name {
+            reasons.push("new_shop_name".to_owned());
+        }
         let (mut passkey_only, mut never_trust) = (false, false);
         match shared.ask(visit, &means, &device, signals.password).await? {
             Ask::Refuse => {
@@ -181,6 +204,9 @@ impl Identity {
                 reasons.extend(noticed);
                 let by_password = Grant::by_password(&means.account, device, Door::Shield, shared.now());
                 let grant = Grant { return_to: signals.return_to, noticed: reasons, ..by_password };
+                if is_other_name {
+                    self.take_shown_name(customer, &shop.subject).await?;
+                }
                 return Ok(Decision::Release(Passed::new(shared.grant(visit, grant).await?, Level::One)));
             }
             Ask::Nothing { noticed } => reasons.extend(noticed),
@@ -201,6 +227,7 @@ impl Identity {
             passkey_only,
             never_trust,
             handle: Some(token_hash(handle)),
+            shop_name: is_other_name.then(|| shop.subject.clone()),
             door: Some(Door::Shield),
             elsewhere: device.elsewhere(),
             ..State::default()
@@ -244,25 +271,6 @@ impl Identity {
         // To the address that was: whoever took the account over at the shop does not read that one.
         let notice = shared.notice(LetterKind::AddressChanged, &account, &[], shared.now());
         self.set_shop_address(customer, &email, notice).await
-    }
-
-    /// The shop calls the same person by another name now. False when that name is somebody else's already.
-    pub async fn move_shop_account(&self, customer: CustomerId, subject: &str) -> Result<bool, Error> {
-        let shared = &self.0;
-        let mark = shared.marks.shop(subject);
-        let sealed = shared.vault.seal_of_account(subject, customer, Field::ShopSubject, &*shared.entropy);
-        let written = shared.db.write(move |tx| -> Result<(), Error> {
-            sql::account::move_shop(tx, customer, &mark, &sealed)?;
-            tx.append(Actor::Customer { id: customer }, None, ShopAccountLinked { customer })?;
-            Ok(())
-        });
-        match written.await {
-            Ok(()) => Ok(true),
-            Err(Error::Store(storeward_store::Error::Constraint { kind: Constraint::Unique, .. })) => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// Whether an address is, as far as anybody here knows, that of another account.
@@ -351,6 +359,7 @@ impl Identity {
         };
         let (means, device) = shared.known_in(visit, shared.means(customer).await?, &flow.state).await?;
         let level = Level::of(&flow.state.proofs);
+        let name = flow.state.shop_name.clone();
         let grant = Grant {
             account: &means.account,
             proofs: flow.state.proofs.clone(),
@@ -364,7 +373,12 @@ impl Identity {
             noticed: Vec::new(),
         };
         match shared.grant(visit, grant).await {
-            Ok(granted) => Ok(Some(Passed::new(granted, level))),
+            Ok(granted) => {
+                if let Some(name) = &name {
+                    self.take_shown_name(customer, name).await?;
+                }
+                Ok(Some(Passed::new(granted, level)))
+            }
             Err(Error::FlowOver) => Ok(None),
             Err(error) => Err(error),
         }

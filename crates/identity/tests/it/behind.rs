@@ -16,7 +16,7 @@ use storeward_web::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 use super::bench::{Answer, Bench, Browser, HOST, encode};
 use super::class::Serves;
-pub use super::fake_shop::{Elevation, OfficeGuard, Shop};
+pub use super::fake_shop::{Elevation, OfficeGuard, Renaming, Shop};
 
 pub const ADDRESS: &str = "ella@people.example";
 pub const SHOP_PASSWORD: &str = "grey slate roof";
@@ -312,6 +312,24 @@ impl<'b> Visitor<'b> {
         let path = page.attribute("data-puzzle-pass=\"");
         let kept = self.browser.send("POST", &path, &[], Some(&format!("answer={answer}"))).await;
         assert_eq!(kept.status, 204);
+    }
+
+    /// Shows the code that went to the address which the form named.
+    pub async fn show_new_address(&mut self) {
+        let code = self.behind.bench.code(LetterKind::AddressCode);
+        let path = "/.storeward/challenge";
+        let fields = [("method", "mail"), ("secret", code.as_str())];
+        let answer = self.browser.post_from(path, path, &fields).await;
+        assert!(answer.location().starts_with("/.storeward/address-shown?next="), "{answer:?}");
+        let page = self.browser.get(answer.location()).await;
+        assert!(page.status == 200 && page.body.contains("Your new address is confirmed"), "{page:?}");
+    }
+
+    /// Changes the address at a shop that names people by it: shows the code that goes there, and sends the form again.
+    pub async fn change_address(&mut self, to: &str) -> Answer {
+        self.post("/account/email", &[("email", to)]).await.leads_to("/.storeward/challenge");
+        self.show_new_address().await;
+        self.post("/account/email", &[("email", to)]).await
     }
 
     pub async fn sees_account(&mut self) -> bool {

@@ -2,9 +2,10 @@
 
 use storeward_base::{Actor, CustomerId, StaffId};
 use storeward_identity::staff::{Act, Done};
-use storeward_identity::{LetterKind, MIGRATIONS, SecondFactor};
+use storeward_identity::{LetterKind, MIGRATIONS, NameProof, SecondFactor, Visit};
 use storeward_store::testing::TestDb;
 use storeward_store::{Engine, Error, both_engines};
+use storeward_web::http::{HeaderValue, header};
 
 use super::behind::{ADDRESS, Behind, Elevation};
 use super::bench::{Bench, Browser, EMAIL, PASSWORD, STAFF};
@@ -49,6 +50,20 @@ async fn ids(db: &TestDb, table: &str, customer: CustomerId) -> Vec<String> {
     found.await.unwrap()
 }
 
+/// Before they give it to the shop.
+async fn shows_another_address(owner: &mut Browser<'_>, customer: CustomerId) {
+    let identity = &owner.bench.identity;
+    let jar: Vec<_> = owner.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let headers = [(header::COOKIE, HeaderValue::try_from(jar.join("; ")).unwrap())].into_iter().collect();
+    let visit = Visit::new(owner.address, &headers);
+    let session = identity.current(visit.session.as_ref().unwrap()).await.unwrap().unwrap().id;
+    let begun = identity.prove_shop_name(&visit, (customer, session), "new@people.example", None).await;
+    let NameProof::Asked(flow) = begun.unwrap() else { panic!("nothing was shown yet") };
+    owner.cookies.push(("__Host-storeward-flow".to_owned(), flow.secret().expose().clone()));
+    let code = owner.bench.code(LetterKind::AddressCode);
+    owner.prove("mail", &code).await.leads_to("/.storeward/address-shown?next=/");
+}
+
 /// Somebody with something in every table there is, and their ids.
 async fn with_everything(bench: &Bench) -> (Browser<'_>, CustomerId, Vec<String>) {
     let (mut owner, _) = bench.with_totp().await;
@@ -58,6 +73,7 @@ async fn with_everything(bench: &Bench) -> (Browser<'_>, CustomerId, Vec<String>
     let mut other = bench.browser().elsewhere();
     other.sign_in(EMAIL, PASSWORD).await.leads_to("/.storeward/challenge");
     assert_eq!(other.sign_in(EMAIL, "not the password at all").await.status, 403);
+    shows_another_address(&mut owner, customer).await;
     let desk = bench.identity.customers();
     assert_eq!(desk.act(&bench.by(STAFF), customer, Act::BeginWayBack).await.unwrap(), Done::Changed);
     let blob = bench.db.blob(b"sealed");

@@ -27,6 +27,16 @@ struct Account {
     email: String,
 }
 
+/// What the shop does with another address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Renaming {
+    #[default]
+    Takes,
+    /// As Magento 2.4 does.
+    TakesAndSignsOut,
+    Refuses,
+}
+
 #[derive(Default)]
 struct Inside {
     sessions: HashMap<String, Option<usize>>,
@@ -37,6 +47,7 @@ struct Inside {
     is_hidden: bool,
     is_away: bool,
     office_guard: OfficeGuard,
+    renaming: Renaming,
 }
 
 /// What stands before the shop's back office, as far as whoever asks from outside sees.
@@ -91,6 +102,15 @@ impl Shop {
 
     pub fn guard_office(&self, guard: OfficeGuard) {
         self.inside.lock().unwrap().office_guard = guard;
+    }
+
+    pub fn rename(&self, renaming: Renaming) {
+        self.inside.lock().unwrap().renaming = renaming;
+    }
+
+    /// The other account there has this address from now on.
+    pub fn register(&self, email: &str) {
+        email.clone_into(&mut self.inside.lock().unwrap().accounts[1].email);
     }
 
     pub fn change_password(&self, id: &str, password: &'static str) {
@@ -176,8 +196,12 @@ impl Shop {
                 return answer;
             }
             ("POST", "/account/email") => match who {
+                Some(_) if inside.renaming == Renaming::Refuses => say(200, "that address is taken"),
                 Some(at) => {
                     inside.accounts[at].email = fields["email"].clone();
+                    if inside.renaming == Renaming::TakesAndSignsOut {
+                        inside.sessions.retain(|_, who| *who != Some(at));
+                    }
                     say(200, "changed")
                 }
                 None => say(403, "sign in first"),

@@ -45,6 +45,7 @@ mod passkey_pages;
 mod pitfalls;
 mod places;
 mod probed;
+mod renamed;
 mod risk;
 mod shield;
 mod side_doors;

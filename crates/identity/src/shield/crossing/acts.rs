@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::Asked;
+use storeward_adapter::{Asked, NewAddress};
 use storeward_host::{ASSERTION, Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode, header};
 
@@ -55,11 +55,11 @@ impl Crossing {
         self.is_act = (!body.complete && !is_file) || adapter.may_be_act(&asked, body.bytes, own);
     }
 
-    /// Whether it goes where people change the address by which the shop names them.
+    /// Whether it goes where people change the address by which the shop names them, or names another one.
     pub(super) fn is_renaming(&self) -> bool {
         let (method, path) = (self.method.as_str(), self.path.as_str());
         let asked = Asked { method, path, query: None, content_type: "", authorization: None };
-        self.guard.adapter.is_address_form(&asked)
+        self.new_address != NewAddress::None || self.guard.adapter.is_address_form(&asked)
     }
 
     async fn rights(&self) -> Option<Rights> {
@@ -220,7 +220,8 @@ impl Crossing {
             authorization: None,
         };
         let leaves = self.reading.is_plain() && guard.adapter.is_sign_out(&asked);
-        let is_sensitive = guard.adapter.is_sensitive(&self.reading) || self.is_act;
+        let is_sensitive =
+            guard.adapter.is_sensitive(&self.reading) || self.is_act || self.new_address != NewAddress::None;
         let Some(rights) = self.rights().await else {
             return Ok(Some(self.instead(&Refusal::unclear())));
         };

@@ -6,7 +6,7 @@ use storeward_web::http::{HeaderMap, StatusCode};
 
 use super::paced::Unread;
 use super::token::Looks;
-use super::{Crossing, Lines, closed};
+use super::{Crossing, Lines};
 use crate::shield::Alarm;
 use crate::shield::answers::{Refusal, Wants};
 
@@ -84,7 +84,7 @@ impl Crossing {
             return Some(self.shut_to_programs().await);
         }
         if guard.is_closed() {
-            return Some(closed());
+            return Some(Refusal::closed());
         }
         // Of several in one request one would be counted, and one answer looked at.
         let is_one = is_lane || (door.bearer.is_none() && door.kind != DoorKind::SignIn);

@@ -61,3 +61,9 @@ pub(super) fn are_read(guard: &Guard, asked: &Asked<'_>) -> bool {
 pub(super) fn is_read_whole(guard: &Guard) -> bool {
     guard.adapter.has_routed_doors() || guard.adapter.names_sessions()
 }
+
+/// Whether a browser says that it loads a part of a page (Fetch Metadata).
+pub(super) fn is_part(headers: &HeaderMap) -> bool {
+    let parts = ["image", "style", "script", "font", "audio", "video", "manifest"];
+    headers.get("sec-fetch-dest").and_then(|v| v.to_str().ok()).is_some_and(|what| parts.contains(&what))
+}

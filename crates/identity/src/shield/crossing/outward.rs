@@ -55,7 +55,7 @@ impl Crossing {
         let sets = kept.iter().any(|l| CookieLine::parse(l).is_some_and(|line| !line.is_removal));
         // By a door that the adapter does not know, past an adapter that sees nothing.
         if sets && self.is_risky && self.guard.is_closed() && !self.is_active() {
-            return Ok(self.instead(&super::closed()));
+            return Ok(self.instead(&Refusal::closed()));
         }
         let was_empty = self.held.as_ref().is_none_or(|h| h.entry.lock().jar.cookies.is_empty());
         if self.held.is_none() && sets {

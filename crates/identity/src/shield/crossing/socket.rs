@@ -12,7 +12,7 @@ use super::super::answers::Refusal;
 use super::super::handles::Entry;
 use super::super::jar::Phase;
 use super::super::{Alarm, Guard};
-use super::{Crossing, closed};
+use super::Crossing;
 
 /// Of one message on a connection that is heard. Calls of GraphQL are some hundred bytes long.
 const MESSAGE_BYTES: usize = 256 * 1024;
@@ -34,7 +34,7 @@ impl Crossing {
         if self.heard.is_some() {
             headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
         }
-        (self.heard.is_none() && self.guard.is_waiting()).then(closed)
+        (self.heard.is_none() && self.guard.is_waiting()).then(Refusal::closed)
     }
 
     /// The session that the shop knows whoever gets this answer by.
