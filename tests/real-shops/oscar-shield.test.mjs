@@ -152,6 +152,47 @@ test('the dashboard takes an app of its staff, and a mailed code is not enough',
   await context.close();
 });
 
+test('another address goes to the shop once its mail was read, and the account stays one', async () => {
+  const { page, context } = await browser.visitor();
+  const at = (path) => new URL(path, stand.ready.shop).href;
+  const address = 'ida.at.home@people.example';
+  const codes = (to) => postbox.mails.filter((mail) => mail.to.includes(to) && /^\s*\d{8}\s*$/m.test(mail.text)).length;
+  const before = codes(CUSTOMER.email);
+  await page.goto(at('/accounts/login/'));
+  await page.locator('#id_login-username').fill(CUSTOMER.email);
+  await page.locator('#id_login-password').fill(CUSTOMER.password);
+  await page.getByRole('button', { name: 'Log In' }).click();
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(CUSTOMER.email, before + 1));
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.locator('#logout_link').waitFor({ state: 'attached' });
+  const save = async () => {
+    await page.goto(at('/accounts/profile/edit/'));
+    await page.locator('#id_email').fill(address);
+    await page.getByRole('button', { name: 'Save' }).click();
+  };
+  await save();
+  await page.getByRole('heading', { name: 'Confirm your address' }).waitFor();
+  await picture(page, `oscar-new-address-${database}`);
+  assert.ok(!page.url().includes('@') && !page.url().includes('%40'), page.url());
+  await page.getByLabel('Code from the e-mail').fill(await postbox.code(address, 1));
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('heading', { name: 'Your new address is confirmed' }).waitFor();
+  await picture(page, `oscar-address-confirmed-${database}`);
+  await page.getByRole('link', { name: /form/ }).click();
+  assert.ok(page.url().endsWith('/accounts/profile/edit/'), page.url());
+  assert.equal(await page.locator('#id_email').inputValue(), CUSTOMER.email, 'nothing was changed yet');
+  await save();
+  await page.getByText(address).first().waitFor();
+  await page.locator('#logout_link').waitFor({ state: 'attached' });
+  // The earlier one is told, and the stolen password is asked for a code to the new one.
+  await postbox.to(address, 1);
+  const who = thief();
+  const answer = await signIn(who, '/accounts/login/', { email: address, password: CUSTOMER.password });
+  assert.equal(`${answer.status} ${answer.location}`, `303 ${CHALLENGE}`);
+  await seesNothing(who, 'the new address');
+  await context.close();
+});
+
 test('the test account is seen to sign in and out', async () => {
   assert.deepEqual(await canary.told(stand), []);
 });
