@@ -47,12 +47,12 @@ pub use error::AdapterError;
 pub use kind::is_form;
 pub use known::{KNOWN, STAND_IN, by_name, for_platform, stand_in};
 pub use model::{
-    Adapter, AddressForm, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed,
-    Shown, SignOut, SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
+    Adapter, AddressPage, BodyKind, Cookies, Door, DoorKind, FORMAT, Probe, Rights, Routed, Shown, SignOut,
+    SignedIn, Staff, StaffProbe, StaffSessions, Subject, TokenAnswer,
 };
 pub use password::{Password, PasswordForm};
 pub use reading::Reading;
-pub use renamed::NewAddress;
+pub use renamed::{AddressForm, NewAddress};
 pub use rights::{Nonce, ToldRights};
 pub use socket::{Said, Spoken};
 pub use told::{MOST_TOKENS, MaybeToken, Places, Told, bears};

@@ -9,6 +9,7 @@ use crate::acts::UnnamedActs;
 use crate::error::AdapterError;
 use crate::password::Password;
 use crate::place::{self, ANYWHERE, Place};
+use crate::renamed::AddressForm;
 use crate::rights::{Nonce, ToldRights};
 use crate::visitor::Visitor;
 
@@ -182,33 +183,6 @@ pub struct SignedIn {
     /// person.
     #[serde(default)]
     pub renamed: Option<AddressForm>,
-}
-
-/// The form by which people change the address that the shop names them by.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AddressForm {
-    /// Where it is sent to: one path or several.
-    #[serde(alias = "path", deserialize_with = "one_or_more")]
-    pub paths: Vec<String>,
-    /// The field of the new address.
-    pub field: String,
-    /// A field without which a form at these paths is another one, as of [`Door`].
-    #[serde(default)]
-    pub marker: Option<String>,
-}
-
-fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Paths {
-        One(String),
-        More(Vec<String>),
-    }
-    Ok(match Paths::deserialize(from)? {
-        Paths::One(path) => vec![path],
-        Paths::More(paths) => paths,
-    })
 }
 
 /// What shows a signed-in person's e-mail address on file.

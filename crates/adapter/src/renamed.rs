@@ -1,14 +1,44 @@
 //! The form by which people change the address that the shop names them by.
 
+use serde::Deserialize;
+
 use crate::body::{self, is_doubtful};
 use crate::door::Asked;
-use crate::model::{Adapter, AddressForm, Door, DoorKind, check_path};
+use crate::model::{Adapter, Door, DoorKind, check_path};
 use crate::{place, text};
 
+/// The form by which people change the address that the shop names them by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressForm {
+    /// Where it is sent to: one path or several.
+    #[serde(alias = "path", deserialize_with = "one_or_more")]
+    pub paths: Vec<String>,
+    /// The field of the new address.
+    pub field: String,
+    /// A field without which a form at these paths is another one, as of [`Door`].
+    #[serde(default)]
+    pub marker: Option<String>,
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Paths {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Paths::deserialize(from)? {
+        Paths::One(path) => vec![path],
+        Paths::More(paths) => paths,
+    })
+}
+
 /// What a request makes of the address that the shop names somebody by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NewAddress {
     /// It stays.
+    #[default]
     None,
     /// This one, as it was typed.
     Named(String),
@@ -197,132 +227,41 @@ mod tests {
         }
     }
 
+    fn named(text: &str) -> NewAddress {
+        NewAddress::Named(text.to_owned())
+    }
+
+    /// What a form makes of `own@x.example`.
+    fn of_own(name: &str, asked: &Asked<'_>, body: &str) -> NewAddress {
+        by_name(name).unwrap().new_address(asked, body.as_bytes(), true, "own@x.example")
+    }
+
     #[test]
     fn another_address_is_seen_whatever_else_the_form_is() {
-        let named = |text: &str| NewAddress::Named(text.to_owned());
-        for (name, method, path, query, body, expected) in [
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                None,
-                "email=New%40x.example&first_name=a",
-                named("New@x.example"),
-            ),
-            (
-                "django-oscar",
-                "POST",
-                "/de/accounts/profile/edit",
-                None,
-                "email=new%40x.example&email=NEW%40x.example",
-                named("new@x.example"),
-            ),
+        let path = "/de/accounts/profile/edit/";
+        for (body, expected) in [
+            ("email=New%40x.example&first_name=a", named("New@x.example")),
+            ("email=new%40x.example&email=NEW%40x.example", named("new@x.example")),
             // The own one beside it may be the one that the shop reads, or not.
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                None,
-                "email=own%40x.example&email=new%40x.example",
-                named("new@x.example"),
-            ),
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                None,
-                "email=own%40x.example&first_name=b",
-                NewAddress::None,
-            ),
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                None,
-                "email=OWN%40x.example",
-                named("OWN@x.example"),
-            ),
-            ("django-oscar", "POST", "/accounts/profile/edit/", None, "first_name=b", NewAddress::None),
-            ("django-oscar", "POST", "/accounts/profile/edit/", None, "email=nobody", NewAddress::None),
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                None,
-                "email=a%40x.example&email=b%40x.example",
-                NewAddress::Unclear,
-            ),
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                Some("email=a%40x.example"),
-                "email=b%40x.example",
-                NewAddress::Unclear,
-            ),
-            (
-                "django-oscar",
-                "POST",
-                "/accounts/profile/edit/",
-                None,
-                "email=v%40x.example&login_submit=1",
-                named("v@x.example"),
-            ),
-            (
-                "django-oscar",
-                "GET",
-                "/accounts/profile/edit/",
-                Some("email=a%40x.example"),
-                "",
-                NewAddress::None,
-            ),
-            ("django-oscar", "POST", "/accounts/login/", None, "email=a%40x.example", NewAddress::None),
-            (
-                "prestashop",
-                "POST",
-                "/fr/identite",
-                None,
-                "email=new%40x.example&submitCreate=1",
-                named("new@x.example"),
-            ),
-            (
-                "prestashop",
-                "POST",
-                "/index.php",
-                Some("controller=identity"),
-                "email=new%40x.example&submitCreate_x=1",
-                named("new@x.example"),
-            ),
-            (
-                "prestashop",
-                "GET",
-                "/en/order",
-                Some("submitCreate=1&email=new%40x.example"),
-                "",
-                named("new@x.example"),
-            ),
-            ("prestashop", "POST", "/fr/identite", None, "email=new%40x.example", NewAddress::None),
-            (
-                "prestashop",
-                "POST",
-                "/en/newsletter",
-                None,
-                "email=new%40x.example&submitNewsletter=1",
-                NewAddress::None,
-            ),
-            (
-                "wordpress",
-                "POST",
-                "/my-account/edit-account/",
-                None,
-                "account_email=new%40x.example",
-                NewAddress::None,
-            ),
+            ("email=own%40x.example&email=new%40x.example", named("new@x.example")),
+            ("email=own%40x.example&first_name=b", NewAddress::None),
+            ("email=OWN%40x.example", named("OWN@x.example")),
+            ("first_name=b", NewAddress::None),
+            ("email=nobody", NewAddress::None),
+            ("email=a%40x.example&email=b%40x.example", NewAddress::Unclear),
+            ("email=v%40x.example&login_submit=1", named("v@x.example")),
         ] {
-            let adapter = by_name(name).unwrap();
-            let asked = Asked { method, ..posted(path, query) };
-            let found = adapter.new_address(&asked, body.as_bytes(), true, "own@x.example");
-            assert_eq!(found, expected, "{name} {path} {query:?} {body}");
+            assert_eq!(of_own("django-oscar", &posted(path, None), body), expected, "{body}");
+        }
+        let query = Some("email=a%40x.example");
+        let both = of_own("django-oscar", &posted(path, query), "email=b%40x.example");
+        assert_eq!(both, NewAddress::Unclear);
+        let look = Asked { method: "GET", ..posted(path, query) };
+        assert_eq!(of_own("django-oscar", &look, ""), NewAddress::None);
+        for (name, path) in [("django-oscar", "/accounts/login/"), ("wordpress", "/my-account/edit-account/")]
+        {
+            let found = of_own(name, &posted(path, None), "email=a%40x.example&account_email=a%40x.example");
+            assert_eq!(found, NewAddress::None, "{name}");
         }
         let magento = by_name("magento").unwrap();
         let path = "/de/customer/account/editPost";
@@ -332,10 +271,27 @@ mod tests {
             NewAddress::Unclear
         );
         let doubtful = Asked { content_type: part, ..posted(path, None) };
-        assert_eq!(
-            magento.new_address(&doubtful, b"--x\r\nContent", true, "own@x.example"),
-            NewAddress::Unclear
-        );
+        assert_eq!(of_own("magento", &doubtful, "--x\r\nContent"), NewAddress::Unclear);
+    }
+
+    #[test]
+    fn a_form_with_a_mark_is_one_wherever_it_comes() {
+        for (method, path, query, body, expected) in [
+            ("POST", "/fr/identite", None, "email=new%40x.example&submitCreate=1", named("new@x.example")),
+            (
+                "POST",
+                "/index.php",
+                Some("controller=identity"),
+                "email=new%40x.example&submitCreate_x=1",
+                named("new@x.example"),
+            ),
+            ("GET", "/en/order", Some("submitCreate=1&email=new%40x.example"), "", named("new@x.example")),
+            ("POST", "/fr/identite", None, "email=new%40x.example", NewAddress::None),
+            ("POST", "/en/news", None, "email=new%40x.example&submitNewsletter=1", NewAddress::None),
+        ] {
+            let asked = Asked { method, ..posted(path, query) };
+            assert_eq!(of_own("prestashop", &asked, body), expected, "{path} {body}");
+        }
     }
 
     #[test]

@@ -89,11 +89,6 @@ impl Identity {
 fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
     let routes = routes
         .get("/", Access::Public("leads to the account; asked for on a host of our own only"), account::front)
-        .get(
-            "/favicon.ico",
-            Access::Public("the shop's logo; asked for on a host of our own only"),
-            assets::icon,
-        )
         .get(own!("/sign-in"), VISITOR, sign_in::page)
         .post(own!("/sign-in"), VISITOR, sign_in::sign_in)
         .post(own!("/passkey/options"), VISITOR, sign_in::passkey_options)
@@ -170,6 +165,11 @@ fn routes(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
 
 fn files(routes: Routes<App, CustomerGate>) -> Routes<App, CustomerGate> {
     routes
+        .get(
+            "/favicon.ico",
+            Access::Public("the shop's logo; asked for on a host of our own only"),
+            assets::icon,
+        )
         .get(own!("/assets/identity.css"), FILE, assets::css)
         .get(own!("/assets/theme.css"), FILE, assets::theme)
         .get(own!("/assets/passkey.js"), FILE, assets::script)

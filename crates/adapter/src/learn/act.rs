@@ -12,6 +12,8 @@ pub struct ActSeen {
     pub path: String,
     /// Of a GraphQL call.
     pub operation: Option<String>,
+    /// The field of a form that is called as addresses are.
+    pub address: Option<String>,
 }
 
 /// More of them than any account has.
@@ -39,6 +41,9 @@ pub(super) fn acts(watched: &[Watched]) -> Vec<ActSeen> {
             method: seen.method.clone(),
             path: general(&seen.path),
             operation: operation.flatten(),
+            address: (seen.json.is_none() && seen.method == "POST")
+                .then(|| mail_field(&seen.fields))
+                .flatten(),
         };
         if !found.contains(&act) && found.len() < MOST {
             found.push(act);
@@ -48,7 +53,16 @@ pub(super) fn acts(watched: &[Watched]) -> Vec<ActSeen> {
 }
 
 fn is_telling(name: &str) -> bool {
-    is_secret(name) || name.to_lowercase().contains("mail")
+    is_secret(name) || is_mail(name)
+}
+
+fn is_mail(name: &str) -> bool {
+    name.to_lowercase().contains("mail")
+}
+
+/// The one beside it repeats the address, and is called longer.
+fn mail_field(fields: &[String]) -> Option<String> {
+    fields.iter().filter(|name| is_mail(name)).min_by_key(|name| name.len()).cloned()
 }
 
 fn general(path: &str) -> String {

@@ -465,5 +465,10 @@ fn changes_that_were_done_take_a_fresh_factor() {
     assert_eq!(acts, ["/kundenbereich/adresse", "/kunden/{any}/losung"]);
     assert_eq!(found.adapter.doors[0].place.paths, ["/kundenbereich/eintritt"], "the change is no sign-in");
     assert!(found.adapter.guards_unnamed_acts(), "and what was not done is looked at");
+    let renamed = found.adapter.signed_in.renamed.expect("the shop names people by their address");
+    assert_eq!(
+        (renamed.paths.as_slice(), renamed.field.as_str()),
+        (&["/kundenbereich/adresse".to_owned()][..], "email")
+    );
     assert!(propose("kiln", &watched()).unwrap().adapter.guards_unnamed_acts());
 }

@@ -37,7 +37,8 @@ pub(super) fn file(name: &str, choice: &Choice) -> String {
             let _ = writeln!(text, "form_page = {}", quoted(&out.page));
         }
     }
-    for ActSeen { method, path, operation } in acts {
+    text.push_str(&renamed(probe, acts));
+    for ActSeen { method, path, operation, .. } in acts {
         let _ = write!(text, "\n[[sensitive]]\nmethods = [{}]\npath = {}\n", quoted(method), quoted(path));
         if let Some(operation) = operation {
             let _ = writeln!(text, "operation = [{}]", quoted(operation));
@@ -48,6 +49,17 @@ pub(super) fn file(name: &str, choice: &Choice) -> String {
          [\"/admin\"]\n# [[sensitive]]\n# methods = [\"POST\"]\n# path = \"/account/card\"\n",
     );
     text
+}
+
+/// Where the shop names people by their address: the form by which that changes.
+fn renamed(probe: &Probe, acts: &[ActSeen]) -> String {
+    let is_named_so = probe.email.is_some();
+    let Some(field) = acts.iter().find_map(|act| act.address.as_ref()).filter(|_| is_named_so) else {
+        return String::new();
+    };
+    let there = acts.iter().filter(|act| act.address.as_ref() == Some(field));
+    let paths: Vec<_> = there.map(|act| quoted(&act.path)).collect();
+    format!("\n[signed_in.renamed]\npaths = [{}]\nfield = {}\n", paths.join(", "), quoted(field))
 }
 
 /// Where a page names the account.

@@ -64,6 +64,7 @@ pub fn refused(identity: &Identity, wanted: Option<Language>, code: &str) -> Opt
     page.title = t.s("failure.title");
     let words = match code {
         "identity.unclear" | "identity.unavailable" | "identity.adapter_broken" => t.s("shield.later"),
+        "identity.address_later" => t.s("shield.address_later"),
         "identity.one_at_a_time" => t.s("shield.one_at_a_time"),
         "identity.refused" => t.s("shield.refused"),
         "identity.sign_in_first" => t.s("shield.sign_in_first"),

@@ -9,6 +9,8 @@ use crate::tokens::SOLVED_HEADER;
 
 /// Then the shop may say again who is signed in.
 const UNCLEAR_SECONDS: u64 = 30;
+/// As long as the shop may be at a request that nobody waits for.
+const ADDRESS_SECONDS: u64 = 60;
 
 /// How a refusal is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,13 @@ impl Refusal {
     pub fn one_at_a_time() -> Self {
         let title = "One moment: an earlier request is not done yet";
         Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.one_at_a_time", title)
+    }
+
+    /// The same of another address, for which more has to be over than for other forms.
+    pub fn address_later() -> Self {
+        let title = "Your address can be changed in a minute: an earlier request may not be done yet";
+        let refusal = Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "identity.address_later", title);
+        Refusal { retry_seconds: Some(ADDRESS_SECONDS), ..refusal }
     }
 
     /// A page is led to where the person can go on, or shows `page`; a program is told.

@@ -20,7 +20,7 @@ mod turns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storeward_adapter::{Asked, DoorKind, Login, NewAddress, Reading, Spoken};
+use storeward_adapter::{Asked, DoorKind, Login, Reading, Spoken};
 use storeward_base::{ClientIp, RequestId, Secret};
 use storeward_host::{Later, Listener, Minder, Passage, RequestHead, Seen, SessionExchange, Unanswered};
 use storeward_seal::fingerprint::{is_token, token_hash};
@@ -31,12 +31,13 @@ use self::guest::Guest;
 use self::lines::{Lines, are_read, is_part, is_read_whole};
 use self::long::Room;
 use self::paced::Unread;
+use self::renamed::Renaming;
 use self::socket::{Ear, OpenAnswer, Socket};
 use self::token::Looks;
 use self::turns::Turn;
 use super::Guard;
 use super::answers::{Refusal, Wants, uncached};
-use super::decide::{Cause, Renamed, Verdict, no_flow};
+use super::decide::{Cause, Verdict, no_flow};
 use super::handles::{Entry, HANDLE_COOKIE};
 use super::jar::Phase;
 use super::shop::Asker;
@@ -133,10 +134,7 @@ pub struct Crossing {
     is_opened: bool,
     came_with: CameWith,
     may_follow: bool,
-    /// By which the shop is to name whoever is signed in.
-    new_address: NewAddress,
-    /// The form by which the shop's name for somebody changes.
-    renamed: Option<Renamed>,
+    renaming: Renaming,
     new_password: Option<password::Chosen>,
     is_decided: bool,
     /// Nobody can tell of anybody who is signed in, and the owner lets customers through then.
@@ -219,8 +217,7 @@ impl Crossing {
             is_opened: false,
             came_with: CameWith::default(),
             may_follow: false,
-            new_address: NewAddress::None,
-            renamed: None,
+            renaming: Renaming::default(),
             new_password: None,
             is_decided: false,
             is_let_through: false,
@@ -303,12 +300,8 @@ impl Crossing {
             Some(handle) if self.held.is_some() => handle,
             Some(_) | None => return Ok(Passage::On),
         };
-        if let Some(passage) = self.prove_new_address(&handle.entry).await? {
+        if let Some(passage) = self.give_new_address(&handle.entry, headers, body).await? {
             return Ok(passage);
-        }
-        if let (Some(to), Some(probe)) = (self.new_name(headers, body), &guard.adapter.signed_in.probe) {
-            let cookies = handle.entry.lock().jar.pairs_for(&probe.path);
-            self.renamed = Some(Renamed { to, cookies });
         }
         self.note_new_password(&handle.entry, headers, body);
         self.attach_or_ask(&handle.entry, headers, &others).await
@@ -318,7 +311,7 @@ impl Crossing {
     async fn admit(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
         let guard = self.guard.clone();
         if !self.take_turn(entry).await {
-            return Ok(Some(self.instead(&Refusal::one_at_a_time())));
+            return Ok(Some(self.not_yet()));
         }
         if let Some(passage) = self.settle(entry).await? {
             return Ok(Some(passage));
@@ -490,7 +483,7 @@ impl Crossing {
             token: &held.token,
             return_to,
             may_follow,
-            renamed: self.renamed.as_ref().filter(|_| may_follow),
+            renamed: self.renaming.form.as_ref().filter(|_| may_follow),
             guards_staff: self.guard.adapter.may_be_back_office(&self.reading),
             leaves: self.is_sign_out(),
             password: self.password.as_ref(),

@@ -92,7 +92,9 @@ both_engines!(in_the_first_minute_after_a_start_no_address_changes, MIGRATIONS, 
     behind.bench.advance(12);
     assert_eq!(owner.post("/cart", &[("count", "1")]).await.body, "welcome");
     let change = [("email", "new@people.example")];
-    assert_eq!(owner.post("/account/email", &change).await.status, 503);
+    let told = owner.post("/account/email", &change).await;
+    assert_eq!((told.status.as_u16(), &told.headers["retry-after"]), (503, &"60".parse().unwrap()));
+    assert!(told.body.contains("can be changed in about a minute"), "{}", told.body);
     assert!(!behind.shop.asked().iter().any(|line| line.starts_with("POST /account/email")));
     behind.bench.advance(62);
     assert_eq!(owner.change_address("new@people.example").await.status, 200);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storeward_adapter::{Asked, NewAddress};
+use storeward_adapter::Asked;
 use storeward_host::{ASSERTION, Passage, Seen};
 use storeward_web::http::{HeaderMap, StatusCode, header};
 
@@ -59,7 +59,13 @@ impl Crossing {
     pub(super) fn is_renaming(&self) -> bool {
         let (method, path) = (self.method.as_str(), self.path.as_str());
         let asked = Asked { method, path, query: None, content_type: "", authorization: None };
-        self.new_address != NewAddress::None || self.guard.adapter.is_address_form(&asked)
+        self.renaming.is_one() || self.guard.adapter.is_address_form(&asked)
+    }
+
+    /// Something is open still in its session.
+    pub(super) fn not_yet(&mut self) -> Passage {
+        let is_renaming = self.is_renaming();
+        self.instead(&if is_renaming { Refusal::address_later() } else { Refusal::one_at_a_time() })
     }
 
     async fn rights(&self) -> Option<Rights> {
@@ -67,16 +73,6 @@ impl Crossing {
             (Some(held), Some(asker)) => self.guard.known_rights(&held.entry, asker).await,
             _ => Some(Rights::Customer),
         }
-    }
-
-    /// The new address, where this is the form by which people change the one that the shop names them by.
-    pub(super) fn new_name(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<String> {
-        if self.door.is_some() || !body.complete || !self.reading.is_plain_at(&self.path) {
-            return None;
-        }
-        let lines = Lines::of(headers);
-        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
-        self.guard.adapter.renamed_to(&asked, body.bytes)
     }
 
     /// A back office whose sign-in says nothing to us stays shut, to whomever: a second factor of a customer's session is none of
@@ -220,8 +216,7 @@ impl Crossing {
             authorization: None,
         };
         let leaves = self.reading.is_plain() && guard.adapter.is_sign_out(&asked);
-        let is_sensitive =
-            guard.adapter.is_sensitive(&self.reading) || self.is_act || self.new_address != NewAddress::None;
+        let is_sensitive = guard.adapter.is_sensitive(&self.reading) || self.is_act || self.renaming.is_one();
         let Some(rights) = self.rights().await else {
             return Ok(Some(self.instead(&Refusal::unclear())));
         };
@@ -250,7 +245,7 @@ impl Crossing {
             false => entry.is_suspect(now),
         };
         if is_sensitive && self.elevates() && may_be_anothers {
-            return Ok(Some(self.instead(&Refusal::one_at_a_time())));
+            return Ok(Some(self.not_yet()));
         }
         self.may_follow = is_sensitive;
         Ok(None)

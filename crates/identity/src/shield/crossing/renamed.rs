@@ -10,10 +10,27 @@ use super::{Crossing, Lines};
 use crate::error::Error;
 use crate::gate::{flow_cookie, own};
 use crate::shield::answers::Refusal;
+use crate::shield::decide::Renamed;
 use crate::shield::handles::Entry;
 use crate::shield::jar::Phase;
 use crate::state::ReturnTo;
 use crate::verbs::NameProof;
+
+/// What a request makes of the shop's name for whoever is signed in.
+#[derive(Default)]
+pub(super) struct Renaming {
+    /// By which the shop is to name them.
+    address: NewAddress,
+    /// The form that says so and nothing else, on its way to the shop.
+    pub form: Option<Renamed>,
+}
+
+impl Renaming {
+    /// Whether it names another address, or may.
+    pub fn is_one(&self) -> bool {
+        self.address != NewAddress::None
+    }
+}
 
 impl Crossing {
     /// Looks for another address than the one by which the shop names whoever is signed in.
@@ -26,12 +43,40 @@ impl Crossing {
         let lines = Lines::of(headers);
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         let is_whole = body.complete && !lines.is_encoded;
-        self.new_address = self.guard.adapter.new_address(&asked, body.bytes, is_whole, &own);
+        self.renaming.address = self.guard.adapter.new_address(&asked, body.bytes, is_whole, &own);
+    }
+
+    /// The new address, where this is the form by which people change the one that the shop names them by.
+    fn new_name(&self, headers: &HeaderMap, body: Seen<'_>) -> Option<String> {
+        if self.door.is_some() || !body.complete || !self.reading.is_plain_at(&self.path) {
+            return None;
+        }
+        let lines = Lines::of(headers);
+        let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
+        self.guard.adapter.renamed_to(&asked, body.bytes)
+    }
+
+    /// The form goes, where it may.
+    pub(super) async fn give_new_address(
+        &mut self,
+        entry: &Arc<Entry>,
+        headers: &HeaderMap,
+        body: Seen<'_>,
+    ) -> Result<Option<Passage>, Error> {
+        let refused = self.prove_new_address(entry).await?;
+        if refused.is_none()
+            && let (Some(to), Some(probe)) =
+                (self.new_name(headers, body), &self.guard.adapter.signed_in.probe)
+        {
+            let cookies = entry.lock().jar.pairs_for(&probe.path);
+            self.renaming.form = Some(Renamed { to, cookies });
+        }
+        Ok(refused)
     }
 
     /// Whether the form with it may go: `Some` leads to the code that went there. By then a fresh second factor was shown.
-    pub(super) async fn prove_new_address(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
-        let typed = match &self.new_address {
+    async fn prove_new_address(&mut self, entry: &Arc<Entry>) -> Result<Option<Passage>, Error> {
+        let typed = match &self.renaming.address {
             NewAddress::None => return Ok(None),
             NewAddress::Named(typed) => typed.clone(),
             NewAddress::Unclear => return Ok(Some(self.instead(&unusable()))),
