@@ -505,6 +505,20 @@ fn the_keys_go_to_a_token_and_back() {
     );
 }
 
+/// What a disk lost of the key store.
+fn lose_keys(folder: &Path) {
+    let opened = open::open(folder).unwrap();
+    let url = format!("sqlite:{}", folder.join("vault/keys.sqlite").display());
+    let keys = open_keys(&opened, &opened.data, &url).unwrap();
+    keys.write_blocking(|tx| {
+        tx.commit_silent("what a disk lost");
+        tx.execute("DELETE FROM vault_customer_key", &[]).map(drop)
+    })
+    .unwrap();
+    keys.close();
+    opened.db.close();
+}
+
 /// What the test above runs; by itself it has no token and does nothing.
 #[test]
 fn inside_with_a_token() {
@@ -534,6 +548,17 @@ fn inside_with_a_token() {
     assert!(go(To::Token).unwrap_err().to_string().contains("names no token"));
     // Nothing is made or moved by a start.
     refused(token, "under a passphrase");
+    // All epochs end with a move, and with them every copy of a key that this store lost.
+    let (store, shelf) = (folder.path().join("vault/keys.sqlite"), folder.path().join(SHELF));
+    let (whole, of_then) = (fs::read(&store).unwrap(), fs::read(&shelf).unwrap());
+    lose_keys(folder.path());
+    let told = go(To::Token).unwrap_err().to_string();
+    assert!(told.contains("no key of 1 of the 1 customers") && told.contains("no epoch ends"), "{told}");
+    assert!(fs::read(&shelf).unwrap() == of_then && folder.path().join(ROOT).exists());
+    for name in ["-wal", "-shm"] {
+        drop(fs::remove_file(folder.path().join(format!("vault/keys.sqlite{name}"))));
+    }
+    fs::write(&store, whole).unwrap();
     let told = go(To::Token).unwrap();
     assert!(told.contains("Epoch 2 holds now, under pkcs11:"), "{told}");
     assert!(!folder.path().join(ROOT).exists());
