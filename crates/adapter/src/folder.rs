@@ -30,7 +30,9 @@ impl Adapter {
             lay(&mut page.path);
             page.nonce.iter_mut().for_each(|nonce| lay(&mut nonce.path));
         }
-        self.signed_in.renamed.iter_mut().flat_map(|form| &mut form.paths).for_each(lay);
+        if let Some(form) = &mut self.signed_in.renamed {
+            form.paths.iter_mut().chain(form.scripts.iter_mut().map(|script| &mut script.path)).for_each(lay);
+        }
         self.password.paths().for_each(lay);
         if let Some(out) = &mut self.sign_out {
             lay(&mut out.path);

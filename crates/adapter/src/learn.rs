@@ -21,7 +21,7 @@ pub use crate::model::Probe;
 use crate::model::{Adapter, SignOut, Subject};
 use crate::text::{self, Form};
 
-pub use act::ActSeen;
+pub use act::{ActSeen, AddressIn};
 pub use door::{DoorFound, Sent};
 pub use doubt::Doubt;
 pub use script::{Script, SentJson};

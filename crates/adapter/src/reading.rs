@@ -54,6 +54,11 @@ impl Reading {
         is_crowded || (self.methods.iter().any(takes) && (self.is_odd || self.paths.iter().any(is_there)))
     }
 
+    /// Whether the shop may take it for what a rule names.
+    pub(crate) fn is_covered(&self, place: &place::Place) -> bool {
+        self.paths.iter().any(|path| place.covers(&self.methods, path, &self.fields))
+    }
+
     /// A path, and what a shop may make of it: WordPress ends it at a `?` that was written as an escape, takes slashes off its end, and its
     /// rules end before a last line end.
     fn note_path(&mut self, path: String) {
@@ -198,15 +203,13 @@ impl Adapter {
     }
 
     pub(crate) fn rules(&self) -> impl Iterator<Item = &place::Place> {
-        self.sensitive.iter().chain(&self.staff.acts)
+        let scripts = self.signed_in.renamed.iter().flat_map(|form| &form.scripts);
+        self.sensitive.iter().chain(&self.staff.acts).chain(scripts)
     }
 
     /// Whether a signed-in person may do something here that must be confirmed again.
     pub fn is_sensitive(&self, reading: &Reading) -> bool {
-        let covers = |path: &String| {
-            self.sensitive.iter().any(|place| place.covers(&reading.methods, path, &reading.fields))
-        };
-        reading.is_partial || reading.paths.iter().any(covers)
+        reading.is_partial || self.sensitive.iter().any(|place| reading.is_covered(place))
     }
 
     /// Whether only staff have business here.

@@ -25,6 +25,16 @@ pub(crate) enum Given<'d> {
     Other,
 }
 
+impl<'d> Given<'d> {
+    fn of(value: &Token<'d>) -> Self {
+        match value {
+            Token::Text(text) => Given::Text(text.clone()),
+            Token::Variable(name) => Given::Variable(name),
+            Token::Name(_) | Token::Sign(_) | Token::Number => Given::Other,
+        }
+    }
+}
+
 /// A document with a field that is looked for.
 #[derive(Debug)]
 pub(crate) struct Document<'d> {
@@ -90,11 +100,7 @@ impl<'d> Document<'d> {
         let values = tokens.iter().enumerate().filter_map(|(at, token)| {
             let is_one = matches!(token, Token::Name(name) if names.contains(name));
             let is_given = tokens.get(at + 1) == Some(&Token::Sign(':'));
-            (is_one && is_given).then(|| match tokens.get(at + 2) {
-                Some(Token::Text(text)) => Given::Text(text.clone()),
-                Some(Token::Variable(name)) => Given::Variable(name),
-                Some(Token::Name(_) | Token::Sign(_) | Token::Number) | None => Given::Other,
-            })
+            (is_one && is_given).then(|| tokens.get(at + 2).map_or(Given::Other, Given::of))
         });
         values.collect()
     }
@@ -119,6 +125,15 @@ impl<'d> Document<'d> {
     pub(crate) fn gives(&self, is_one: impl Fn(&str) -> bool) -> bool {
         let mut pairs = self.tokens.windows(2);
         pairs.any(|pair| matches!(pair, [Token::Name(name), Token::Sign(':')] if is_one(name)))
+    }
+
+    /// What arguments and fields of objects are given under such names, wherever they stand.
+    pub(crate) fn given_under(&self, is_one: impl Fn(&str) -> bool) -> Vec<Given<'d>> {
+        let given = self.tokens.windows(3).filter_map(|three| match three {
+            [Token::Name(name), Token::Sign(':'), value] if is_one(name) => Some(value),
+            _ => None,
+        });
+        given.map(Given::of).collect()
     }
 
     /// The text that a variable has where the call gives it none.

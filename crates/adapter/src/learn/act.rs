@@ -12,8 +12,16 @@ pub struct ActSeen {
     pub path: String,
     /// Of a GraphQL call.
     pub operation: Option<String>,
-    /// The field of a form that is called as addresses are.
-    pub address: Option<String>,
+    pub address: Option<AddressIn>,
+}
+
+/// Where a text stands that is called as addresses are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressIn {
+    /// In this field of a form.
+    Field(String),
+    /// In what a script sends.
+    Script,
 }
 
 /// More of them than any account has.
@@ -41,9 +49,11 @@ pub(super) fn acts(watched: &[Watched]) -> Vec<ActSeen> {
             method: seen.method.clone(),
             path: general(&seen.path),
             operation: operation.flatten(),
-            address: (seen.json.is_none() && seen.method == "POST")
-                .then(|| mail_field(&seen.fields))
-                .flatten(),
+            address: match &seen.json {
+                Some(json) => json.texts.iter().any(|name| is_mail(name)).then_some(AddressIn::Script),
+                None if seen.method == "POST" => mail_field(&seen.fields).map(AddressIn::Field),
+                None => None,
+            },
         };
         if !found.contains(&act) && found.len() < MOST {
             found.push(act);

@@ -472,3 +472,23 @@ fn changes_that_were_done_take_a_fresh_factor() {
     );
     assert!(propose("kiln", &watched()).unwrap().adapter.guards_unnamed_acts());
 }
+
+#[test]
+fn what_a_script_changed_is_known_as_the_scripts() {
+    let mut change = sent("/me", r#"{"mail":"neu@people.example","losung":"x"}"#, 200, "{}", None);
+    change.method = "PATCH".to_owned();
+    let call = r#"{"query":"mutation($m: String!){changeMail(mail: $m){ok}}","variables":{"mail":"neu@people.example"}}"#;
+    let all = [
+        sent("/in", CALL, 200, "{}", None),
+        sent("/me", "", 200, ME, None),
+        change,
+        sent("/g", call, 200, "{}", None),
+        nobody(),
+    ];
+    let form = propose("kiln", &all).unwrap().adapter.signed_in.renamed.unwrap();
+    assert!(form.paths.is_empty());
+    let scripts: Vec<_> =
+        form.scripts.iter().map(|script| (script.path.as_str(), script.operation.len())).collect();
+    assert_eq!(scripts, [("/me", 0), ("/g", 1)]);
+    assert_eq!(form.scripts[0].methods, ["PATCH"]);
+}

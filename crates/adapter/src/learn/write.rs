@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::act::AddressIn;
 use super::{ActSeen, Choice, DoorFound, Sent};
 use crate::model::{Probe, Subject};
 
@@ -38,12 +39,7 @@ pub(super) fn file(name: &str, choice: &Choice) -> String {
         }
     }
     text.push_str(&renamed(probe, acts));
-    for ActSeen { method, path, operation, .. } in acts {
-        let _ = write!(text, "\n[[sensitive]]\nmethods = [{}]\npath = {}\n", quoted(method), quoted(path));
-        if let Some(operation) = operation {
-            let _ = writeln!(text, "operation = [{}]", quoted(operation));
-        }
-    }
+    text.extend(acts.iter().map(|act| place("sensitive", act)));
     text.push_str(
         "\n# Not seen by watching: name the back office, and further acts that should take a fresh second factor.\n# [staff]\n# paths = \
          [\"/admin\"]\n# [[sensitive]]\n# methods = [\"POST\"]\n# path = \"/account/card\"\n",
@@ -51,15 +47,35 @@ pub(super) fn file(name: &str, choice: &Choice) -> String {
     text
 }
 
-/// Where the shop names people by their address: the form by which that changes.
+fn place(name: &str, act: &ActSeen) -> String {
+    let ActSeen { method, path, operation, .. } = act;
+    let mut text = format!("\n[[{name}]]\nmethods = [{}]\npath = {}\n", quoted(method), quoted(path));
+    if let Some(operation) = operation {
+        let _ = writeln!(text, "operation = [{}]", quoted(operation));
+    }
+    text
+}
+
+/// Where the shop names people by their address: how that changes.
 fn renamed(probe: &Probe, acts: &[ActSeen]) -> String {
     let is_named_so = probe.email.is_some();
-    let Some(field) = acts.iter().find_map(|act| act.address.as_ref()).filter(|_| is_named_so) else {
+    if !is_named_so {
         return String::new();
-    };
-    let there = acts.iter().filter(|act| act.address.as_ref() == Some(field));
-    let paths: Vec<_> = there.map(|act| quoted(&act.path)).collect();
-    format!("\n[signed_in.renamed]\npaths = [{}]\nfield = {}\n", paths.join(", "), quoted(field))
+    }
+    let mut text = String::new();
+    let field = acts.iter().find_map(|act| match &act.address {
+        Some(AddressIn::Field(field)) => Some(field),
+        Some(AddressIn::Script) | None => None,
+    });
+    if let Some(field) = field {
+        let is_one = |act: &&ActSeen| act.address.as_ref() == Some(&AddressIn::Field(field.clone()));
+        let paths: Vec<_> = acts.iter().filter(is_one).map(|act| quoted(&act.path)).collect();
+        let (paths, field) = (paths.join(", "), quoted(field));
+        let _ = write!(text, "\n[signed_in.renamed]\npaths = [{paths}]\nfield = {field}\n");
+    }
+    let scripts = acts.iter().filter(|act| act.address == Some(AddressIn::Script));
+    text.extend(scripts.map(|act| place("signed_in.renamed.script", act)));
+    text
 }
 
 /// Where a page names the account.

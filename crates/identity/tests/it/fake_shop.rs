@@ -147,8 +147,7 @@ impl Shop {
         let sid = line.split("; ").find_map(|pair| pair.strip_prefix(self.cookie)?.strip_prefix('='));
         let sid = sid.map(str::to_owned);
         let who = sid.as_ref().and_then(|sid| inside.sessions.get(sid).copied().flatten());
-        let fields = form_of(body);
-        let path = target.split('?').next().unwrap();
+        let (fields, path) = (fields_of(target, body), target.split('?').next().unwrap());
         // Magento's front controller looks at the first part alone, behind its script and a store's code.
         let area = path.split('/').find(|part| ["graphql", "soap"].contains(&part.to_lowercase().as_str()));
         let mut answer = match (method.as_str(), path) {
@@ -195,7 +194,7 @@ impl Shop {
                 answer.headers_mut().remove("location");
                 return answer;
             }
-            ("POST", "/account/email") => match who {
+            ("POST", "/account/email") | ("PUT", "/me/address") => match who {
                 Some(_) if inside.renaming == Renaming::Refuses => say(200, "that address is taken"),
                 Some(at) => {
                     inside.accounts[at].email = fields["email"].clone();
@@ -344,6 +343,13 @@ fn own_office(fields: &HashMap<String, String>) -> Response<Bytes> {
         answer.headers_mut().append("set-cookie", HeaderValue::from_static(OFFICE_SESSION));
     }
     answer
+}
+
+fn fields_of(target: &str, body: &[u8]) -> HashMap<String, String> {
+    match target {
+        "/me/address" => serde_json::from_slice(body).unwrap_or_default(),
+        _ => form_of(body),
+    }
 }
 
 /// A form, also with the names that Magento, PrestaShop and django-oscar have for the fields.

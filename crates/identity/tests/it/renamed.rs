@@ -78,6 +78,34 @@ both_engines!(a_shop_that_signs_out_with_the_change_keeps_the_account, MIGRATION
     is_asked(&behind, NEW).await;
 });
 
+// A storefront of scripts sends it in JSON.
+both_engines!(what_a_script_changes_is_the_accounts_too, MIGRATIONS, async |db| {
+    let with_script = |file: &str| {
+        let script =
+            "field = \"email\"\n[[signed_in.renamed.script]]\nmethods = [\"PUT\"]\npath = \"/me/address\"\n";
+        by_address(file).replacen("field = \"email\"\n", script, 1)
+    };
+    let behind = Behind::with_file(db, SecondFactor::Offered, with_script);
+    let (mut owner, _) = owner(&behind).await;
+    let account = behind.bench.customer(ADDRESS).await;
+    let json = [("accept", "application/json"), ("content-type", "application/json")];
+    let change = r#"{"email":"new@people.example"}"#;
+    let told = owner.send("PUT", "/me/address", &json, change).await;
+    let problem: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!((told.status.as_u16(), problem["code"].as_str()), (403, Some("identity.new_address")));
+    assert_eq!(behind.shop.email_of("42"), ADDRESS);
+    owner.show_new_address().await;
+    let changed = owner.send("PUT", "/me/address", &json, change).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert!(owner.sees_account().await, "no new sign-in");
+    assert_eq!(behind.bench.customer(NEW).await, account);
+    is_asked(&behind, NEW).await;
+    // What cannot be read is not sent.
+    let told = owner.send("PUT", "/me/address", &json, "<email>other@people.example</email>").await;
+    assert_eq!(told.status, 422, "{told:?}");
+    assert_eq!(behind.shop.email_of("42"), NEW);
+});
+
 // The question right behind the form failed once.
 both_engines!(so_does_one_that_was_not_heard, MIGRATIONS, async |db| {
     let behind = Behind::with_file(db, SecondFactor::Offered, by_address);

@@ -43,7 +43,8 @@ impl Crossing {
         let lines = Lines::of(headers);
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
         let is_whole = body.complete && !lines.is_encoded;
-        self.renaming.address = self.guard.adapter.new_address(&asked, body.bytes, is_whole, &own);
+        let adapter = &self.guard.adapter;
+        self.renaming.address = adapter.new_address(&asked, &self.reading, body.bytes, is_whole, &own);
     }
 
     /// The new address, where this is the form by which people change the one that the shop names them by.
@@ -53,7 +54,7 @@ impl Crossing {
         }
         let lines = Lines::of(headers);
         let asked = lines.asked(&self.method, &self.path, self.query.as_deref());
-        self.guard.adapter.renamed_to(&asked, body.bytes)
+        self.guard.adapter.renamed_to(&asked, &self.reading, body.bytes)
     }
 
     /// The form goes, where it may.
